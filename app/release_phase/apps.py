@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ReleasePhaseConfig(AppConfig):
+    name = "release_phase"

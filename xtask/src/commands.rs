@@ -1,0 +1,7 @@
+//! One file per verb. Commands never import each other.
+
+pub mod bench;
+pub mod build;
+pub mod doctor;
+pub mod setup;
+pub mod test;

@@ -1,0 +1,107 @@
+//! `cargo xtask bench`: what README and docs claim, measured on the spot. Ratios compare within one run, with the two
+//! sides in turn. Every measurement has a bar; one that misses it fails the command.
+
+mod compile;
+mod context;
+mod proof;
+mod size;
+mod stage;
+mod unchanged;
+mod view;
+
+use camino::Utf8Path;
+
+pub use proof::prove_once;
+
+use crate::effects::interrupt;
+use crate::error::Failure;
+use crate::report::Report;
+
+/// One thing that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Measurement {
+    /// `build` of this repository with nothing changed.
+    Unchanged,
+    /// `build` with nothing changed of a context of 100,000 files and 1 GiB.
+    Context,
+    /// `build` after a one-line change in a view, against the bare bake run of the same plan.
+    View,
+    /// The proof of a 300 MB image against `zstd -dc | tar t`.
+    Proof,
+    /// The app's layers above its base against those of the original recipe.
+    Size,
+    /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
+    Compile,
+}
+
+impl Measurement {
+    /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
+    const USUAL: [Measurement; 5] =
+        [Measurement::Unchanged, Measurement::Context, Measurement::View, Measurement::Proof, Measurement::Size];
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+struct Row {
+    what: String,
+    measured: String,
+    bar: String,
+    holds: bool,
+}
+
+impl Row {
+    /// A figure that must not be above its bar.
+    fn at_most(what: impl Into<String>, figure: f64, bar: f64, unit: &str) -> Row {
+        let print =
+            |number: f64| if number < 10.0 { format!("{number:.3} {unit}") } else { format!("{number:.1} {unit}") };
+        Row { what: what.into(), measured: print(figure), bar: format!("at most {}", print(bar)), holds: figure <= bar }
+    }
+
+    /// A figure without a bar, for the reader.
+    fn plain(what: impl Into<String>, measured: impl Into<String>) -> Row {
+        Row { what: what.into(), measured: measured.into(), bar: String::new(), holds: true }
+    }
+}
+
+/// Measures and prints the table.
+///
+/// # Errors
+/// A failure where a bar is missed or something could not be measured.
+pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Result<()> {
+    let chosen = if only.is_empty() { &Measurement::USUAL } else { only };
+    let mut rows = Vec::new();
+    for measurement in chosen {
+        if interrupt::requested() {
+            return Err(Failure::interrupted("interrupted between two measurements").into());
+        }
+        report.step(format!("measuring: {measurement:?}"));
+        rows.extend(match measurement {
+            Measurement::Unchanged => unchanged::measure(root, report)?,
+            Measurement::Context => context::measure(root, report)?,
+            Measurement::View => view::measure(root, report)?,
+            Measurement::Proof => proof::measure(report)?,
+            Measurement::Size => size::measure(root, report)?,
+            Measurement::Compile => compile::measure(root, report)?,
+        });
+    }
+    let width = rows.iter().map(|row| row.what.len()).max().unwrap_or_default();
+    for row in &rows {
+        let verdict = if row.bar.is_empty() {
+            ""
+        } else if row.holds {
+            "  OK"
+        } else {
+            "  MISSED"
+        };
+        report.result(format!("{:<width$}  {:>14}  {}{verdict}", row.what, row.measured, row.bar));
+    }
+    let missed = rows.iter().filter(|row| !row.holds).count();
+    if missed > 0 {
+        return Err(Failure::failed(format!(
+            "{missed} of {} bars were missed",
+            rows.iter().filter(|row| !row.bar.is_empty()).count()
+        ))
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! `build` with nothing changed of a context of 100,000 files and 1 GiB: time and memory.
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::Context;
+use camino::Utf8Path;
+
+use super::Row;
+use super::stage::Stage;
+use crate::effects::{engine, git, measure};
+use crate::report::Report;
+
+const FILES: u32 = 100_000;
+/// Bytes of one file: together they are 1 GiB.
+const BYTES: usize = (1 << 30) / FILES as usize;
+/// The bars: seconds, and MiB.
+const SECONDS: f64 = 1.5;
+const MEMORY: f64 = 100.0;
+
+pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
+    let engine = engine::ensure(root, report)?;
+    let stage = Stage::empty("context")?;
+    write_project(root, &stage.root)?;
+    stage.take_bases(root)?;
+    git::commit_everything(&stage.root)?;
+    report.detail(format!("{FILES} files of {BYTES} bytes written; building them once"));
+    let cold = measure::run(stage.xtask(&engine, &["build", "--dry-run"])?)?;
+    measure::run(stage.xtask(&engine, &["build"])?)?;
+    let mut warm = Vec::new();
+    for _ in 0..5 {
+        warm.push(measure::run(stage.xtask(&engine, &["build"])?)?);
+    }
+    Ok(vec![
+        Row::plain(
+            "fingerprint of 100,000 files, 1 GiB, nothing remembered",
+            format!("{:.3} s, {:.1} MiB", cold.seconds, cold.peak_mib),
+        ),
+        Row::at_most(
+            "build of 100,000 files, 1 GiB, nothing changed",
+            measure::median(warm.iter().map(|run| run.seconds)),
+            SECONDS,
+            "s",
+        ),
+        Row::at_most("  its memory", warm.iter().map(|run| run.peak_mib).fold(cold.peak_mib, f64::max), MEMORY, "MiB"),
+    ])
+}
+
+/// A project with one image whose context is large.
+fn write_project(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    let environments = to.join("infra/environments");
+    fs::create_dir_all(&environments).with_context(|| format!("failed to create `{environments}`"))?;
+    fs::copy(root.join("infra/environments/local.toml"), environments.join("local.toml"))
+        .context("failed to copy `local.toml`")?;
+    let write =
+        |file: &str, text: &str| fs::write(to.join(file), text).with_context(|| format!("failed to write `{file}`"));
+    write(
+        "infra/slipway.toml",
+        "[project]\nname = \"large\"\nplatform = \"linux/amd64\"\n\n[images.large]\ncontext = \"large\"\nports = []\n",
+    )?;
+    write(".gitignore", "/target/\n")?;
+    fs::create_dir_all(to.join("large")).context("failed to create `large`")?;
+    write("large/Dockerfile", "FROM python:3.13-slim\nCOPY . /large\nUSER 10001\nENTRYPOINT [\"python3\"]\n")?;
+    // Content that differs from file to file and does not compress, from a generator that is the same every time.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut content = vec![0_u8; BYTES];
+    for number in 0..FILES {
+        let folder = to.join(format!("large/{:03}", number / 500));
+        if number % 500 == 0 {
+            fs::create_dir_all(&folder).with_context(|| format!("failed to create `{folder}`"))?;
+        }
+        for bytes in content.chunks_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let word = state.to_le_bytes();
+            bytes.iter_mut().zip(word).for_each(|(to, from)| *to = from);
+        }
+        let path = folder.join(format!("{number:06}.bin"));
+        fs::File::create(&path)
+            .and_then(|mut file| file.write_all(&content))
+            .with_context(|| format!("failed to write `{path}`"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask setup`: the engine that builds need, made ready alone; `--remove` takes the private one away again.
+
+use camino::Utf8Path;
+use serde_json::json;
+
+use crate::effects::engine::{self, Kind};
+use crate::effects::lock::{self, Lock};
+use crate::report::Report;
+
+/// What was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Remove the private engine instead.
+    pub remove: bool,
+}
+
+/// Sets the engine up, or removes it. The outcome is `ready`, `removed` or `unchanged`.
+pub fn run(setup: &Setup, root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
+    if setup.remove { remove(root, report) } else { prepare(root, report) }
+}
+
+fn prepare(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
+    let engine = engine::ensure(root, report)?;
+    report.result(format!("ready: {engine}"));
+    if let Some(host) = engine.host() {
+        report.result(format!("to use it by hand: DOCKER_HOST={host}"));
+        report.result("to remove it without a trace: cargo xtask setup --remove");
+    }
+    let versions = engine.versions();
+    report.event(&json!({
+        "event": "finished",
+        "outcome": "ready",
+        "engine": {
+            "kind": match engine.kind() { Kind::Found => "found", Kind::Private => "private" },
+            "host": engine.host(),
+            "client": versions.client,
+            "server": versions.server,
+            "buildx": versions.buildx,
+        },
+    }));
+    Ok(())
+}
+
+fn remove(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
+    // A build that runs would lose its engine halfway.
+    let waiting = || report.step("a build is running in this repository, waiting for it");
+    let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
+    let was_there = engine::remove(root, report)?;
+    let (outcome, text) = match was_there {
+        true => ("removed", "the private engine is removed: processes, network, rules, mounts and files"),
+        false => ("unchanged", "there is no private engine"),
+    };
+    report.result(text);
+    report.event(&json!({ "event": "finished", "outcome": outcome }));
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! The edges: one foreign system per file, our types in and out, no decisions. The only place for processes, files,
+//! the environment and clocks.
+
+pub mod apt;
+pub mod bases;
+pub mod chromium;
+pub mod context;
+pub mod docker;
+pub mod engine;
+pub mod files;
+pub mod git;
+pub mod host;
+pub mod inputs_record;
+pub mod interrupt;
+pub mod layout_store;
+pub mod layouts;
+pub mod lock;
+pub mod measure;
+pub mod packages;
+pub mod postgres;
+pub mod process;
+pub mod project_files;
+pub mod python;
+pub mod restamp;
+pub mod tests;
+pub mod workshop;

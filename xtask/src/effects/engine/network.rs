@@ -1,0 +1,186 @@
+//! The network of the private engine: a bridge of its own and one chain of its own in each of two tables. The daemon
+//! itself is told to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
+//! the user's engine.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use super::place::Place;
+use super::subnet::{self, Subnet};
+use crate::effects::process;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+/// Our chain's table and the built-in chain that leads to it.
+const HOOKS: [(&str, &str); 2] = [("nat", "POSTROUTING"), ("filter", "FORWARD")];
+
+/// What the network record holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    pool: String,
+    /// Whether the host forwarded packets before the engine's first start.
+    forwarding_before: bool,
+}
+
+/// The network as the daemon's configuration needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Network {
+    /// The pool of all the engine's networks; its first /24 is the default network's.
+    pub(super) pool: Subnet,
+    /// Largest packet of the way out, in bytes.
+    pub(super) mtu: u32,
+}
+
+/// Makes the bridge and the rules that are missing; what is there already is kept.
+pub(super) fn up(place: &Place) -> anyhow::Result<Network> {
+    let routes = fs::read_to_string("/proc/net/route").context("failed to read `/proc/net/route`")?;
+    let pool = match recorded(place) {
+        Some(pool) if is_up(place) || !subnet::parse_routes(&routes).iter().any(|route| route.overlaps(&pool)) => pool,
+        _ => choose(place, &routes)?,
+    };
+    let mtu = subnet::default_interface(&routes)
+        .and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok())
+        .unwrap_or(1500);
+    let bridge = place.bridge();
+    if !is_up(place) {
+        ip(place, &["link", "add", "name", &bridge, "type", "bridge"])?;
+        ip(place, &["addr", "add", &format!("{}/24", pool.gateway()), "dev", &bridge])?;
+    }
+    ip(place, &["link", "set", &bridge, "up"])?;
+    choose_iptables(place)?;
+    let pool_text = pool.to_string();
+    let chain = place.chain();
+    for (table, hook) in HOOKS {
+        if iptables(place, &["-t", table, "-n", "-L", &chain]).is_err() {
+            iptables(place, &["-t", table, "-N", &chain])?;
+        }
+        if iptables(place, &["-t", table, "-C", hook, "-j", &chain]).is_err() {
+            iptables(place, &["-t", table, "-I", hook, "1", "-j", &chain])?;
+        }
+        iptables(place, &["-t", table, "-F", &chain])?;
+    }
+    iptables(place, &["-t", "nat", "-A", &chain, "-s", &pool_text, "!", "-d", &pool_text, "-j", "MASQUERADE"])?;
+    iptables(place, &["-A", &chain, "-s", &pool_text, "-j", "ACCEPT"])?;
+    let answers = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"];
+    iptables(place, &[&["-A", &chain, "-d", &pool_text][..], &answers].concat())?;
+    Ok(Network { pool, mtu })
+}
+
+/// Removes the bridge, other bridges with addresses of our pool, and the rules. Needs the unpacked packages.
+pub(super) fn down(place: &Place) -> anyhow::Result<()> {
+    let chain = place.chain();
+    for (table, hook) in HOOKS {
+        // More than one jump can be there if a start was interrupted; each deletion takes one.
+        while iptables(place, &["-t", table, "-D", hook, "-j", &chain]).is_ok() {}
+        if iptables(place, &["-t", table, "-F", &chain]).is_ok() {
+            iptables(place, &["-t", table, "-X", &chain])?;
+        }
+    }
+    let mut bridges = vec![place.bridge()];
+    if let Some(pool) = recorded(place) {
+        bridges.extend(bridges_within(place, &pool)?);
+    }
+    for bridge in bridges {
+        if fs::exists(format!("/sys/class/net/{bridge}")).unwrap_or(false) {
+            ip(place, &["link", "del", &bridge])?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts packet forwarding back to what it was before our first start, unless another engine runs that needs it.
+pub(super) fn restore_forwarding(place: &Place) {
+    let Some(record) = read_record(place) else { return };
+    let is_docker = |id: &u32| process::executable(*id).is_some_and(|file| file.ends_with("/dockerd"));
+    if !record.forwarding_before && !process::all_ids().iter().any(is_docker) {
+        // A kernel setting that we may not write is one that we did not write before either.
+        let _ = fs::write(FORWARDING, "0\n");
+    }
+}
+
+/// Whether our bridge exists.
+pub(super) fn is_up(place: &Place) -> bool {
+    fs::exists(format!("/sys/class/net/{}", place.bridge())).unwrap_or(false)
+}
+
+fn choose(place: &Place, routes: &str) -> anyhow::Result<Subnet> {
+    let Some(pool) = subnet::choose(&subnet::parse_routes(routes), place.seed()) else {
+        bail!("every part of 172.16.0.0/12 is routed already, so the private engine has no addresses to use");
+    };
+    let forwarding_before = match read_record(place) {
+        Some(record) => record.forwarding_before,
+        None => fs::read_to_string(FORWARDING).is_ok_and(|text| text.trim() == "1"),
+    };
+    let record = serde_json::to_string(&Record { pool: pool.to_string(), forwarding_before })
+        .context("failed to write the network record as JSON")?;
+    let path = place.network_record();
+    fs::write(&path, record).with_context(|| format!("failed to write `{path}`"))?;
+    Ok(pool)
+}
+
+fn recorded(place: &Place) -> Option<Subnet> {
+    Subnet::parse(&read_record(place)?.pool)
+}
+
+fn read_record(place: &Place) -> Option<Record> {
+    serde_json::from_str(&fs::read_to_string(place.network_record()).ok()?).ok()
+}
+
+/// Bridges that docker made for networks of its own (`br-…`) with an address of the pool, which is ours alone.
+fn bridges_within(place: &Place, pool: &Subnet) -> anyhow::Result<Vec<String>> {
+    let text = ip(place, &["-o", "-4", "addr", "show"])?;
+    let parse = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let name = words.next()?.trim_end_matches(':').to_owned();
+        let address: Ipv4Addr =
+            words.find(|word| *word == "inet").and(words.next())?.split('/').next()?.parse().ok()?;
+        (name.starts_with("br-") && pool.contains(address)).then_some(name)
+    };
+    Ok(text.lines().filter_map(parse).collect())
+}
+
+/// Points `iptables` and `ip6tables` at the variant that this kernel can do; the distribution leaves that choice to its
+/// alternatives system, which unpacking does not run.
+fn choose_iptables(place: &Place) -> anyhow::Result<()> {
+    let shim = place.folder().join("shim");
+    fs::create_dir_all(&shim).with_context(|| format!("failed to create `{shim}`"))?;
+    if shim.join("iptables").exists() && shim.join("ip6tables").exists() {
+        return Ok(());
+    }
+    for variant in ["nft", "legacy"] {
+        for name in ["iptables", "ip6tables"] {
+            let Some(target) = place.program(&format!("{name}-{variant}")) else { continue };
+            let link = shim.join(name);
+            // A link of the other variant, from the round before, is replaced.
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(&target, &link).with_context(|| format!("failed to link `{link}`"))?;
+        }
+        if iptables(place, &["-t", "nat", "-S"]).is_ok() && iptables(place, &["-t", "filter", "-S"]).is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("this kernel offers neither nftables nor the older iptables to the private engine")
+}
+
+fn iptables(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+    // Where someone deleted our packages, the host's own program can still remove the rules.
+    let shim = place.folder().join("shim/iptables");
+    let mut command = Command::new(if shim.exists() { shim.as_str() } else { "iptables" });
+    super::daemon::with_libraries(&mut command, place);
+    // `-w`: others change rules too, and the older variant has one lock for all.
+    process::run(command.args(["-w", "10"]).args(arguments), LIMIT)
+}
+
+fn ip(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = match place.program("busybox") {
+        Some(busybox) => Command::new(busybox),
+        None => Command::new("env"),
+    };
+    process::run(command.arg("ip").args(arguments), LIMIT)
+        .with_context(|| format!("failed to run `ip {}`", arguments.join(" ")))
+}

@@ -1,0 +1,166 @@
+//! What a docker client says of itself and of the engine it reaches. Bounded: an engine that hangs does not answer.
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Export;
+use crate::effects::process;
+
+/// An engine on this machine answers in a tenth of a second; one behind ssh may need seconds.
+const LIMIT: Duration = Duration::from_secs(6);
+
+/// The oldest buildx that can write OCI layouts as folders and take them as named contexts in bake.
+const OLDEST_BUILDX: (u32, u32) = (0, 13);
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probe {
+    /// Version of the client; `None` where there is none.
+    pub client: Option<String>,
+    /// Version of the engine; `None` where none answers.
+    pub server: Option<String>,
+    /// Version of buildx; `None` where the client has no such plugin.
+    pub buildx: Option<String>,
+    /// Whether images live in containerd's store, which exports OCI layouts.
+    pub has_containerd_store: bool,
+    /// The engine's architecture as the kernel names it, such as `x86_64`.
+    pub architecture: String,
+}
+
+impl Probe {
+    /// Whether the buildx plugin is there and new enough.
+    pub fn has_buildx(&self) -> bool {
+        self.buildx.as_deref().is_some_and(|version| parse_version(version) >= Some(OLDEST_BUILDX))
+    }
+
+    /// Why builds cannot use this engine, in a clause; `None` where they can.
+    pub fn obstacle(&self) -> Option<String> {
+        match (&self.client, &self.server, &self.buildx) {
+            (None, ..) => Some("there is no docker client".to_owned()),
+            (_, None, _) => Some("no engine answers".to_owned()),
+            (.., None) => Some("the docker client has no buildx plugin".to_owned()),
+            (.., Some(version)) if !self.has_buildx() => Some(format!("buildx {version} is older than 0.13")),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct RawInfo {
+    server_version: String,
+    architecture: String,
+    #[serde(rename = "OSType")]
+    os_type: String,
+    driver_status: Option<Vec<(String, String)>>,
+    client_info: Option<RawClient>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RawClient {
+    version: String,
+    plugins: Option<Vec<RawPlugin>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RawPlugin {
+    name: String,
+    version: String,
+    err: Option<String>,
+}
+
+/// Asks the client that `docker` makes commands of.
+pub(super) fn probe(docker: impl Fn() -> Command) -> Probe {
+    let mut command = docker();
+    command.args(["info", "--format", "{{json .}}"]);
+    let mut probe = match process::run_bounded(&mut command, LIMIT) {
+        // A client without an engine still prints the document, and ends with an error.
+        Ok(Some(finished)) => parse_info(&finished.stdout),
+        Ok(None) | Err(_) => Probe::default(),
+    };
+    if probe.client.is_none() {
+        // Old clients print no client section, and one whose engine hangs prints nothing.
+        let version = process::run(docker().arg("--version"), LIMIT).ok();
+        probe.client = version.and_then(|text| Some(text.split_whitespace().nth(2)?.trim_end_matches(',').to_owned()));
+    }
+    probe
+}
+
+/// How the engine hands over what it built.
+pub(super) fn export(probe: &Probe, docker: impl Fn() -> Command) -> Export {
+    if probe.has_containerd_store {
+        return Export::OciLayout;
+    }
+    // A builder in a container of its own exports layouts whatever the engine's store is.
+    let text = process::run(docker().args(["buildx", "inspect"]), LIMIT).unwrap_or_default();
+    let driver = text.lines().find_map(|line| line.strip_prefix("Driver:")).map(str::trim);
+    if matches!(driver, Some("docker-container" | "kubernetes" | "remote")) { Export::OciLayout } else { Export::Save }
+}
+
+fn parse_info(text: &str) -> Probe {
+    let info: RawInfo = serde_json::from_str(text).unwrap_or_default();
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    let client = info.client_info.unwrap_or_default();
+    let plugins = client.plugins.unwrap_or_default();
+    let buildx = plugins.into_iter().find(|plugin| plugin.name == "buildx" && plugin.err.is_none());
+    let statuses = info.driver_status.unwrap_or_default();
+    let is_linux = info.os_type.is_empty() || info.os_type == "linux";
+    Probe {
+        client: some(client.version),
+        server: some(info.server_version).filter(|_| is_linux),
+        buildx: buildx.map(|plugin| plugin.version.trim_start_matches('v').to_owned()),
+        has_containerd_store: statuses.iter().any(|(_, value)| value.starts_with("io.containerd.snapshotter")),
+        architecture: info.architecture,
+    }
+}
+
+/// `0.13.1+ds1` → (0, 13).
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim_start_matches('v').split(['.', '+', '-', '~']).map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Probe, parse_info, parse_version};
+
+    #[test]
+    fn an_engine_with_buildx_and_the_containerd_store() {
+        let text = r#"{"ServerVersion":"26.1.5+dfsg1","Architecture":"x86_64","OSType":"linux",
+            "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],"Containers":3,
+            "ClientInfo":{"Version":"26.1.5","Plugins":[{"Name":"buildx","Version":"0.13.1+ds1","Path":"/x"}]}}"#;
+        let probe = parse_info(text);
+        assert_eq!(probe.obstacle(), None);
+        assert!(probe.has_containerd_store);
+        assert_eq!(probe.buildx.as_deref(), Some("0.13.1+ds1"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let obstacle = |text: &str| parse_info(text).obstacle().unwrap();
+        assert!(obstacle("").contains("no docker client"));
+        assert!(
+            obstacle(r#"{"ServerErrors":["x"],"ClientInfo":{"Version":"28.2.2","Plugins":[]}}"#).contains("answers")
+        );
+        assert!(
+            obstacle(r#"{"ServerVersion":"28.2.2","ClientInfo":{"Version":"28.2.2","Plugins":null}}"#)
+                .contains("no buildx")
+        );
+        let old = r#"{"ServerVersion":"24.0.1","ClientInfo":{"Version":"24","Plugins":[{"Name":"buildx","Version":"v0.11.2"}]}}"#;
+        assert!(obstacle(old).contains("0.11.2"));
+        let classic = Probe { has_containerd_store: false, ..Probe::default() };
+        assert_eq!(classic.buildx, None);
+    }
+
+    #[test]
+    fn versions() {
+        assert_eq!(parse_version("v0.13.1"), Some((0, 13)));
+        assert_eq!(parse_version("0.30.1-desktop.1"), Some((0, 30)));
+        assert_eq!(parse_version("devel"), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! Processes measured from outside: wall seconds and peak memory of one run.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::error::Failure;
+
+/// What one run took.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Wall seconds.
+    pub seconds: f64,
+    /// Highest resident memory of the process itself in MiB, as its own high-water mark said last; 0 where a run was
+    /// too short to be asked.
+    pub peak_mib: f64,
+}
+
+/// Runs a command to its end, which must be a success.
+///
+/// # Errors
+/// Where it cannot start, or ends with another code than 0: then with what it printed last.
+pub fn run(mut command: Command) -> anyhow::Result<Run> {
+    let name = format!("{command:?}");
+    let log = tempfile()?;
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+    let begun = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("failed to start {name}"))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("failed to wait for {name}"))? {
+            break status;
+        }
+        // The high-water mark only grows, so the last look before the end is what counts.
+        let text = fs::read_to_string(&status_file).unwrap_or_default();
+        let mark =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok());
+        peak_kib = peak_kib.max(mark.unwrap_or(0_u64));
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    if !status.success() {
+        let mut log = log;
+        std::io::Seek::rewind(&mut log)?;
+        let said = std::io::read_to_string(log)?;
+        let tail = said.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        return Err(Failure::failed(format!("{name} ended with {status}:\n{tail}")).into());
+    }
+    Ok(Run { seconds, peak_mib: peak_kib as f64 / 1024.0 })
+}
+
+/// A file without a name that goes when it is closed.
+fn tempfile() -> anyhow::Result<fs::File> {
+    let path = std::env::temp_dir().join(format!("slipway-measure-{}", std::process::id()));
+    let file = fs::File::options().create(true).truncate(true).read(true).write(true).open(&path);
+    let file = file.with_context(|| format!("failed to create `{}`", path.display()))?;
+    fs::remove_file(&path).with_context(|| format!("failed to remove `{}`", path.display()))?;
+    Ok(file)
+}
+
+/// The middle of some figures; of an even number, the higher of the two in the middle.
+pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+    let mut figures = figures.into_iter().collect::<Vec<_>>();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{median, run};
+
+    #[test]
+    fn a_run_is_timed_its_memory_seen_and_its_failure_told() {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("0.05");
+        let seen = run(sleep).unwrap();
+        assert!(seen.seconds >= 0.05 && seen.peak_mib > 0.1, "{seen:?}");
+        let mut fails = Command::new("ls");
+        fails.arg("/no/such/folder");
+        assert!(run(fails).unwrap_err().to_string().contains("/no/such/folder"));
+        assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+    }
+}

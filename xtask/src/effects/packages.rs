@@ -1,0 +1,71 @@
+//! Programs that tests need and the host lacks: packages of the host's own archive, unpacked under
+//! `target/slipway/tools/<name>/`. Nothing is installed.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::apt::{self, Archive};
+use super::{files, host};
+use crate::error::Failure;
+use crate::report::Report;
+
+/// Programs of packages, and the libraries that came with them.
+#[derive(Clone, Debug)]
+pub struct Unpacked {
+    root: Utf8PathBuf,
+}
+
+impl Unpacked {
+    /// A file of the packages, from its path on an installed system.
+    pub fn file(&self, path: &str) -> Utf8PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// Value of `LD_LIBRARY_PATH` for the programs.
+    pub fn libraries(&self) -> String {
+        let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+        ["lib", "usr/lib"].map(|folder| self.root.join(folder).join(&triple).into_string()).join(":")
+    }
+}
+
+/// The packages and what they need beside what is installed, unpacked once; the folder's name is `name`.
+///
+/// # Errors
+/// A failure with a hint where the host is no Debian or Ubuntu, or its archive does not answer.
+pub fn unpacked(root: &Utf8Path, name: &str, packages: &[&str], report: &Report) -> anyhow::Result<Unpacked> {
+    let folder = root.join("target/slipway/tools").join(name);
+    let ready = Unpacked { root: folder.join("root") };
+    let stamp = folder.join("packages");
+    let wanted = packages.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(ready);
+    }
+    let by_hand = || format!("install {} and try again", packages.join(", "));
+    let host = host::distribution().filter(|host| !host.codename.is_empty()).ok_or_else(|| {
+        Failure::failed(format!("`{name}` is missing, and only Debian's and Ubuntu's archives are known"))
+            .hint(by_hand())
+    })?;
+    report.step(format!("fetching {name} for the tests: {}", packages.join(", ")));
+    files::remove_directory(&folder)?;
+    let archive = Archive::prepare(&folder.join("apt"), &host, &host.codename)?;
+    archive.update(report)?;
+    let installed = apt::installed()?;
+    let asked = packages.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let missing =
+        archive.closure(packages)?.into_iter().filter(|name| asked.contains(name) || !installed.contains(name));
+    let missing = missing.collect::<Vec<_>>();
+    let downloads = folder.join("debs");
+    archive.download(&archive.offers(&missing)?, &missing, &downloads, report)?;
+    for file in downloads.read_dir_utf8().with_context(|| format!("failed to list `{downloads}`"))? {
+        let file = file.with_context(|| format!("failed to list `{downloads}`"))?;
+        apt::unpack(file.path(), &ready.root)?;
+    }
+    // The indexes are a hundred megabytes, and the next set of packages reads newer ones.
+    files::remove_directory(&folder.join("apt"))?;
+    files::remove_directory(&downloads)?;
+    files::write_atomically(&stamp, wanted.as_bytes())?;
+    Ok(ready)
+}

@@ -1,0 +1,177 @@
+//! A PostgreSQL server for one test run: own data directory, loopback only, gone when it is dropped.
+
+use std::fs;
+use std::io::{Seek, Write};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::effects::{files, packages};
+use crate::error::Failure;
+use crate::report::Report;
+
+/// How long a server may take to accept connections. An empty one takes under a second; a loaded machine ten times that.
+const START: Duration = Duration::from_secs(60);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Postgres {
+    binaries: Binaries,
+    directory: Utf8PathBuf,
+    port: u16,
+    user: User,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl Postgres {
+    /// Makes a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root, so it runs as
+    /// `postgres` where that user exists, else as `nobody`.
+    ///
+    /// # Errors
+    /// A failure with the server's own last words where it does not come up.
+    pub fn start(binaries: &Binaries) -> anyhow::Result<Postgres> {
+        let user = unprivileged_user()?;
+        let directory = temporary_directory()?;
+        std::os::unix::fs::chown(&directory, Some(user.uid), Some(user.gid))
+            .with_context(|| format!("failed to hand `{directory}` to the server's user"))?;
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|listener| listener.local_addr())
+            .context("failed to find a free port")?
+            .port();
+        let server = Postgres { binaries: binaries.clone(), directory, port, user };
+        let data = server.directory.join("data");
+        server.run(
+            "initdb",
+            &["-D", data.as_str(), "-U", "slipway", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        )?;
+        let options = format!(
+            "-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=100",
+            server.directory
+        );
+        let log = server.directory.join("log");
+        let seconds = START.as_secs().to_string();
+        server
+            .run("pg_ctl", &["-D", data.as_str(), "-o", &options, "-l", log.as_str(), "-t", &seconds, "-w", "start"])?;
+        Ok(server)
+    }
+
+    /// The address in Django's words.
+    pub fn url(&self) -> String {
+        format!("postgres://slipway@127.0.0.1:{}/postgres", self.port)
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        // Output goes to a file: a server that inherited a pipe would keep it open for as long as it lives.
+        let path = self.directory.join(format!("{program}.out"));
+        let mut output = fs::File::options()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&path)
+            .with_context(|| format!("failed to open `{path}`"))?;
+        let (stdout, stderr) = (output.try_clone()?, output.try_clone()?);
+        let started = Instant::now();
+        let status = Command::new(self.binaries.folder.join(program))
+            .args(arguments)
+            .envs(self.binaries.libraries.iter().map(|value| ("LD_LIBRARY_PATH", value)))
+            .current_dir(&self.directory)
+            .stdout(stdout)
+            .stderr(stderr)
+            .uid(self.user.uid)
+            .gid(self.user.gid)
+            .status()
+            .with_context(|| format!("failed to start `{program}`"))?;
+        if status.success() {
+            return Ok(());
+        }
+        output.flush()?;
+        output.rewind()?;
+        let said = std::io::read_to_string(output)?;
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let tail = said.lines().chain(log.lines()).map(|line| format!("\n    {line}")).collect::<String>();
+        Err(Failure::failed(format!(
+            "`{program}` failed after {:.1} s: {status}{tail}",
+            started.elapsed().as_secs_f32()
+        ))
+        .into())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.directory.join("data");
+        // `immediate`: the data is thrown away in the next line.
+        let _ = self.run("pg_ctl", &["-D", data.as_str(), "-m", "immediate", "-w", "stop"]);
+        let _ = files::remove_directory(&self.directory);
+    }
+}
+
+/// The server's programs.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    folder: Utf8PathBuf,
+    libraries: Option<String>,
+}
+
+/// The newest server that Debian's folders or PATH hold, else one unpacked from the host's archive.
+///
+/// # Errors
+/// Where there is none and the archive cannot give one.
+pub fn binaries(root: &Utf8Path, report: &Report) -> anyhow::Result<Binaries> {
+    let debian = Utf8Path::new("/usr/lib/postgresql");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = newest(debian).or_else(|| path.split(':').map(Utf8PathBuf::from).find(|folder| is_server(folder)));
+    if let Some(folder) = found {
+        return Ok(Binaries { folder, libraries: None });
+    }
+    from_packages(root, "postgresql", report)
+}
+
+/// The server of a package of the host's own archive, unpacked and not installed.
+///
+/// # Errors
+/// Where the archive cannot give one.
+pub fn from_packages(root: &Utf8Path, package: &str, report: &Report) -> anyhow::Result<Binaries> {
+    let unpacked = packages::unpacked(root, "postgresql", &[package], report)?;
+    let folder = newest(&unpacked.file("/usr/lib/postgresql")).ok_or_else(|| {
+        Failure::failed("the package `postgresql` brought no server").hint("apt-get install postgresql")
+    })?;
+    Ok(Binaries { folder, libraries: Some(unpacked.libraries()) })
+}
+
+fn newest(versions: &Utf8Path) -> Option<Utf8PathBuf> {
+    let folders = versions.read_dir_utf8().ok()?.flatten().map(|version| version.path().join("bin"));
+    folders.filter(|folder| is_server(folder)).max()
+}
+
+fn is_server(folder: &Utf8Path) -> bool {
+    folder.join("initdb").exists() && folder.join("pg_ctl").exists()
+}
+
+fn unprivileged_user() -> anyhow::Result<User> {
+    let passwd = fs::read_to_string("/etc/passwd").context("failed to read `/etc/passwd`")?;
+    let entry = |name: &str| {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    };
+    entry("postgres").or_else(|| entry("nobody")).context("failed to find the user `postgres` or `nobody`")
+}
+
+fn temporary_directory() -> anyhow::Result<Utf8PathBuf> {
+    let base = Utf8PathBuf::from_path_buf(std::env::temp_dir())
+        .map_err(|path| Failure::failed(format!("the temporary directory {} is not UTF-8", path.display())))?;
+    let directory = base.join(format!("slipway-postgres-{}", std::process::id()));
+    files::remove_directory(&directory)?;
+    fs::create_dir(&directory).with_context(|| format!("failed to create `{directory}`"))?;
+    Ok(directory)
+}

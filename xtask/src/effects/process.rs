@@ -1,0 +1,191 @@
+//! Child processes with a deadline, and processes that we know by id only. Nothing here knows what it runs.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal};
+
+use super::interrupt;
+
+/// How often a waiting loop looks again.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What a finished process said.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output; bytes that are no UTF-8 are replaced.
+    pub stdout: String,
+    /// Its standard error, likewise.
+    pub stderr: String,
+}
+
+/// Runs to the end, or kills the process and those it started once `limit` has passed and returns `None`.
+///
+/// # Errors
+/// Where it cannot be started; `Interrupted`, after killing it, where the user interrupts meanwhile. What is started
+/// after an interrupt cleans up and is left alone.
+pub fn run_bounded(command: &mut Command, limit: Duration) -> io::Result<Option<Finished>> {
+    let deadline = Instant::now() + limit;
+    // A group of its own, since a docker client starts plugins that would keep the pipes open after its death.
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
+    let is_cleaning_up = interrupt::requested();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() >= deadline {
+            kill_group(&mut child);
+            return Ok(None);
+        }
+        if interrupt::requested() && !is_cleaning_up {
+            kill_group(&mut child);
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
+        }
+        thread::sleep(TICK);
+    };
+    Ok(Some(Finished { status, stdout: collect(stdout), stderr: collect(stderr) }))
+}
+
+/// Runs to the end and returns standard output; a non-zero status is an error with the end of what it wrote.
+pub fn run(command: &mut Command, limit: Duration) -> anyhow::Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let Some(finished) = run_bounded(command, limit).with_context(|| format!("failed to run `{name}`"))? else {
+        bail!("`{name}` did not end within {} s", limit.as_secs());
+    };
+    if !finished.status.success() {
+        bail!("`{name}` ended with {}: {}", finished.status, last_lines(&finished.stderr, 12));
+    }
+    Ok(finished.stdout)
+}
+
+/// The last `count` lines that are not empty.
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+}
+
+/// Looks every few milliseconds whether `ready`, for at most `limit`.
+pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if ready() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(TICK);
+    }
+}
+
+/// Ids of all processes.
+pub fn all_ids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Whether the process runs; one that has ended and waits for its parent does not.
+pub fn is_alive(id: u32) -> bool {
+    // The state follows the command's name, which is in parentheses and may itself contain any character.
+    fs::read_to_string(format!("/proc/{id}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit_once(") ").map(|(_, rest)| !rest.starts_with(['Z', 'X'])))
+        .unwrap_or(false)
+}
+
+/// The arguments of a process, the program first; empty for one that has ended.
+pub fn arguments(id: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    bytes.split(|b| *b == 0).filter(|a| !a.is_empty()).map(|a| String::from_utf8_lossy(a).into_owned()).collect()
+}
+
+/// The file a process runs, as it was when it was started (a deleted file keeps its path).
+pub fn executable(id: u32) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{id}/exe")).ok()?;
+    let path = path.to_str()?;
+    Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
+}
+
+/// Asks a process to end.
+pub fn terminate(id: u32) {
+    signal(id, Signal::TERM);
+}
+
+/// Ends a process.
+pub fn kill(id: u32) {
+    signal(id, Signal::KILL);
+}
+
+/// A process that is gone already is what the caller wants.
+fn signal(id: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Asks a process and those it started in its group to stop, as Ctrl-C would: the docker client runs buildx as a
+/// process of its own.
+pub fn interrupt_group(id: u32) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        // The group is gone where it ended in this very moment: nothing is left to stop.
+        let _ = rustix::process::kill_process_group(pid, Signal::INT);
+    }
+}
+
+fn kill_group(child: &mut Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u8>>> {
+    let mut pipe = pipe?;
+    Some(thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What arrived before a broken pipe is still worth showing.
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    }))
+}
+
+fn collect(reader: Option<JoinHandle<Vec<u8>>>) -> String {
+    let bytes = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{is_alive, last_lines, run, run_bounded};
+
+    #[test]
+    fn output_status_and_deadline() {
+        let said = run(Command::new("echo").arg("hello"), Duration::from_secs(10)).unwrap();
+        assert_eq!(said, "hello\n");
+        let error = run(Command::new("ls").arg("/nonexistent"), Duration::from_secs(10)).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent"), "{error}");
+        let begin = Instant::now();
+        assert!(run_bounded(Command::new("sleep").arg("30"), Duration::from_millis(100)).unwrap().is_none());
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn processes_by_id() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(u32::MAX));
+        assert_eq!(last_lines("a\n\nb\nc\n", 2), "b\nc");
+    }
+}

@@ -1,0 +1,94 @@
+//! Reads the configuration files of the project and looks up the paths that they name. What they mean is decided in
+//! `project::parse`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::Context;
+use camino::Utf8Path;
+
+use crate::error::Failure;
+use crate::project::parse::{self, Found};
+use crate::project::{Environment, EnvironmentName, Project};
+
+/// The project below `root`.
+///
+/// # Errors
+/// The file is missing or wrong, or a directory or file it names is not there: exit code 2.
+pub fn load(root: &Utf8Path) -> anyhow::Result<Project> {
+    let hint = "run from inside a project, or write the file: docs/guide/configuration.md shows one";
+    let text = read(root, Utf8Path::new(parse::PROJECT_FILE), hint)?;
+    let draft = parse::project(&text);
+    let found: BTreeMap<_, _> = draft.paths().map(|path| (path.to_owned(), find(root, path))).collect();
+    Ok(draft.checked_against(&found)?)
+}
+
+/// One environment of the project below `root`.
+///
+/// # Errors
+/// The file is missing or wrong, or another `.toml` lies beside it that is no environment: exit code 2.
+pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Project) -> anyhow::Result<Environment> {
+    refuse_strays(root)?;
+    let file = parse::environment_file(name);
+    let hint = format!("write `{file}`: docs/guide/configuration.md shows one");
+    let text = read(root, &file, &hint)?;
+    Ok(parse::environment(name, &text, project)?)
+}
+
+/// A misspelled file would otherwise be an environment that nobody notices is missing.
+fn refuse_strays(root: &Utf8Path) -> anyhow::Result<()> {
+    let folder = root.join(parse::ENVIRONMENTS);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("failed to list `{folder}`")),
+    };
+    let mut strays = Vec::new();
+    for entry in entries {
+        let name = entry.with_context(|| format!("failed to list `{folder}`"))?.file_name();
+        let name = name.to_string_lossy();
+        if let Some(stem) = name.strip_suffix(".toml")
+            && stem.parse::<EnvironmentName>().is_err()
+        {
+            strays.push(stem.to_owned());
+        }
+    }
+    strays.sort();
+    match strays.first() {
+        None => Ok(()),
+        Some(stem) => {
+            let file = format!("{}/{}.toml", parse::ENVIRONMENTS, stem.escape_debug());
+            Err(Failure::usage(format!("{file}: unknown environment")).hint(parse::stray_environment_hint(stem)).into())
+        }
+    }
+}
+
+fn read(root: &Utf8Path, file: &Utf8Path, missing: &str) -> anyhow::Result<String> {
+    let bytes = match fs::read(root.join(file)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Failure::usage(format!("{file}: there is no such file in `{root}`")).hint(missing).into());
+        }
+        Err(error) => return Err(error).with_context(|| format!("failed to read `{file}`")),
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
+        let failure = Failure::usage(format!("{file}:{line}: not UTF-8")).hint("save the file as UTF-8, as TOML asks");
+        failure.into()
+    })
+}
+
+/// What lies under a path of the repository, once links are followed.
+fn find(root: &Utf8Path, path: &Utf8Path) -> Found {
+    let (Ok(root), Ok(real)) = (root.canonicalize_utf8(), root.join(path).canonicalize_utf8()) else {
+        return Found::Nothing;
+    };
+    match fs::metadata(&real) {
+        Ok(_) if !real.starts_with(&root) => Found::Outside,
+        Ok(metadata) if metadata.is_dir() => Found::Directory,
+        Ok(_) => Found::File,
+        Err(_) => Found::Nothing,
+    }
+}

@@ -1,0 +1,168 @@
+//! What was typed → typed flags. The only place that knows the command line; help text with an example for every verb.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+
+use crate::image::ImageName;
+use crate::project::EnvironmentName;
+use crate::report::Output;
+
+/// Takes a Django + nginx monorepo to AWS ECS Fargate, and proves that what runs is what was built.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 refused by a check, 130 interrupted.\n\n\
+                        Example:\n  cargo xtask build --explain"
+)]
+pub struct Flags {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Builds the images whose inputs changed, each to an OCI layout, and proves that they run on the platform.
+    Build(Build),
+    /// Sets up what builds need on this machine: a private Docker engine where none answers. `--remove` takes it away.
+    Setup(Setup),
+    /// Reports every prerequisite with its version and the fix.
+    Doctor(Doctor),
+    /// Sets up what it needs and runs every test.
+    Test(Test),
+    /// Measures what README and docs claim, as ratios within one run.
+    Bench(Bench),
+}
+
+impl Command {
+    /// How the verb speaks; those without the flag speak to people.
+    pub fn output(&self) -> Output {
+        match self {
+            Command::Build(flags) => flags.shared.output,
+            Command::Setup(flags) => flags.shared.output,
+            Command::Doctor(flags) => flags.shared.output,
+            Command::Test(_) | Command::Bench(_) => Output::Human,
+        }
+    }
+}
+
+/// Flags that every verb has.
+#[derive(Debug, Args)]
+pub struct Shared {
+    /// Environment: the file `infra/environments/<ENV>.toml`.
+    #[arg(long, value_name = "ENV", default_value = "local")]
+    pub env: EnvironmentName,
+    /// Words for people, or one JSON object per line on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// `cargo xtask build`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --image app --explain\n  \
+                        cargo xtask build --dry-run --output json")]
+pub struct Build {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Only this image; may be repeated. Without it, every image of the project.
+    #[arg(long = "image", value_name = "NAME")]
+    pub images: Vec<ImageName>,
+    /// Builds whatever the fingerprints say, without the builder's cache.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Another Dockerfile for this run, from the repository root; goes with exactly one `--image`.
+    #[arg(long, short = 'f', value_name = "DOCKERFILE")]
+    pub file: Option<Utf8PathBuf>,
+    /// A further tag for `push` to give the images; may be repeated.
+    #[arg(long = "tag", short = 't', value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Says for each image which input changed its fingerprint.
+    #[arg(long)]
+    pub explain: bool,
+    /// Prints the plan, the exact bake document and the command, and stops.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cargo xtask setup`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --remove")]
+pub struct Setup {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Removes the private engine and everything it left on this machine.
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// `cargo xtask doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cargo xtask doctor --output json")]
+pub struct Doctor {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// `cargo xtask test`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test --only nginx")]
+pub struct Test {
+    /// The part that takes under two minutes and needs no engine.
+    #[arg(long)]
+    pub fast: bool,
+    /// Only the suite of this name; may be repeated.
+    #[arg(long, value_name = "SUITE")]
+    pub only: Vec<crate::plan::suites::Suite>,
+}
+
+/// `cargo xtask bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only unchanged --only proof")]
+pub struct Bench {
+    /// Only the measurement of this name; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<crate::commands::bench::Measurement>,
+    /// Proves one layout and stops: the process that the measurement of the proof watches.
+    #[arg(long, value_name = "LAYOUT", hide = true)]
+    pub prove: Option<Utf8PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Command, Flags};
+    use crate::project::EnvironmentName;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_shows_an_example() {
+        let command = Flags::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                help.contains(&format!("cargo xtask {}", verb.get_name())),
+                "`{}` shows no example",
+                verb.get_name()
+            );
+            assert!(verb.get_about().is_some(), "`{}` says nothing about itself", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn build_takes_what_the_design_promises() {
+        let line = "cargo-xtask build --env staging --image app --no-cache -f x/Dockerfile -t v1 -t v2 --explain --dry-run --output json";
+        let Command::Build(build) = Flags::try_parse_from(line.split(' ')).unwrap().command else { panic!() };
+        assert_eq!(build.shared.env, EnvironmentName::Staging);
+        assert_eq!(build.images[0].as_str(), "app");
+        assert_eq!(build.tags, ["v1", "v2"]);
+        assert!(build.no_cache && build.explain && build.dry_run);
+        for bad in ["build --env stagin", "build --image ../x", "bild", "build --output yaml"] {
+            assert!(Flags::try_parse_from(["x"].into_iter().chain(bad.split(' '))).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What an image is: its name, platform, digest and fingerprint, what its Dockerfile reads, its OCI layout, and the
+//! proof of architecture over that layout. Pure: bytes arrive as `Read`, file lists as values.
+
+pub mod base;
+
+pub mod digest;
+pub mod dockerfile;
+pub mod dockerignore;
+pub mod elf;
+pub mod fingerprint;
+pub mod layer;
+pub mod layout;
+pub mod name;
+pub mod platform;
+pub mod proof;
+pub mod stamp;
+pub mod stand_in;
+pub mod tag;
+
+pub use digest::Digest;
+pub use fingerprint::Fingerprint;
+pub use name::ImageName;
+pub use platform::Platform;
+pub use tag::Tag;

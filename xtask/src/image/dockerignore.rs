@@ -1,0 +1,146 @@
+//! Docker's own `.dockerignore` rules: which paths of a build context are sent to the builder. Judged from the root of
+//! the context downwards, as BuildKit does, since a verdict depends on which rules a parent matched.
+
+pub(crate) mod pattern;
+
+use camino::Utf8Path;
+
+use crate::error::Failure;
+use pattern::{Pattern, clean};
+
+/// The rules of one ignore file, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Ignore {
+    rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    pattern: Pattern,
+    /// `!`: takes a path back in.
+    exception: bool,
+}
+
+/// What the rules say of one directory, and what they need to know about it to judge what lies in it.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    excluded: bool,
+    matched: Vec<bool>,
+}
+
+impl Verdict {
+    /// Whether the directory itself is left out. Something in it may still be taken back in.
+    pub fn is_excluded(&self) -> bool {
+        self.excluded
+    }
+}
+
+impl Ignore {
+    /// Reads an ignore file; `path` is for messages. A pattern that Docker refuses is a usage failure with file and
+    /// line, and so is one that its documentation and its matcher read differently: a guess could miss a file.
+    pub fn parse(text: &str, path: &Utf8Path) -> Result<Ignore, Failure> {
+        let mut rules = Vec::new();
+        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            // Only at the very start of a line: ` #x` is a pattern.
+            if line.starts_with('#') || line.trim().is_empty() {
+                continue;
+            }
+            let line = line.trim();
+            let (exception, text) = match line.strip_prefix('!') {
+                Some(rest) => (true, rest.trim()),
+                None => (false, line),
+            };
+            let refuse = |why: String| {
+                Failure::usage(format!("{path}:{}: `{line}`: {why}", number + 1))
+                    .hint("the rules are at https://docs.docker.com/build/concepts/context/#dockerignore-files")
+            };
+            if exception && matches!(text, "" | "/") {
+                return Err(refuse("an exception without a pattern".to_owned()));
+            }
+            let cleaned = clean(text);
+            let relative = cleaned.strip_prefix('/').filter(|rest| !rest.is_empty()).unwrap_or(&cleaned);
+            let pattern = Pattern::compile(relative).map_err(|why| refuse(why.to_string()))?;
+            rules.push(Rule { pattern, exception });
+        }
+        Ok(Ignore { rules })
+    }
+
+    /// The verdict on the context's root, where every walk starts. The root itself cannot be left out.
+    pub fn root(&self) -> Verdict {
+        Verdict { excluded: false, matched: vec![false; self.rules.len()] }
+    }
+
+    /// The verdict on a directory, given that on its parent.
+    pub fn judge(&self, parent: &Verdict, path: &str) -> Verdict {
+        let mut matched = vec![false; self.rules.len()];
+        let excluded = self.apply(parent, path, |rule| {
+            if let Some(flag) = matched.get_mut(rule) {
+                *flag = true;
+            }
+        });
+        Verdict { excluded, matched }
+    }
+
+    /// Whether a file or link is left out, given the verdict on its directory.
+    pub fn excludes(&self, parent: &Verdict, path: &str) -> bool {
+        self.apply(parent, path, |_| {})
+    }
+
+    /// Whether an exception could take back something below an excluded directory. Where it cannot, nothing below
+    /// need be looked at: rules that excluded the directory hold for all that is in it.
+    pub fn may_keep_below(&self, directory: &str) -> bool {
+        self.rules.iter().any(|rule| rule.exception && rule.pattern.can_match_below(directory))
+    }
+
+    /// The last rule that matches wins, and a rule that matched a parent matches what is in it. A rule that could not
+    /// change the verdict is not evaluated and so not remembered either: BuildKit's matcher does the same, and it shows
+    /// (a later rule that repeats an earlier one does not cancel an exception between them).
+    fn apply(&self, parent: &Verdict, path: &str, mut remember: impl FnMut(usize)) -> bool {
+        let mut excluded = false;
+        for (index, rule) in self.rules.iter().enumerate() {
+            let inherited = parent.matched.get(index).copied().unwrap_or(false);
+            if inherited || (rule.exception == excluded && rule.pattern.matches(path)) {
+                remember(index);
+                excluded = !rule.exception;
+            }
+        }
+        excluded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ignore;
+
+    fn kept(ignore: &str, path: &str) -> bool {
+        let rules = Ignore::parse(ignore, ".dockerignore".into()).unwrap();
+        let mut verdict = rules.root();
+        for (at, _) in path.match_indices('/') {
+            verdict = rules.judge(&verdict, &path[..at]);
+            if verdict.is_excluded() && !rules.may_keep_below(&path[..at]) {
+                return false;
+            }
+        }
+        !rules.excludes(&verdict, path)
+    }
+
+    #[test]
+    fn the_last_rule_wins_and_exceptions_reach_below_excluded_parents() {
+        assert!(!kept("node_modules", "node_modules/a/b.js"));
+        assert!(kept("*\n!app", "app/manage.py"));
+        assert!(kept("app\n!app/keep/this", "app/keep/this/file"));
+        assert!(!kept("app\n!app/keep/this", "app/keep/other"));
+        assert!(!kept("*\n!app\napp/secret", "app/secret/key"));
+        // A rule that repeats an earlier one was not evaluated on the parent and does not hold for the child.
+        assert!(kept("foo\n!**/x.txt\nfoo", "foo/x.txt"));
+    }
+
+    #[test]
+    fn a_bad_pattern_names_its_line() {
+        let error = Ignore::parse("# fine\n\na\n[x\n", "app/.dockerignore".into()).unwrap_err();
+        assert!(error.to_string().starts_with("app/.dockerignore:4: `[x`"), "{error}");
+        for bad in ["!", "! ", "!/"] {
+            assert!(Ignore::parse(bad, "f".into()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The name of an image in the project: the key of `[images.<name>]`, a bake target, a folder and a repository suffix.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Longest image name. ECS container names and bake targets allow more; a folder name and a table column should not.
+pub const MAX_LENGTH: usize = 40;
+
+/// Lower-case letters, digits and single hyphens inside, a letter first: valid as bake target, folder, ECS container
+/// name and last part of an ECR repository at once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageName(String);
+
+impl ImageName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is no image name; says why.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidName(String);
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not an image name: lower-case letters, digits and single hyphens, a letter first, at most {MAX_LENGTH}",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+impl FromStr for ImageName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<ImageName, InvalidName> {
+        let fits = text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.len() <= MAX_LENGTH
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !text.ends_with('-')
+            && !text.contains("--");
+        if fits { Ok(ImageName(text.to_owned())) } else { Err(InvalidName(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for ImageName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ImageName, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ImageName;
+
+    #[test]
+    fn names_that_fit_everywhere_and_names_that_do_not() {
+        for good in ["app", "nginx", "a", "worker-2"] {
+            assert_eq!(good.parse::<ImageName>().map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["", "App", "2app", "app_1", "-app", "app-", "a--b", "../app", "a/b", "é", &"a".repeat(41)] {
+            assert!(bad.parse::<ImageName>().is_err(), "{bad}");
+        }
+    }
+}

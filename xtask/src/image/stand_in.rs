@@ -1,0 +1,291 @@
+//! The content of a stand-in base image: the layer made of a Debian root file system; its documents are in `documents`.
+//! The same packages and the same recipe give the same digest. Not here: fetching packages, files on disk (`effects/bases`).
+
+pub mod documents;
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use tar::{Archive, Builder, EntryType, Header};
+
+use crate::image::{Digest, Platform};
+use crate::project::StandIn;
+
+/// Counts up when the same recipe begins to give other content.
+const RECIPE_VERSION: u32 = 1;
+
+/// What a stand-in of this name depends on beside the packages themselves.
+pub fn recipe_digest(name: &str, recipe: &StandIn, platform: Platform) -> Digest {
+    Digest::of(format!("{RECIPE_VERSION}\n{name}\n{platform}\n{recipe:?}").as_bytes())
+}
+
+/// A folder name for an image name. A part of the digest keeps names apart that differ in other characters only.
+pub fn folder_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let digest: String = Digest::of(name.as_bytes()).hex().chars().take(8).collect();
+    format!("{}-{digest}", name.chars().map(plain).collect::<String>())
+}
+
+/// The unprivileged user of a recipe such as `101:101`; `None` for root and for users given by name.
+fn numeric_user(recipe: &StandIn) -> Option<(u64, u64)> {
+    let text = recipe.user.as_deref()?;
+    let (user, group) = text.split_once(':').unwrap_or((text, text));
+    let (user, group) = (user.parse().ok()?, group.parse().ok()?);
+    (user != 0).then_some((user, group))
+}
+
+/// What the recipe's first package is about: `nginx` for `nginx-light`. Names the made-up user and its folders.
+fn subject(recipe: &StandIn) -> Option<&str> {
+    recipe.packages.first()?.split('-').next()
+}
+
+/// Turns the root file system that a Debian bootstrap wrote into the layer: caches and logs left out, times not later
+/// than `epoch`, the recipe's links and user added. Returns the digest of what was written to `output`.
+pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &StandIn, epoch: u64) -> io::Result<Digest> {
+    let user = numeric_user(recipe);
+    let mut builder = Builder::new(Hashing { inner: output, hasher: Sha256::new() });
+    let mut seen = BTreeSet::new();
+    for entry in Archive::new(rootfs).entries()? {
+        let mut entry = entry?;
+        let path = plain_path(&entry.path()?);
+        if path.is_empty() || is_dropped(&path) || recipe.links.contains_key(&format!("/{path}")) {
+            continue;
+        }
+        let mut header = entry.header().clone();
+        header.set_mtime(header.mtime()?.min(epoch));
+        if let Some((id, group)) = user.filter(|_| is_owned(&path, recipe)) {
+            header.set_uid(id);
+            header.set_gid(group);
+            header.set_username("")?;
+            header.set_groupname("")?;
+        }
+        match (header.entry_type(), path.as_str()) {
+            (EntryType::Link | EntryType::Symlink, _) => {
+                let target =
+                    entry.link_name()?.ok_or_else(|| io::Error::other(format!("`{path}` links to nothing")))?;
+                let target = target.into_owned();
+                builder.append_link(&mut header, &path, target)?;
+            }
+            (_, "etc/passwd" | "etc/group" | "etc/shadow") if user.is_some() => {
+                let mut text = String::new();
+                entry.read_to_string(&mut text)?;
+                let text = add_account(&path, &text, user.unwrap_or_default(), subject(recipe).unwrap_or("app"));
+                header.set_size(u64::try_from(text.len()).unwrap_or(u64::MAX));
+                builder.append_data(&mut header, &path, text.as_bytes())?;
+            }
+            _ => builder.append_data(&mut header, &path, &mut entry)?,
+        }
+        seen.insert(path);
+    }
+    for folder in state_folders(recipe).into_iter().filter(|folder| user.is_some() && !seen.contains(folder)) {
+        let mut header = new_header(EntryType::Directory, 0o755, epoch);
+        let (id, group) = user.unwrap_or_default();
+        header.set_uid(id);
+        header.set_gid(group);
+        builder.append_data(&mut header, format!("{folder}/"), io::empty())?;
+    }
+    let excludes = dpkg_excludes();
+    let mut header = new_header(EntryType::Regular, 0o644, epoch);
+    header.set_size(u64::try_from(excludes.len()).unwrap_or(u64::MAX));
+    builder.append_data(&mut header, DPKG_EXCLUDES, excludes.as_bytes())?;
+    for (link, target) in &recipe.links {
+        let mut header = new_header(EntryType::Symlink, 0o777, epoch);
+        builder.append_link(&mut header, link.trim_start_matches('/'), target)?;
+    }
+    let mut hashing = builder.into_inner()?;
+    hashing.flush()?;
+    Ok(Digest::from_hasher(hashing.hasher))
+}
+
+/// The tag of a loaded stand-in. `.invalid` is reserved (RFC 2606): no registry will ever be asked for it.
+pub fn loaded_tag(name: &str, digest: Digest) -> String {
+    format!("slipway.invalid/stand-in/{}:{}", folder_name(name), digest.hex())
+}
+
+/// Passes bytes on and hashes them.
+#[derive(Debug)]
+pub struct Hashing<W> {
+    /// Where the bytes go.
+    pub inner: W,
+    /// What they hash to.
+    pub hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hasher.update(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// `./usr/bin/` → `usr/bin`. Debian's paths are UTF-8; anything else would be replaced, and then be missed at run time.
+fn plain_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let text = text.strip_prefix("./").unwrap_or(&text).trim_matches('/');
+    if text == "." { String::new() } else { text.to_owned() }
+}
+
+/// Folders of documentation and translations.
+const TEXTS: [&str; 6] = [
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/locale/",
+    "usr/share/info/",
+    "usr/share/lintian/",
+    "usr/share/bug/",
+];
+/// The file that tells dpkg so.
+const DPKG_EXCLUDES: &str = "etc/dpkg/dpkg.cfg.d/excludes";
+
+/// What differs from one bootstrap to the next, or that the engine makes itself.
+fn is_dropped(path: &str) -> bool {
+    const CONTENTS: [&str; 7] =
+        ["dev/", "tmp/", "run/", "var/cache/apt/", "var/cache/ldconfig/", "var/lib/apt/lists/", "var/tmp/"];
+    const FILES: [&str; 4] =
+        ["etc/resolv.conf", "etc/hostname", "var/lib/dbus/machine-id", "var/cache/ldconfig/aux-cache"];
+    let is_text = TEXTS.iter().any(|folder| path.starts_with(folder)) && !path.ends_with("/copyright");
+    is_text
+        || CONTENTS.iter().any(|folder| path.starts_with(folder))
+        || FILES.contains(&path)
+        || (path.starts_with("var/log/") && path.ends_with(".log"))
+        || (path.starts_with("var/") && path.ends_with("-old"))
+}
+
+/// What dpkg is told to leave out from now on, as the layer does: half of a minimal Debian is text that no container
+/// reads. Licences stay.
+fn dpkg_excludes() -> String {
+    let excludes: String = TEXTS.iter().map(|folder| format!("path-exclude=/{folder}*\n")).collect();
+    excludes + "path-include=/usr/share/doc/*/copyright\n"
+}
+
+/// The folders that the recipe's program keeps its state in.
+fn state_folders(recipe: &StandIn) -> Vec<String> {
+    let Some(subject) = subject(recipe) else { return Vec::new() };
+    ["cache", "lib", "log"].iter().map(|part| format!("var/{part}/{subject}")).collect()
+}
+
+/// Whether the unprivileged user must be able to write there. `run` holds the process id of most programs.
+fn is_owned(path: &str, recipe: &StandIn) -> bool {
+    let inside =
+        |folder: &String| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    path == "run" || state_folders(recipe).iter().any(inside)
+}
+
+/// Adds the user to an account file unless its number is taken.
+fn add_account(file: &str, text: &str, (user, group): (u64, u64), name: &str) -> String {
+    let has_number = |number: u64| text.lines().any(|line| line.split(':').nth(2) == Some(number.to_string().as_str()));
+    let has_name = text.lines().any(|line| line.split(':').next() == Some(name));
+    let line = match file {
+        "etc/passwd" if !has_number(user) && !has_name => format!("{name}:x:{user}:{group}::/:/usr/sbin/nologin\n"),
+        "etc/group" if !has_number(group) && !has_name => format!("{name}:x:{group}:\n"),
+        _ => String::new(),
+    };
+    text.to_owned() + &line
+}
+
+fn new_header(kind: EntryType, mode: u32, epoch: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_mtime(epoch);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{self, Read};
+
+    use tar::{Archive, Builder, EntryType};
+
+    use super::{add_account, folder_name, new_header, recipe_digest, write_layer};
+    use crate::image::Platform;
+    use crate::project::StandIn;
+
+    fn recipe() -> StandIn {
+        StandIn {
+            suite: "trixie".into(),
+            packages: vec!["nginx-light".into()],
+            links: BTreeMap::from([("/usr/bin/wget".into(), "/bin/busybox".into())]),
+            user: Some("101:101".into()),
+            ..StandIn::default()
+        }
+    }
+
+    fn rootfs(mtime: u64) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for (path, kind, data) in [
+            ("./", EntryType::Directory, ""),
+            ("./etc/passwd", EntryType::Regular, "root:x:0:0::/root:/bin/sh\n"),
+            ("./etc/hostname", EntryType::Regular, "builder\n"),
+            ("./run/", EntryType::Directory, ""),
+            ("./usr/bin/wget", EntryType::Regular, "old"),
+            ("./var/lib/nginx/body/", EntryType::Directory, ""),
+            ("./var/log/dpkg.log", EntryType::Regular, "noise"),
+            ("./var/log/nginx/", EntryType::Directory, ""),
+            ("./usr/share/doc/nginx/copyright", EntryType::Regular, "licence"),
+            ("./usr/share/doc/nginx/README", EntryType::Regular, "text"),
+        ] {
+            let mut header = new_header(kind, 0o755, mtime);
+            header.set_size(data.len() as u64);
+            builder.append_data(&mut header, path, data.as_bytes()).unwrap();
+        }
+        let long = format!("./usr/{}x", "deep/".repeat(40));
+        builder.append_data(&mut new_header(EntryType::Regular, 0o644, mtime), long, io::empty()).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn the_layer_has_the_recipes_links_and_user_and_no_noise() {
+        let mut layer = Vec::new();
+        write_layer(&rootfs(5)[..], &mut layer, &recipe(), 100).unwrap();
+        let mut found = BTreeMap::new();
+        for entry in Archive::new(&layer[..]).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let path = entry.path().unwrap().to_string_lossy().trim_end_matches('/').to_owned();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            let link = entry.link_name().unwrap().map(|link| link.to_string_lossy().into_owned());
+            found.insert(path, (entry.header().uid().unwrap(), text + &link.unwrap_or_default()));
+        }
+        assert_eq!(found["usr/bin/wget"], (0, "/bin/busybox".into()));
+        assert!(found["etc/passwd"].1.contains("nginx:x:101:101:"));
+        for owned in ["run", "var/lib/nginx/body", "var/log/nginx", "var/cache/nginx", "var/lib/nginx"] {
+            assert_eq!(found[owned].0, 101, "{owned}");
+        }
+        assert!(!found.contains_key("etc/hostname") && !found.contains_key("var/log/dpkg.log"));
+        assert!(
+            found.contains_key("usr/share/doc/nginx/copyright") && !found.contains_key("usr/share/doc/nginx/README")
+        );
+        assert!(found.keys().any(|path| path.len() > 200), "long paths survive");
+    }
+
+    #[test]
+    fn later_times_change_nothing_and_recipes_do() {
+        let layer = |mtime: u64| write_layer(&rootfs(mtime)[..], io::sink(), &recipe(), 100).unwrap();
+        assert_eq!(layer(200), layer(300));
+        assert_ne!(layer(50), layer(200));
+        let digest = |name: &str, recipe: &StandIn| recipe_digest(name, recipe, Platform::LinuxAmd64);
+        let other = StandIn { user: None, ..recipe() };
+        assert_ne!(digest("a", &recipe()), digest("a", &other));
+        assert_ne!(digest("a", &recipe()), digest("b", &recipe()));
+    }
+
+    #[test]
+    fn folder_names_and_accounts() {
+        assert!(folder_name("nginxinc/x:1").starts_with("nginxinc-x-1-"));
+        assert_ne!(folder_name("a/b"), folder_name("a-b"));
+        let taken = "messagebus:x:101:101::/:/x\n";
+        assert_eq!(add_account("etc/passwd", taken, (101, 101), "nginx"), taken);
+    }
+}

@@ -1,0 +1,88 @@
+//! The checked configuration: what `infra/slipway.toml` and `infra/environments/*.toml` say, after every rule held.
+//! Raw structs are private to `project/`; nothing else ever sees them. Pure: file texts arrive as arguments.
+
+pub mod environment;
+pub mod parse;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8PathBuf;
+
+pub use environment::{Bases, Environment, EnvironmentName, StandIn, Strategy};
+
+use crate::image::{ImageName, Platform};
+
+/// `infra/slipway.toml`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Short name; first part of every derived AWS name.
+    pub name: String,
+    /// What every image of the project must run on.
+    pub platform: Platform,
+    /// In an order in which each image comes after those it takes files from.
+    pub images: Vec<Image>,
+    /// Where ECS's own documents lie, for projects that deploy.
+    pub service: Option<ServicePointers>,
+}
+
+/// One `[images.<name>]` table. All paths are relative to the repository root, with `/`, without `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The table's name.
+    pub name: ImageName,
+    /// The build context: a directory.
+    pub context: Utf8PathBuf,
+    /// The Dockerfile; `<context>/Dockerfile` where the table does not say.
+    pub dockerfile: Utf8PathBuf,
+    /// The stage to build; the last one where the table does not say.
+    pub target: Option<String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+    /// Named contexts: `COPY --from=<key>` takes files from there.
+    pub contexts: BTreeMap<String, ContextSource>,
+    /// Build secrets by id. References only, never values.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// TCP ports that the image's configuration must declare, no more and no fewer.
+    pub ports: BTreeSet<u16>,
+}
+
+/// Where a named context comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextSource {
+    /// A directory of the repository.
+    Directory(Utf8PathBuf),
+    /// Another image of the project, or one stage of its Dockerfile. Built in the same bake run.
+    Image {
+        /// The other image.
+        image: ImageName,
+        /// The stage; that image's own target where none is given.
+        target: Option<String>,
+    },
+}
+
+/// Where a build secret comes from at build time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The host's CA bundle, for builds behind a TLS-inspecting proxy. Empty where the host has none.
+    HostCertificates,
+    /// An environment variable of the caller.
+    Variable(String),
+    /// A file of the repository that git ignores, or an absolute path.
+    File(Utf8PathBuf),
+}
+
+/// `[service]`: ECS's own documents, as templates in AWS's JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePointers {
+    /// `infra/task-definition.json`.
+    pub task_definition: Utf8PathBuf,
+    /// `infra/service.json`.
+    pub service: Utf8PathBuf,
+}
+
+impl Project {
+    /// The image of that name, if the project has it.
+    pub fn image(&self, name: &ImageName) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == *name)
+    }
+}

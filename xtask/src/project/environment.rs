@@ -1,0 +1,145 @@
+//! One environment: `infra/environments/<name>.toml`, checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+/// The four environments. Closed: a fifth is a file nobody reviews, and `production` has rules of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EnvironmentName {
+    /// This machine; needs no AWS account.
+    Local,
+    /// The team's shared playground.
+    Dev,
+    /// The rehearsal of production.
+    Staging,
+    /// What the users see.
+    Production,
+}
+
+impl EnvironmentName {
+    /// All of them, in order of promotion.
+    pub const ALL: [EnvironmentName; 4] =
+        [EnvironmentName::Local, EnvironmentName::Dev, EnvironmentName::Staging, EnvironmentName::Production];
+
+    /// The name as typed after `--env`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EnvironmentName::Local => "local",
+            EnvironmentName::Dev => "dev",
+            EnvironmentName::Staging => "staging",
+            EnvironmentName::Production => "production",
+        }
+    }
+}
+
+/// The text names no environment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownEnvironment(String);
+
+impl fmt::Display for UnknownEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown environment `{}`: there are `local`, `dev`, `staging` and `production`", self.0)
+    }
+}
+
+impl std::error::Error for UnknownEnvironment {}
+
+impl FromStr for EnvironmentName {
+    type Err = UnknownEnvironment;
+
+    fn from_str(text: &str) -> Result<EnvironmentName, UnknownEnvironment> {
+        EnvironmentName::ALL
+            .into_iter()
+            .find(|name| name.as_str() == text)
+            .ok_or_else(|| UnknownEnvironment(text.to_owned()))
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Where base images come from in this environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bases {
+    /// `[bases]`: name in a Dockerfile → reference to use instead, such as `mirror.example/python:3.13-slim`.
+    pub mirrors: BTreeMap<String, String>,
+    /// `[stand-ins."<name>"]`, `local` only: how to make up for a base whose registry cannot be reached.
+    pub stand_ins: BTreeMap<String, StandIn>,
+}
+
+/// A labelled replacement of a base image, made of packages of a Debian suite. For this machine only: `push` refuses
+/// images above one for every environment but `local`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandIn {
+    /// Debian suite, such as `trixie`.
+    pub suite: String,
+    /// Packages beside the minimal system.
+    pub packages: Vec<String>,
+    /// Symbolic links to make: path of the link → its target, both absolute.
+    pub links: BTreeMap<String, String>,
+    /// `user` or `uid:gid` of the image configuration; the base's users are made where they are numeric.
+    pub user: Option<String>,
+    /// Ports that the image configuration declares.
+    pub ports: BTreeSet<u16>,
+    /// Stop signal of the image configuration, such as `SIGQUIT`.
+    pub stop_signal: Option<String>,
+    /// Command of the image configuration.
+    pub command: Vec<String>,
+}
+
+/// `infra/environments/<name>.toml`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// From the file's name.
+    pub name: EnvironmentName,
+    /// AWS region, such as `eu-central-1`.
+    pub region: String,
+    /// The twelve-digit account that the caller must be in; `None` in `local` only.
+    pub account: Option<String>,
+    /// ECS cluster.
+    pub cluster: String,
+    /// ECS service.
+    pub service: String,
+    /// Public domain, where there is one.
+    pub domain: Option<String>,
+    /// Endpoint override for any ECS-compatible endpoint.
+    pub endpoint: Option<String>,
+    /// Registry override, such as `127.0.0.1:5000`.
+    pub registry: Option<String>,
+    /// Task size in CPU units (1024 are one vCPU). With `memory`, one of Fargate's pairs.
+    pub cpu: u32,
+    /// Task size in MiB.
+    pub memory: u32,
+    /// How many tasks the service wants, at least 1.
+    pub count: u32,
+    /// Plain variables of the containers.
+    pub variables: BTreeMap<String, String>,
+    /// Variable → reference in SSM or Secrets Manager. Never a value.
+    pub secrets: BTreeMap<String, String>,
+    /// How deployments replace tasks.
+    pub strategy: Strategy,
+    /// Where base images come from.
+    pub bases: Bases,
+}
+
+/// How a deployment replaces tasks: ECS's rolling update and its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Percent of the desired count that must stay healthy, 0 to 100.
+    pub minimum_healthy_percent: u32,
+    /// Percent of the desired count that may exist at once, 101 to 200.
+    pub maximum_percent: u32,
+    /// Whether the circuit breaker ends a failing deployment and rolls it back.
+    pub circuit_breaker: bool,
+}
+
+impl Environment {
+    /// Labelled stand-in base images are accepted in `local` only.
+    pub fn accepts_stand_ins(&self) -> bool {
+        self.name == EnvironmentName::Local
+    }
+}

@@ -1,0 +1,180 @@
+//! Progress of a build: on a terminal one line per image and stage, redrawn; elsewhere one plain line per finished step.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::Report;
+use crate::effects::docker::transcript::{Event, Step};
+
+/// Draws the events of one bake run.
+#[derive(Debug)]
+pub struct BuildProgress {
+    report: Report,
+    live: Option<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    all: MultiProgress,
+    lines: BTreeMap<(String, String), ProgressBar>,
+}
+
+impl BuildProgress {
+    /// Nothing is drawn before the first event.
+    pub fn new(report: Report) -> BuildProgress {
+        let live = report.is_live().then(|| Live { all: MultiProgress::new(), lines: BTreeMap::new() });
+        BuildProgress { report, live }
+    }
+
+    /// Draws one event.
+    pub fn show(&mut self, event: &Event) {
+        match &mut self.live {
+            Some(live) => live.show(event),
+            None => {
+                if let Some(line) = plain_line(event) {
+                    self.report.detail(line);
+                }
+            }
+        }
+    }
+
+    /// Leaves the finished lines on the screen and stops redrawing.
+    pub fn finish(self) {
+        if let Some(live) = self.live {
+            for line in live.lines.into_values() {
+                line.abandon();
+            }
+        }
+    }
+}
+
+impl Live {
+    fn show(&mut self, event: &Event) {
+        let (Event::Started(step)
+        | Event::Cached(step)
+        | Event::Done(step, _)
+        | Event::Log(step, _)
+        | Event::Failed(step, _)) = event;
+        if is_internal(step) {
+            return;
+        }
+        let (stage, position) = stage_and_position(step);
+        let key = (step.target.clone(), stage.to_owned());
+        let all = &self.all;
+        let line = self.lines.entry(key).or_insert_with(|| {
+            let bar = all.add(ProgressBar::new_spinner().with_style(style()));
+            bar.set_prefix(format!("{:<12} {stage:<10}", step.target));
+            bar
+        });
+        let text = shorten(&step.text, 90);
+        // The state stands in front: the end of a long instruction is cut off by narrow terminals.
+        let (message, runs) = match event {
+            Event::Started(_) => (format!("{position:<5} …        {text}"), true),
+            Event::Log(_, said) => (format!("{position:<5} …        {}: {said}", shorten(&step.text, 40)), true),
+            Event::Cached(_) => (format!("{position:<5} cached   {text}"), false),
+            Event::Done(_, seconds) => (format!("{position:<5} {:<8} {text}", format!("{seconds:.1}s")), false),
+            Event::Failed(..) => (format!("{position:<5} FAILED   {text}"), false),
+        };
+        if matches!(event, Event::Started(_)) {
+            line.reset_elapsed();
+        }
+        line.set_message(message);
+        // A line whose step is over keeps the time it took; the others go on counting.
+        if runs {
+            line.enable_steady_tick(TICK);
+        } else {
+            line.disable_steady_tick();
+            line.tick();
+        }
+    }
+}
+
+/// How often a running step's time is drawn anew.
+const TICK: Duration = Duration::from_millis(200);
+
+fn style() -> ProgressStyle {
+    // The template is a constant that the test below parses.
+    ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+const TEMPLATE: &str = "    {prefix} {elapsed:>4} {wide_msg}";
+
+/// The line CI gets: steps that end, with their time, or that they were cached.
+fn plain_line(event: &Event) -> Option<String> {
+    let line = |step: &Step, end: &str| {
+        let (stage, position) = stage_and_position(step);
+        format!("{:<12} {:<14} {} {end}", step.target, format!("{stage} {position}").trim(), shorten(&step.text, 90))
+    };
+    match event {
+        Event::Cached(step) if !is_internal(step) => Some(line(step, "(cached)")),
+        Event::Done(step, seconds) if !is_internal(step) => Some(line(step, &format!("{seconds:.1}s"))),
+        Event::Failed(step, _) => Some(line(step, "FAILED")),
+        _ => None,
+    }
+}
+
+/// An instruction on one line: white space folded, long ones cut. The whole of it stands in the Dockerfile.
+fn shorten(text: &str, longest: usize) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match folded.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", folded.get(..end).unwrap_or_default()),
+        None => folded,
+    }
+}
+
+/// Loading definitions and contexts is BuildKit's housekeeping; it is of interest only when it fails.
+fn is_internal(step: &Step) -> bool {
+    step.target.is_empty()
+        || step.target == "internal"
+        || step.stage == "internal"
+        || step.stage.starts_with("context ")
+}
+
+/// `build 2/4` → `build` and `2/4`.
+fn stage_and_position(step: &Step) -> (&str, &str) {
+    match step.stage.rsplit_once(' ') {
+        Some((stage, position)) if position.contains('/') => (stage, position),
+        _ if step.stage.contains('/') => ("", &step.stage),
+        _ => (&step.stage, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TEMPLATE, plain_line};
+    use crate::effects::docker::transcript::{Event, Step};
+
+    fn step(target: &str, stage: &str, text: &str) -> Step {
+        Step { id: 1, target: target.to_owned(), stage: stage.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn the_template_is_one_that_indicatif_knows() {
+        assert!(indicatif::ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+
+    #[test]
+    fn plain_lines_tell_what_was_cached_and_what_took_how_long() {
+        let check = |event: Event, expected: Option<&str>| {
+            let line = plain_line(&event);
+            assert_eq!(
+                line.as_deref().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).as_deref(),
+                expected
+            );
+        };
+        check(Event::Done(step("app", "build 2/4", "RUN make"), 1.25), Some("app build 2/4 RUN make 1.2s"));
+        check(Event::Cached(step("app", "2/4", "RUN make")), Some("app 2/4 RUN make (cached)"));
+        check(
+            Event::Done(step("app", "", "exporting to oci image format"), 0.9),
+            Some("app exporting to oci image format 0.9s"),
+        );
+        check(Event::Done(step("app", "internal", "load metadata"), 0.1), None);
+        check(
+            Event::Failed(step("app", "internal", "load metadata"), "no such host".to_owned()),
+            Some("app internal load metadata FAILED"),
+        );
+        check(Event::Log(step("app", "2/4", "RUN make"), "cc".to_owned()), None);
+    }
+}
