@@ -130,8 +130,8 @@ fn events(endpoint: SocketAddr, group: &str) -> anyhow::Result<Vec<Value>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Logs;
     use super::is_wanted;
-    use crate::commands::local::Logs;
 
     #[test]
     fn streams_are_chosen_by_container_and_by_the_beginning_of_a_task() {
