@@ -95,11 +95,7 @@ impl Stand {
 
     /// A call that must succeed.
     pub(crate) fn ecs(&self, action: &str, input: &Value) -> Value {
-        let target = format!("AmazonEC2ContainerServiceV20141113.{action}");
-        let limit = Duration::from_secs(60);
-        let answer = loopback::call(self.endpoint, "ecs", &target, &input.to_string(), limit).unwrap();
-        assert_eq!(answer.status, 200, "{action} {input}: {}", answer.body);
-        serde_json::from_str(&answer.body).unwrap()
+        self.aws("ecs", &format!("AmazonEC2ContainerServiceV20141113.{action}"), input)
     }
 
     /// The target group that the seed has made.
@@ -126,29 +122,20 @@ impl Stand {
         let name = format!("{}/linkbio/{image}", self.endpoint);
         let tagged = format!("{name}:test");
         docker_ok(&["tag", &local, &tagged]);
-        let mut login = docker(&["login", "--username", "AWS", "--password-stdin", &self.endpoint.to_string()]);
-        let mut child = login.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), self.password().as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "docker cannot log in");
-        docker_ok(&["push", "--quiet", &tagged]);
-        docker_ok(&["logout", &self.endpoint.to_string()]);
+        // The token as docker keeps it, in a configuration that goes with the clone: the user's own is left alone.
+        let ecr = "AmazonEC2ContainerRegistry_V20150921";
+        let token = self.aws("ecr", &format!("{ecr}.GetAuthorizationToken"), &json!({}));
+        let token = &token["authorizationData"][0]["authorizationToken"];
+        let auths = json!({ "auths": { self.endpoint.to_string(): { "auth": token } } });
+        self.clone.write("target/client/config.json", &auths.to_string());
+        let mut push = docker(&["push", "--quiet", &tagged]);
+        let pushed = push.env("DOCKER_CONFIG", self.clone.root.join("target/client")).output().unwrap();
+        assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
         // Tasks pull for themselves: nothing of the test's is left in the engine to help them.
         docker_ok(&["image", "rm", "--force", &tagged, &local]);
-        let images = self.aws(
-            "ecr",
-            "AmazonEC2ContainerRegistry_V20150921.DescribeImages",
-            &json!({
-                "repositoryName": format!("linkbio/{image}"), "imageIds": [{ "imageTag": "test" }],
-            }),
-        );
+        let wanted = json!({ "repositoryName": format!("linkbio/{image}"), "imageIds": [{ "imageTag": "test" }] });
+        let images = self.aws("ecr", &format!("{ecr}.DescribeImages"), &wanted);
         format!("{name}@{}", images["imageDetails"][0]["imageDigest"].as_str().unwrap())
-    }
-
-    fn password(&self) -> String {
-        let answer = self.aws("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}));
-        let token = answer["authorizationData"][0]["authorizationToken"].as_str().unwrap().to_owned();
-        let decoded = crate::stand::decode(&token);
-        decoded.strip_prefix("AWS:").unwrap().to_owned()
     }
 
     fn aws(&self, service: &str, target: &str, input: &Value) -> Value {
@@ -198,19 +185,4 @@ impl Drop for Stand {
     fn drop(&mut self) {
         let _ = self.xtask(&["local", "reset", "--yes"]).output();
     }
-}
-
-/// Base64, as the token comes.
-fn decode(text: &str) -> String {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.bytes().filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte)) {
-        bits = bits << 6 | u32::try_from(digit).unwrap();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    String::from_utf8(bytes).unwrap()
 }
