@@ -53,8 +53,8 @@ pub fn tick_with(state: &mut State, now: Timestamp, new_id: &mut dyn FnMut() -> 
             members.entry(format!("{}/{name}", task.cluster)).or_default().push(task.id.clone());
         }
     }
-    let targets = health::targets(&state.elb);
-    let ecs = &mut state.ecs;
+    let State { ecs, elb, .. } = state;
+    let targets = health::targets(elb);
     for (key, service) in &mut ecs.services {
         if service.status == "INACTIVE" {
             continue;

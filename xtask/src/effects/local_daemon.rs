@@ -33,10 +33,6 @@ const END_LIMIT: Duration = Duration::from_secs(300);
 /// From SIGTERM to SIGKILL.
 const TERM_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a signed request carries. The stand-in looks at its form only: there is nobody to keep out.
-pub const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/local/aws4_request, \
-                                 SignedHeaders=host, Signature=0000000000000000000000000000000000000000000000000000000000000000";
-
 /// Where the stand-in of a repository keeps everything.
 #[derive(Clone, Debug)]
 pub struct Place {

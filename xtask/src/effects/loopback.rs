@@ -40,11 +40,6 @@ impl<'r> Request<'r> {
     pub fn post(path: &'r str) -> Request<'r> {
         Request { method: "POST", ..Request::get(path) }
     }
-
-    /// A call of an AWS API that speaks JSON 1.1. Any credentials will do for the stand-in, but there must be some.
-    pub fn aws(headers: &'r [(&'r str, &'r str)], body: &'r str) -> Request<'r> {
-        Request { method: "POST", path: "/", headers, body }
-    }
 }
 
 /// Sends a request and reads the whole answer within `limit`.
@@ -85,6 +80,25 @@ pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::
     parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::other("the answer is no HTTP"))
 }
 
+/// A call of an AWS API of the stand-in that speaks JSON 1.1. `target` is what stands in `X-Amz-Target`, `service` what
+/// a signature would name; the stand-in looks at a signature's form only, since there is nobody to keep out.
+///
+/// # Errors
+/// As `send`.
+pub fn call(address: SocketAddr, service: &str, target: &str, input: &str, limit: Duration) -> io::Result<Answer> {
+    let signature = "0".repeat(64);
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=local/20260101/local/{service}/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}"
+    );
+    let headers = [
+        ("X-Amz-Target", target),
+        ("X-Amz-Date", "20260101T000000Z"),
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("Authorization", &authorization),
+    ];
+    send(address, &Request { method: "POST", path: "/", headers: &headers, body: input }, limit)
+}
+
 fn parse(text: &str) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
@@ -98,7 +112,7 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{Answer, Request, send};
+    use super::{Answer, Request, call, send};
 
     #[test]
     fn a_request_its_answer_and_a_server_that_says_nothing() {
@@ -117,7 +131,7 @@ mod tests {
             // The next one is accepted by the system and never answered.
             (listener, String::from_utf8(request).unwrap())
         });
-        let answer = send(address, &Request::aws(&[("X-Amz-Target", "A.B")], "{\"a\":1}"), Duration::from_secs(30));
+        let answer = call(address, "ecs", "A.B", "{\"a\":1}", Duration::from_secs(30));
         assert_eq!(answer.unwrap(), Answer { status: 400, body: "{}\r\n\r\n".into() });
         let (listener, request) = server.join().unwrap();
         assert!(

@@ -4,22 +4,34 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::store::ecs::ServiceLoadBalancer;
 use crate::store::elb::{Elb, Target, TargetState};
 use crate::store::task::{Health, Task, TaskStatus};
 use crate::time::Timestamp;
 
 /// Target group, address and port → target.
-pub(super) type Targets = HashMap<(String, IpAddr, u16), Target>;
+pub(super) type Targets<'a> = HashMap<(&'a str, IpAddr, u16), &'a Target>;
 
 /// All targets, to be found without a search.
-pub(super) fn targets(elb: &Elb) -> Targets {
+pub(super) fn targets(elb: &Elb) -> Targets<'_> {
     let mut found = Targets::new();
     for (arn, group) in &elb.target_groups {
         for target in &group.targets {
-            found.insert((arn.clone(), target.address, target.port), target.clone());
+            found.insert((arn, target.address, target.port), target);
         }
     }
     found
+}
+
+/// The target of a task behind one of its load balancers.
+fn target_of<'a>(task: &Task, balanced: &ServiceLoadBalancer, targets: &Targets<'a>) -> Option<&'a Target> {
+    let address = task.private_ip.as_deref()?.parse().ok()?;
+    targets.get(&(balanced.target_group_arn.as_str(), address, balanced.container_port)).copied()
+}
+
+/// Whether each of the task's targets is there.
+pub(super) fn is_registered(task: &Task, targets: &Targets<'_>) -> bool {
+    task.load_balancers.iter().all(|balanced| target_of(task, balanced, targets).is_some())
 }
 
 /// Where nothing checks a task, it counts as healthy once it has run for this long: a program that crashes at its start
@@ -57,7 +69,7 @@ pub(super) enum Standing {
 
 /// How `task` stands. `checked`: one of its containers has a health check. `grace`: how long after its start failing
 /// checks are overlooked.
-pub(super) fn judge(task: &Task, checked: bool, targets: &Targets, grace: Duration, now: Timestamp) -> Standing {
+pub(super) fn judge(task: &Task, checked: bool, targets: &Targets<'_>, grace: Duration, now: Timestamp) -> Standing {
     if task.stop.is_some() || task.last_status > TaskStatus::Running {
         return Standing::Ending;
     }
@@ -74,8 +86,7 @@ pub(super) fn judge(task: &Task, checked: bool, targets: &Targets, grace: Durati
     }
     let mut passes = !checked || task.health == Health::Healthy;
     for balanced in &task.load_balancers {
-        let target = address(task)
-            .and_then(|address| targets.get(&(balanced.target_group_arn.clone(), address, balanced.container_port)));
+        let target = target_of(task, balanced, targets);
         match target.map(|target| target.state) {
             Some(TargetState::Healthy) => {}
             Some(TargetState::Unhealthy) => {
@@ -96,9 +107,4 @@ pub(super) fn judge(task: &Task, checked: bool, targets: &Targets, grace: Durati
         return Standing::Starting(Some(started.after(UNCHECKED)));
     }
     Standing::Healthy
-}
-
-/// The address under which the task's targets are registered.
-pub(super) fn address(task: &Task) -> Option<IpAddr> {
-    task.private_ip.as_deref()?.parse().ok()
 }

@@ -16,7 +16,7 @@ pub(super) struct Desk<'a> {
     pub(super) service: &'a mut Service,
     pub(super) tasks: &'a mut BTreeMap<String, Task>,
     pub(super) families: &'a BTreeMap<String, Family>,
-    pub(super) targets: &'a Targets,
+    pub(super) targets: &'a Targets<'a>,
     pub(super) now: Timestamp,
     pub(super) outcome: &'a mut Tick,
 }
@@ -79,7 +79,7 @@ impl Desk<'_> {
         let mut registered: BTreeMap<String, usize> = BTreeMap::new();
         for member in members.iter_mut().filter(|member| member.standing != Standing::Ending) {
             let Some(task) = self.tasks.get_mut(&member.id) else { continue };
-            if !task.registered && !task.load_balancers.is_empty() && is_registered(task, self.targets) {
+            if !task.registered && !task.load_balancers.is_empty() && health::is_registered(task, self.targets) {
                 task.registered = true;
                 self.outcome.changed = true;
                 for balanced in &task.load_balancers {
@@ -318,14 +318,6 @@ impl Member {
 
 fn named<'a>(deployments: &'a mut [Deployment], id: &str) -> Option<&'a mut Deployment> {
     deployments.iter_mut().find(|deployment| deployment.id == id)
-}
-
-/// Whether each of the task's targets is there.
-fn is_registered(task: &Task, targets: &Targets) -> bool {
-    let Some(address) = health::address(task) else { return false };
-    task.load_balancers
-        .iter()
-        .all(|balanced| targets.contains_key(&(balanced.target_group_arn.clone(), address, balanced.container_port)))
 }
 
 /// Whether the end of a task speaks against its revision: not if somebody asked for it.

@@ -5,6 +5,7 @@
 
 mod breaker;
 mod chaos;
+mod daemon;
 mod deletion;
 mod health;
 mod rollouts;

@@ -140,6 +140,7 @@ impl Simulator {
         let healthy: Vec<String> =
             self.tasks().filter(|task| self.is_healthy(task)).map(|task| task.id.clone()).collect();
         let known = self.created;
+        let completed = self.told("deployment completed.");
         let deployments = self.state.ecs.services.get(KEY).map(|service| &service.deployments);
         let primary = deployments.and_then(|deployments| deployments.first());
         let primary = primary.map(|primary| (primary.id.clone(), primary.next_start));
@@ -153,6 +154,9 @@ impl Simulator {
             assert_eq!(tick.changed, before != after, "{before}\n{after}");
         }
         self.check(&healthy, (self.created - known) as u32, primary);
+        if self.told("deployment completed.") > completed {
+            self.check_completed(&healthy);
+        }
         tick
     }
 
@@ -178,6 +182,17 @@ impl Simulator {
         assert!(service.events.len() <= 100 && service.service_deployments.len() <= 100);
         let ongoing = service.service_deployments.iter().filter(|record| record.finished_at.is_none()).count();
         assert!(ongoing <= 1, "two deployments at once");
+    }
+
+    /// A deployment is completed when all its tasks are healthy and no other one's task can get requests.
+    fn check_completed(&self, healthy: &[String]) {
+        let service = world::service(&self.state);
+        let id = Some(service.deployments[0].id.as_str());
+        let ours = healthy.iter().filter(|task| self.state.ecs.tasks[*task].started_by.as_deref() == id).count();
+        assert_eq!(ours as u32, service.desired_count, "{}", self.summary());
+        let others = self.tasks().filter(|task| task.started_by.as_deref() != id);
+        assert!(others.into_iter().all(|task| task.last_status > TaskStatus::Deactivating), "{}", self.summary());
+        assert_eq!(service.deployments.len(), 1);
     }
 
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
@@ -208,7 +223,8 @@ impl Simulator {
     }
 
     pub(crate) fn events(&self) -> Vec<&str> {
-        world::service(&self.state).events.iter().map(|event| event.message.as_str()).collect()
+        let service = self.state.ecs.services.get(KEY);
+        service.iter().flat_map(|service| &service.events).map(|event| event.message.as_str()).collect()
     }
 
     pub(crate) fn told(&self, part: &str) -> usize {

@@ -11,9 +11,8 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use super::{Logs, load};
-use crate::effects::interrupt;
 use crate::effects::local_daemon::{self, Place};
-use crate::effects::loopback::{self, Request};
+use crate::effects::{interrupt, loopback};
 use crate::error::Failure;
 use crate::report::Report;
 
@@ -111,12 +110,7 @@ fn events(endpoint: SocketAddr, group: &str) -> anyhow::Result<Vec<Value>> {
             input["nextToken"] = token;
         }
         let input = input.to_string();
-        let headers = [
-            ("X-Amz-Target", "Logs_20140328.FilterLogEvents"),
-            ("Content-Type", "application/x-amz-json-1.1"),
-            ("Authorization", local_daemon::AUTHORIZATION),
-        ];
-        let answer = loopback::send(endpoint, &Request::aws(&headers, &input), ANSWER_LIMIT)
+        let answer = loopback::call(endpoint, "logs", "Logs_20140328.FilterLogEvents", &input, ANSWER_LIMIT)
             .with_context(|| format!("failed to ask {endpoint} for the lines of `{group}`"))?;
         ensure!(answer.status == 200, "failed to read the lines of `{group}`: {}", answer.body);
         let page: Value = serde_json::from_str(&answer.body).context("failed to read the lines")?;
