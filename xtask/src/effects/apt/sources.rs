@@ -170,6 +170,7 @@ mod tests {
         ];
         let turned = for_suite(&host, "debian", "bookworm", "trixie");
         assert_eq!(turned, [source(&["trixie", "trixie-updates"], own), source(&["trixie-security"], own)]);
+        assert_eq!(for_suite(&host, "debian", "bookworm", "sid"), [source(&["sid"], own)]);
         assert_eq!(for_suite(&host[1..4], "debian", "bookworm", "trixie"), []);
         // A company's mirror under a keyring of its own is used when it is all there is.
         assert_eq!(for_suite(&host[4..], "debian", "bookworm", "trixie"), [source(&["trixie"], "/third-party.gpg")]);
