@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from referee import RECORD, Referee
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -87,3 +90,15 @@ class Cli:
     def __call__(self, *arguments: str) -> Any:
         printed = self.text(*arguments)
         return json.loads(printed) if printed.strip() else None
+
+
+@contextlib.contextmanager
+def refused(code: str, message: str = "") -> Iterator[None]:
+    """The block's call must be refused with this code, and with these words in the sentence."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        assert (said["Code"], message in said["Message"]) == (code, True), said
+        return
+    raise AssertionError(f"not refused with {code}")
