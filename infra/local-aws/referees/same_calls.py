@@ -1,5 +1,5 @@
-"""The calls that moto supports, too: each script is run against both endpoints, and what comes back is recorded as the set
-of its members, or as an error's code and status. Values that must differ (ids, times, hosts) never get into it."""
+"""The calls that moto supports, too: each script is run against both endpoints, and what comes back is recorded as the
+set of its members, or as an error's code and status. Values that must differ (ids, times, hosts) never get into it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
+
 from clients import Aws
+
+# What became of the comparison: call, verdict.
+COMPARED: list[tuple[str, str]] = []
 
 
 @dataclass
@@ -79,7 +83,7 @@ def logs(call: Recorder) -> None:
     call("CreateLogStream", "logs", "create_log_stream", logGroupName=group, logStreamName=stream)
     call("CreateLogStream again", "logs", "create_log_stream", logGroupName=group, logStreamName=stream)
     call("CreateLogStream no group", "logs", "create_log_stream", logGroupName="/none", logStreamName=stream)
-    now = int(datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000)
+    now = int(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
     events = [{"timestamp": now, "message": "one"}, {"timestamp": now + 1, "message": "two"}]
     named = {"logGroupName": group, "logStreamName": stream}
     call("PutLogEvents", "logs", "put_log_events", **named, logEvents=events)
@@ -125,7 +129,9 @@ def ecr(call: Recorder) -> None:
     call("BatchGetImage missing", "ecr", "batch_get_image", repositoryName=name, imageIds=[{"imageTag": "none"}])
     call("BatchDeleteImage missing", "ecr", "batch_delete_image", repositoryName=name, imageIds=[{"imageTag": "none"}])
     call("PutImage no layers", "ecr", "put_image", repositoryName=name, imageManifest=manifest, imageTag="one")
-    call("PutImageTagMutability", "ecr", "put_image_tag_mutability", repositoryName=name, imageTagMutability="IMMUTABLE")
+    call(
+        "PutImageTagMutability", "ecr", "put_image_tag_mutability", repositoryName=name, imageTagMutability="IMMUTABLE"
+    )
     rule = {"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9}}
     policy = json.dumps({"rules": [rule | {"action": {"type": "expire"}}]})
     call("GetLifecyclePolicy none", "ecr", "get_lifecycle_policy", repositoryName=name)
@@ -140,7 +146,13 @@ def ecr(call: Recorder) -> None:
 
 def ecs_definitions(call: Recorder) -> None:
     family = "compared"
-    container = {"name": "web", "image": "none", "memory": 128, "portMappings": [{"containerPort": 80}], "essential": True}
+    container = {
+        "name": "web",
+        "image": "none",
+        "memory": 128,
+        "portMappings": [{"containerPort": 80}],
+        "essential": True,
+    }
     fargate = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
     call("DescribeClusters", "ecs", "describe_clusters", clusters=[call.cluster, "none"])
     call("ListClusters", "ecs", "list_clusters")
@@ -171,7 +183,12 @@ def ecs_services(call: Recorder) -> None:
     }
     created = call("CreateService", "ecs", "create_service", **members)
     call("CreateService no cluster", "ecs", "create_service", **(members | {"cluster": "none", "serviceName": "b"}))
-    call("CreateService no revision", "ecs", "create_service", **(members | {"taskDefinition": "none:1", "serviceName": "c"}))
+    call(
+        "CreateService no revision",
+        "ecs",
+        "create_service",
+        **(members | {"taskDefinition": "none:1", "serviceName": "c"}),
+    )
     call("DescribeServices", "ecs", "describe_services", cluster=cluster, services=["compared"])
     call("DescribeServices missing", "ecs", "describe_services", cluster=cluster, services=["none"])
     call("DescribeServices no cluster", "ecs", "describe_services", cluster="none", services=["compared"])

@@ -29,7 +29,7 @@ SIGNED = (
     "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/{service}/aws4_request, "
     "SignedHeaders=host, Signature=" + "0" * 64
 )
-# Below the range that the kernel takes ports for outgoing connections from, so that a port is still free after a restart.
+# Below the range that the kernel takes for outgoing connections, so that a port is still free after a restart.
 PORTS = range(20000, 32000)
 
 

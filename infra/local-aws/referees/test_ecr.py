@@ -1,4 +1,4 @@
-"""ECR with an image that the user's own docker has pushed; what the registry itself does wrong on purpose is tested in Rust."""
+"""ECR with an image that the user's own docker has pushed; the registry's own tests are in Rust."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from clients import Aws, refused
 from docker_cli import Docker
 from stand_in import ACCOUNT, REGION, StandIn
@@ -86,7 +87,8 @@ def test_what_docker_has_pushed_is_described(aws: Aws, pushed: str) -> None:
 
 def test_an_image_gets_another_tag_without_a_push(aws: Aws, pushed: str) -> None:
     answer = aws.ecr.batch_get_image(
-        repositoryName=REPOSITORY, imageIds=[{"imageTag": "one"}, {"imageTag": "none"}, {"imageDigest": "sha256:" + "0" * 64}]
+        repositoryName=REPOSITORY,
+        imageIds=[{"imageTag": "one"}, {"imageTag": "none"}, {"imageDigest": "sha256:" + "0" * 64}],
     )
     assert [failure["failureCode"] for failure in answer["failures"]] == ["ImageNotFound", "ImageNotFound"]
     (image,) = answer["images"]
@@ -113,7 +115,12 @@ def test_layers_are_there_or_not(aws: Aws, pushed: str) -> None:
 
 def test_a_manifest_that_names_missing_blobs_is_refused(aws: Aws) -> None:
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": "sha256:" + "1" * 64}
-    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config,
+        "layers": [],
+    }
     with refused("LayersNotFoundException"):
         aws.ecr.put_image(repositoryName="slipway/seeded", imageManifest=json.dumps(manifest), imageTag="one")
     with refused("RepositoryNotFoundException"):
@@ -135,7 +142,9 @@ def test_an_immutable_tag_stays_where_it_is(aws: Aws, push: Callable[[str], str]
     with refused("ImageTagAlreadyExistsException"):
         aws.ecr.put_image(repositoryName=name, imageManifest=other, imageManifestMediaType=media_type, imageTag="one")
     for _ in range(2):
-        aws.ecr.put_image(repositoryName=name, imageManifest=other, imageManifestMediaType=media_type, imageTag="cache-1")
+        aws.ecr.put_image(
+            repositoryName=name, imageManifest=other, imageManifestMediaType=media_type, imageTag="cache-1"
+        )
         image["imageManifest"], other = other, image["imageManifest"]
     with refused("RepositoryNotEmptyException"):
         aws.ecr.delete_repository(repositoryName=name)
@@ -160,8 +169,7 @@ def test_the_registry_wants_the_token(aws: Aws, stand_in: StandIn) -> None:
         try:
             return opener.open(request, timeout=60).status
         except urllib.error.HTTPError as error:
-            assert error.headers["www-authenticate"].startswith("Basic realm="), error.headers
-            return error.code
+            return error.code if error.headers["www-authenticate"].startswith("Basic realm=") else 0
 
     token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     wrong = base64.b64encode(b"AWS:wrong").decode()

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from clients import Aws, Cli, refused
 from stand_in import ACCOUNT, CLUSTER, REGION, StandIn
 
@@ -13,7 +14,12 @@ TARGET = "AmazonEC2ContainerServiceV20141113"
 REFUSALS = ("ClientException", "InvalidParameterException", "SerializationException")
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"], "assignPublicIp": "ENABLED"}}
 CONTAINER: dict[str, Any] = {"name": "web", "image": "busybox", "portMappings": [{"containerPort": 80}]}
-FARGATE: dict[str, Any] = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+FARGATE: dict[str, Any] = {
+    "requiresCompatibilities": ["FARGATE"],
+    "networkMode": "awsvpc",
+    "cpu": "256",
+    "memory": "512",
+}
 
 
 def register(aws: Aws, family: str, **changes: Any) -> dict[str, Any]:
@@ -23,7 +29,9 @@ def register(aws: Aws, family: str, **changes: Any) -> dict[str, Any]:
 
 def create(aws: Aws, name: str, revision: str, **changes: Any) -> dict[str, Any]:
     members = {"cluster": CLUSTER, "serviceName": name, "taskDefinition": revision, "desiredCount": 0}
-    return aws.ecs.create_service(**members | {"launchType": "FARGATE", "networkConfiguration": NETWORK} | changes)["service"]
+    return aws.ecs.create_service(**members | {"launchType": "FARGATE", "networkConfiguration": NETWORK} | changes)[
+        "service"
+    ]
 
 
 def test_clusters_are_described_and_missing_ones_said(aws: Aws, cli: Cli) -> None:
@@ -74,7 +82,9 @@ def test_revisions_come_in_pages_and_in_either_order(aws: Aws) -> None:
 
 
 def containers(*changes: dict[str, Any]) -> dict[str, Any]:
-    return {"containerDefinitions": [{**CONTAINER, "name": f"c{index}"} | change for index, change in enumerate(changes)]}
+    return {
+        "containerDefinitions": [{**CONTAINER, "name": f"c{index}"} | change for index, change in enumerate(changes)]
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,7 +136,9 @@ def test_a_service_is_created_changed_and_deleted(aws: Aws) -> None:
     assert [(d["status"], d["taskDefinition"]) for d in made["deployments"]] == [("PRIMARY", first)]
     with refused("InvalidParameterException", "Creation of service was not idempotent."):
         create(aws, "referees-life", "referees-service:2")
-    changed = aws.ecs.update_service(cluster=CLUSTER, service="referees-life", taskDefinition="referees-service")["service"]
+    changed = aws.ecs.update_service(cluster=CLUSTER, service="referees-life", taskDefinition="referees-service")[
+        "service"
+    ]
     assert changed["taskDefinition"] == second
     answer = aws.ecs.describe_services(cluster=CLUSTER, services=["referees-life", "none"], include=["TAGS"])
     assert answer["services"][0]["tags"] == [{"key": "k", "value": "v"}]

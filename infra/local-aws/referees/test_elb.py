@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from clients import Aws, Cli, refused
 from stand_in import ACCOUNT, HEALTH, REGION, StandIn
 

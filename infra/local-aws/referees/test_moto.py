@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import conftest
 import pytest
+from moto.server import ThreadedMotoServer
+
 from allowed import ALLOWED
 from clients import Aws
-from moto.server import ThreadedMotoServer
-from same_calls import SCRIPTS, Recorder
+from same_calls import COMPARED, SCRIPTS, Recorder
 from stand_in import CLUSTER, HEALTH, REGION
 
 
@@ -28,7 +28,9 @@ def moto() -> Iterator[Recorder]:
     group = aws.elbv2.create_target_group(
         Name="slipway-tests", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip", HealthCheckPath=HEALTH
     )["TargetGroups"][0]["TargetGroupArn"]
-    balancer = aws.elbv2.create_load_balancer(Name="slipway-tests", Subnets=subnets[:2])["LoadBalancers"][0]["LoadBalancerArn"]
+    balancer = aws.elbv2.create_load_balancer(Name="slipway-tests", Subnets=subnets[:2])["LoadBalancers"][0][
+        "LoadBalancerArn"
+    ]
     forward = [{"Type": "forward", "TargetGroupArn": group}]
     aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
     yield Recorder(aws, subnets[0], security, CLUSTER, group, balancer)
@@ -52,16 +54,22 @@ def test_moto_gives_the_same_answers(service: str, local: Recorder, moto: Record
     unexplained: list[str] = []
     for label in [label for label in local.heard if label not in known]:
         ours, theirs = local.heard[label], moto.heard[label]
-        differences = {f"only here: {path}" for path in ours - theirs} | {f"only moto: {path}" for path in theirs - ours}
+        differences = {f"only here: {path}" for path in ours - theirs} | {
+            f"only moto: {path}" for path in theirs - ours
+        }
         reasons = []
         for difference in sorted(differences):
-            reason = next((why for (calls, prefix), why in ALLOWED.items() if fits(label, difference, calls, prefix)), None)
+            reason = next(
+                (why for (calls, prefix), why in ALLOWED.items() if fits(label, difference, calls, prefix)), None
+            )
             if reason is None:
                 unexplained.append(f"{label}: {difference}")
             elif reason not in reasons:
                 reasons.append(reason)
         verdict = "same" if not differences else f"differs (allowed: {'; '.join(reasons)})"
-        conftest.COMPARED.append((f"{service} {label}", "DIFFERS" if any(u.startswith(f"{label}: ") for u in unexplained) else verdict))
+        COMPARED.append(
+            (f"{service} {label}", "DIFFERS" if any(u.startswith(f"{label}: ") for u in unexplained) else verdict)
+        )
     assert not unexplained, "differences to moto without a reason:\n" + "\n".join(unexplained)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from clients import Aws
 from definitions import NETWORK, service, web
 from docker_cli import Docker
@@ -85,7 +86,7 @@ def test_a_deployment_survives_kill_9(own: StandIn, own_aws: Aws, pushed: str) -
         until("the deployment completes", lambda: is_stable(own_aws))
         until("the second revision serves alone", lambda: {get(own.balancer)[1] for _ in range(6)} == {"two"})
     assert set(traffic.pages) <= {"one", "two"}
-    # Health is not written down, so the first requests after the start may find nobody; an interrupted one has no answer.
+    # Targets are checked anew after the start, so the first requests may find nobody.
     assert not [failure for failure in traffic.failures if not failure.startswith("503")], traffic.failures
     (deployment,) = describe(own_aws)["deployments"]
     assert (deployment["taskDefinition"], deployment["rolloutState"]) == (second, "COMPLETED")

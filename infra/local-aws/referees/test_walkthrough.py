@@ -1,5 +1,5 @@
-"""What AWS's documentation has its readers type, in its order, with real containers: the AWS CLI and docker, nothing else.
-Each test goes on where the one before it ended."""
+"""What AWS's documentation has its readers type, in its order, with real containers: the AWS CLI and docker, nothing
+else. Each test goes on where the one before it ended."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from clients import Aws, Cli
 from definitions import CRASH, NETWORK, container, service, task, web
 from docker_cli import Docker
@@ -62,7 +63,7 @@ def test_an_image_is_pushed(walk: Walk, image: str) -> None:
     environment = walk.cli.environment | walk.docker.environment | {"PATH": walk.cli.path}
     command = ["/bin/sh", "-c", login, walk.docker.program, walk.stand_in.registry]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert said.returncode == 0 and "Login Succeeded" in said.stdout, said
+    assert (said.returncode, "Login Succeeded" in said.stdout) == (0, True), said
     walk.docker("tag", image, f"{walk.image}:one")
     walk.docker("push", f"{walk.image}:one")
     (pushed,) = walk.cli("ecr", "describe-images", "--repository-name", REPOSITORY)["imageDetails"]
@@ -141,7 +142,11 @@ def test_a_revision_that_crashes_is_rolled_back(walk: Walk) -> None:
     assert walk.describe()["taskDefinition"] == walk.revisions[1]
     stopped = walk.aws.ecs.list_tasks(cluster=CLUSTER, family=NAME, desiredStatus="STOPPED")["taskArns"]
     tasks = walk.aws.ecs.describe_tasks(cluster=CLUSTER, tasks=stopped)["tasks"]
-    crashed = [found for found in tasks if found["taskDefinitionArn"] == broken and found.get("stopCode") == "EssentialContainerExited"]
+    crashed = [
+        found
+        for found in tasks
+        if found["taskDefinitionArn"] == broken and found.get("stopCode") == "EssentialContainerExited"
+    ]
     assert len(crashed) >= 3
     assert all(found["stoppedReason"] == "Essential container in task exited" for found in crashed)
     assert {part.get("exitCode") for found in crashed for part in found["containers"] if part["name"] == "app"} == {3}
@@ -166,7 +171,11 @@ def test_a_task_runs_once_with_overrides(walk: Walk) -> None:
     arn = walk.cli("ecs", "run-task", *arguments)["tasks"][0]["taskArn"]
     assert walk.cli.text("ecs", "wait", "tasks-stopped", "--cluster", CLUSTER, "--tasks", arn) == ""
     (ran,) = walk.cli("ecs", "describe-tasks", "--cluster", CLUSTER, "--tasks", arn)["tasks"]
-    assert (ran["containers"][0]["exitCode"], ran["startedBy"], ran["stopCode"]) == (7, "walk", "EssentialContainerExited")
+    assert (ran["containers"][0]["exitCode"], ran["startedBy"], ran["stopCode"]) == (
+        7,
+        "walk",
+        "EssentialContainerExited",
+    )
     stream = f"walk/once/{arn.rsplit('/', 1)[1]}"
     events = ["logs", "get-log-events", "--log-group-name", GROUP, "--log-stream-name", stream]
     assert [event["message"] for event in walk.cli(*events)["events"]] == ["colour is teal"]

@@ -1,4 +1,4 @@
-"""Requests that no client of AWS's would send: every one is answered with an error of AWS's shape, and changes nothing."""
+"""Requests that no client of AWS's would send: every one is answered with an error of AWS's, and changes nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+
 from referee import Referee, operation
 from stand_in import SIGNED, StandIn
 
@@ -23,7 +24,9 @@ class Raw:
         self.stand_in, self.referee = stand_in, referee
 
     def json(self, action: str, body: bytes | str, prefix: str = ECS, **headers: str) -> tuple[int, str]:
-        sent = {"x-amz-target": f"{prefix}.{action}", "content-type": JSON} | {k.replace("_", "-"): v for k, v in headers.items()}
+        sent = {"x-amz-target": f"{prefix}.{action}", "content-type": JSON} | {
+            k.replace("_", "-"): v for k, v in headers.items()
+        }
         status, received, answer = self.stand_in.send("POST", "/", {k: v for k, v in sent.items() if v}, body)
         self.referee.judge(operation("ecs", "ListClusters"), status, received, answer)
         document = json.loads(answer)
@@ -59,7 +62,11 @@ def test_a_body_that_is_no_document(raw: Raw, body: bytes | str) -> None:
 )
 def test_a_member_of_the_wrong_type(raw: Raw, action: str, document: object) -> None:
     status, code = raw.json(action, json.dumps(document))
-    assert (status, code) in [(400, "SerializationException"), (400, "ClientException"), (400, "InvalidParameterException")]
+    assert (status, code) in [
+        (400, "SerializationException"),
+        (400, "ClientException"),
+        (400, "InvalidParameterException"),
+    ]
 
 
 @pytest.mark.parametrize("target", [f"{ECS}.MakeCoffee", "Coffee_20260101.MakeCoffee", "MakeCoffee", "", "...."])
@@ -82,7 +89,13 @@ def test_a_query_without_a_known_action(raw: Raw) -> None:
 
 @pytest.mark.parametrize(
     "signature",
-    ["", "Bearer abc", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a/b", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101"],
+    [
+        "",
+        "Bearer abc",
+        "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=a/b",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101",
+    ],
 )
 def test_a_signature_without_its_form(raw: Raw, signature: str) -> None:
     status, code = raw.json("ListClusters", "{}", authorization=signature or " ")
@@ -114,7 +127,9 @@ def test_a_body_that_is_too_large(stand_in: StandIn) -> None:
     assert stand_in.local("GET", "status")[0] == 200
 
 
-@pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "PUT / HTTP/1.1", "POST /other HTTP/1.1", "GET /_local/none HTTP/1.1"])
+@pytest.mark.parametrize(
+    "request_line", ["GET / HTTP/1.1", "PUT / HTTP/1.1", "POST /other HTTP/1.1", "GET /_local/none HTTP/1.1"]
+)
 def test_other_requests_are_refused(stand_in: StandIn, request_line: str) -> None:
     method, path, _ = request_line.split()
     assert 400 <= stand_in.send(method, path, {}, None)[0] < 500
