@@ -1,10 +1,153 @@
-//! The OCI registry that ECR is in front of: `/v2/…`, with ECR's quirks. Blobs lie under `<state>/registry/`.
+//! The OCI registry that ECR is in front of: `/v2/…`, with ECR's quirks. Blobs lie under `<state>/registry/`. Who holds what
+//! is in the store; ECR's API is `services::ecr`.
+
+pub mod auth;
+pub(crate) mod blobs;
+pub(crate) mod collect;
+pub mod digest;
+pub mod images;
+mod listings;
+pub(crate) mod manifest;
+pub(crate) mod publish;
+mod pull;
+mod receive;
+pub(crate) mod reply;
+mod route;
+mod sessions;
+mod uploads;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 
+use self::collect::NotDeleted;
+use self::digest::{Reference, is_repository_name};
+use self::publish::Offer;
+use self::reply::RegistryError;
+use self::route::Target;
+use self::sessions::Sessions;
 use crate::daemon::World;
+
+/// Puts in order what an earlier run left behind. Called once, before anything is served.
+pub fn prepare(world: &World) {
+    collect::tidy(world);
+}
 
 /// The routes below `/v2/`.
 pub fn routes() -> Router<World> {
-    Router::new()
+    let sessions = Sessions::default();
+    let ping = any(async |State(world): State<World>, request: Request| answer(&world, None, request).await);
+    let repository = any(async move |State(world): State<World>, Path(path): Path<String>, request: Request| {
+        answer(&world, Some((&sessions, &path)), request).await
+    });
+    Router::new().route("/v2", ping.clone()).route("/v2/", ping).route("/v2/{*path}", repository)
+}
+
+async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Request) -> Response {
+    let mut response = match auth::check(world, request.headers()) {
+        Err(refusal) => reply::not_let_in(refusal, &world.settings.registry()),
+        Ok(()) => match asked {
+            None => StatusCode::OK.into_response(),
+            Some((sessions, path)) => {
+                serve(world, sessions, path, request).await.unwrap_or_else(IntoResponse::into_response)
+            }
+        },
+    };
+    let (name, value) = reply::API_VERSION;
+    response.headers_mut().insert(name, value);
+    response
+}
+
+async fn serve(world: &World, sessions: &Sessions, path: &str, request: Request) -> Result<Response, RegistryError> {
+    let (name, target) = route::parse(path)
+        .ok_or_else(|| RegistryError::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "There is nothing here"))?;
+    if !is_repository_name(name) {
+        return Err(RegistryError::new(
+            StatusCode::BAD_REQUEST,
+            "NAME_INVALID",
+            format!("invalid repository name `{name}`"),
+        ));
+    }
+    if !world.store.read(|state| state.ecr.repositories.contains_key(name)) {
+        return Err(RegistryError::no_repository(name));
+    }
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let headers = &parts.headers;
+    match (&parts.method, target) {
+        (&Method::GET | &Method::HEAD, Target::Blob(digest)) => {
+            pull::blob(world, &parts.method, name, digest, headers).await
+        }
+        (&Method::GET | &Method::HEAD, Target::Manifest(reference)) => {
+            pull::manifest(world, &parts.method, name, &parse_reference(reference)?).await
+        }
+        (&Method::PUT, Target::Manifest(reference)) => {
+            let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            put_manifest(world, name, &parse_reference(reference)?, media_type, body).await
+        }
+        (&Method::DELETE, Target::Manifest(reference)) => {
+            delete_manifest(world, name, &parse_reference(reference)?).await
+        }
+        (&Method::POST, Target::Uploads) => uploads::begin(world, sessions, name, query, body).await,
+        (&Method::PATCH, Target::Upload(id)) => uploads::append(sessions, name, id, headers, body).await,
+        (&Method::PUT, Target::Upload(id)) => uploads::finish(world, sessions, name, id, (query, headers), body).await,
+        (&Method::GET, Target::Upload(id)) => uploads::status(sessions, name, id),
+        (&Method::DELETE, Target::Upload(id)) => uploads::cancel(sessions, name, id),
+        (&Method::GET, Target::Tags) => listings::tags(world, name, query),
+        (&Method::GET, Target::Referrers(digest)) => listings::referrers(world, name, digest, query),
+        (method, _) => Err(RegistryError::unsupported(format!("{method} is not supported here"))),
+    }
+}
+
+fn parse_reference(text: &str) -> Result<Reference, RegistryError> {
+    let (code, what) = if text.contains(':') { ("DIGEST_INVALID", "digest") } else { ("TAG_INVALID", "tag") };
+    let invalid = || RegistryError::new(StatusCode::BAD_REQUEST, code, format!("`{text}` is not a valid {what}"));
+    Reference::parse(text).ok_or_else(invalid)
+}
+
+async fn put_manifest(
+    world: &World,
+    name: &str,
+    reference: &Reference,
+    media_type: Option<&str>,
+    body: Body,
+) -> Result<Response, RegistryError> {
+    let too_large = |_| reply::refused(name, &publish::Refused::TooLarge);
+    let bytes = axum::body::to_bytes(body, manifest::MAX_BYTES).await.map_err(too_large)?;
+    let (tag, claimed) = match reference {
+        Reference::Tag(tag) => (Some(tag.as_str()), None),
+        Reference::Digest(digest) => (None, Some(digest)),
+    };
+    let offer = Offer { repository: name, tag, claimed, media_type, bytes: &bytes, must_be_new: false };
+    let published = publish::publish(world, &offer).map_err(|why| reply::refused(name, &why))?;
+    world.store.durable().await;
+    let location = format!("/v2/{name}/manifests/{}", published.digest);
+    let headers = [(header::LOCATION, location), (uploads::CONTENT_DIGEST, published.digest.to_string())];
+    let mut response = (StatusCode::CREATED, headers).into_response();
+    if let Some(subject) = published.subject.and_then(|subject| HeaderValue::from_str(&subject).ok()) {
+        response.headers_mut().insert(HeaderName::from_static("oci-subject"), subject);
+    }
+    Ok(response)
+}
+
+async fn delete_manifest(world: &World, name: &str, reference: &Reference) -> Result<Response, RegistryError> {
+    let blobs = blobs::Blobs::of(&world.settings);
+    world.store.write(|state| {
+        let repository = state.ecr.repositories.get_mut(name).ok_or_else(|| RegistryError::no_repository(name))?;
+        let deleted = collect::delete_image(repository, reference).map_err(|why| match why {
+            NotDeleted::NotFound => RegistryError::no_manifest(),
+            NotDeleted::ReferencedBy(indexes) => {
+                let message = format!("Requested image referenced by manifest list: [{}]", indexes.join(", "));
+                RegistryError::new(StatusCode::FORBIDDEN, "DENIED", message)
+            }
+        })?;
+        collect::discard(state, &blobs, &deleted.loose);
+        Ok(())
+    })?;
+    world.store.durable().await;
+    blobs.empty();
+    Ok(StatusCode::ACCEPTED.into_response())
 }
