@@ -21,7 +21,7 @@ class Docker:
         self.environment |= {"DOCKER_HOST": engine}
         if config is not None:
             self.environment["DOCKER_CONFIG"] = str(config)
-        self.program = os.environ.get("DOCKER") or "docker"
+        self.program = os.environ.get("SLIPWAY_TEST_DOCKER") or "docker"
 
     def __call__(self, *arguments: str, given: bytes | None = None) -> str:
         finished = self.run(*arguments, given=given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from stand_in import CLUSTER, HEALTH, REGION
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Recorder]:
     """moto's server with what the seed gives the stand-in. Nothing it answers is refereed: it is one."""
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
