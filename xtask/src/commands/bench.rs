@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what README and docs claim, measured on the spot. Ratios compare within one run, with the two
 //! sides in turn. Every measurement has a bar; one that misses it fails the command.
 
+mod balancer;
 mod compile;
 mod context;
 mod local;
@@ -34,19 +35,22 @@ pub enum Measurement {
     Size,
     /// The stand-in for AWS: a task's start, the idle daemon, calls among many services.
     Local,
+    /// The stand-in's load balancer: its speed against nginx, and requests lost while tasks come and go.
+    Balancer,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 6] = [
+    const USUAL: [Measurement; 7] = [
         Measurement::Unchanged,
         Measurement::Context,
         Measurement::View,
         Measurement::Proof,
         Measurement::Size,
         Measurement::Local,
+        Measurement::Balancer,
     ];
 }
 
@@ -65,6 +69,17 @@ impl Row {
         let print =
             |number: f64| if number < 10.0 { format!("{number:.3} {unit}") } else { format!("{number:.1} {unit}") };
         Row { what: what.into(), measured: print(figure), bar: format!("at most {}", print(bar)), holds: figure <= bar }
+    }
+
+    /// A figure that must not be below its bar.
+    fn at_least(what: impl Into<String>, figure: f64, bar: f64, unit: &str) -> Row {
+        let print = |number: f64| format!("{number:.2} {unit}");
+        Row {
+            what: what.into(),
+            measured: print(figure),
+            bar: format!("at least {}", print(bar)),
+            holds: figure >= bar,
+        }
     }
 
     /// A figure without a bar, for the reader.
@@ -92,6 +107,7 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::Proof => proof::measure(report)?,
             Measurement::Size => size::measure(root, report)?,
             Measurement::Local => local::measure(root, report)?,
+            Measurement::Balancer => balancer::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

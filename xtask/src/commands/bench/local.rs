@@ -120,7 +120,7 @@ fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64
     Ok(seconds)
 }
 
-fn register(stage: &LocalStage<'_>, image: &str, family: &str) -> anyhow::Result<String> {
+pub(super) fn register(stage: &LocalStage<'_>, image: &str, family: &str) -> anyhow::Result<String> {
     let container = |name: &str, command: &str| json!({ "name": name, "image": image, "command": ["/bin/sh", "-c", command], "stopTimeout": 2 });
     let mut server = container("server", SERVE);
     server["portMappings"] = json!([{ "containerPort": 8080 }]);
@@ -132,8 +132,15 @@ fn register(stage: &LocalStage<'_>, image: &str, family: &str) -> anyhow::Result
     Ok(family.to_owned())
 }
 
-/// The ARN of the one target group. The Query protocol is asked by a form and answers in XML.
-fn target_group(stage: &LocalStage<'_>) -> anyhow::Result<String> {
+/// The ARN of the one target group.
+pub(super) fn target_group(stage: &LocalStage<'_>) -> anyhow::Result<String> {
+    let answer = elb(stage, "Action=DescribeTargetGroups")?;
+    let arn = answer.split("<TargetGroupArn>").nth(1).and_then(|rest| rest.split('<').next());
+    arn.map(str::to_owned).with_context(|| format!("no target group in {answer}"))
+}
+
+/// A call of ELBv2 that must succeed. The Query protocol is asked by a form and answers in XML.
+pub(super) fn elb(stage: &LocalStage<'_>, form: &str) -> anyhow::Result<String> {
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
         (
@@ -142,16 +149,12 @@ fn target_group(stage: &LocalStage<'_>) -> anyhow::Result<String> {
         ),
         ("X-Amz-Date", "20260101T000000Z"),
     ];
-    let request = Request {
-        method: "POST",
-        path: "/",
-        headers: &headers,
-        body: "Action=DescribeTargetGroups&Version=2015-12-01",
-    };
+    let body = format!("{form}&Version=2015-12-01");
+    let request = Request { method: "POST", path: "/", headers: &headers, body: &body };
     let answer = loopback::send(stage.local.endpoint, &request, Duration::from_secs(20))
-        .context("failed to ask for target groups")?;
-    let arn = answer.body.split("<TargetGroupArn>").nth(1).and_then(|rest| rest.split('<').next());
-    arn.map(str::to_owned).with_context(|| format!("no target group in {}", answer.body))
+        .with_context(|| format!("failed to call ELB: {form}"))?;
+    ensure!(answer.status == 200, "ELB refused {form}: {}", answer.body);
+    Ok(answer.body)
 }
 
 /// Percent of a core and MiB of the daemon.

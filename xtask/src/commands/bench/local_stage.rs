@@ -130,3 +130,8 @@ fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let address = |listener: &TcpListener| listener.local_addr().context("failed to read the address of a port");
     Ok((address(&first)?, address(&second)?))
 }
+
+/// An address of loopback that nobody has at this moment.
+pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(free_addresses()?.0)
+}
