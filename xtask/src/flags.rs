@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::local;
 use crate::image::ImageName;
 use crate::project::EnvironmentName;
 use crate::report::Output;
@@ -29,6 +30,8 @@ pub enum Command {
     Setup(Setup),
     /// Reports every prerequisite with its version and the fix.
     Doctor(Doctor),
+    /// The stand-in for AWS that the environment `local` deploys to: real containers, no account.
+    Local(Local),
     /// Sets up what it needs and runs every test.
     Test(Test),
     /// Measures what README and docs claim, as ratios within one run.
@@ -42,6 +45,7 @@ impl Command {
             Command::Build(flags) => flags.shared.output,
             Command::Setup(flags) => flags.shared.output,
             Command::Doctor(flags) => flags.shared.output,
+            Command::Local(flags) => flags.verb.shared().output,
             Command::Test(_) | Command::Bench(_) => Output::Human,
         }
     }
@@ -105,6 +109,99 @@ pub struct Doctor {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+}
+
+/// `cargo xtask local`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  cargo xtask local start\n  \
+                        cargo xtask local status --output json\n  cargo xtask local logs --service --follow\n  \
+                        cargo xtask local reset --yes"
+)]
+pub struct Local {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: LocalVerb,
+}
+
+/// The verbs of `local`.
+#[derive(Debug, Subcommand)]
+pub enum LocalVerb {
+    /// Starts the daemon, with an engine and a compiled program where they are missing.
+    Start(LocalShared),
+    /// Ends its tasks and the daemon. What it knows stays for the next start.
+    Stop(LocalShared),
+    /// Says whether it runs, where, and how its services are.
+    Status(LocalShared),
+    /// Shows what the daemon printed, or what its containers did.
+    Logs(LocalLogs),
+    /// Removes everything of it: process, containers, networks, volumes, images, files.
+    Reset(LocalReset),
+}
+
+/// Flags of those verbs that have no others.
+#[derive(Debug, Args)]
+pub struct LocalShared {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// `cargo xtask local logs`.
+#[derive(Debug, Args)]
+pub struct LocalLogs {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Goes on until it is interrupted.
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// The lines of all containers instead of the daemon's.
+    #[arg(long)]
+    pub service: bool,
+    /// The lines of the containers of this name.
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// The lines of this task; the first characters of its id are enough.
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+}
+
+/// `cargo xtask local reset`.
+#[derive(Debug, Args)]
+pub struct LocalReset {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Does not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl LocalVerb {
+    fn shared(&self) -> &Shared {
+        match self {
+            LocalVerb::Start(flags) | LocalVerb::Stop(flags) | LocalVerb::Status(flags) => &flags.shared,
+            LocalVerb::Logs(flags) => &flags.shared,
+            LocalVerb::Reset(flags) => &flags.shared,
+        }
+    }
+
+    /// Where, and what.
+    pub fn request(self) -> (EnvironmentName, local::Request) {
+        let environment = self.shared().env;
+        let request = match self {
+            LocalVerb::Start(_) => local::Request::Start,
+            LocalVerb::Stop(_) => local::Request::Stop,
+            LocalVerb::Status(_) => local::Request::Status,
+            LocalVerb::Logs(LocalLogs { follow, service, container, task, .. }) => {
+                local::Request::Logs(local::Logs { follow, service, container, task })
+            }
+            LocalVerb::Reset(flags) => local::Request::Reset { yes: flags.yes },
+        };
+        (environment, request)
+    }
 }
 
 /// `cargo xtask test`.

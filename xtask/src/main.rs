@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::commands::{bench, build, doctor, setup, test};
+use xtask::commands::{bench, build, doctor, local, setup, test};
 use xtask::effects::{host, interrupt};
 use xtask::error::{Failure, exit_of};
 use xtask::flags::{Command, Flags};
@@ -45,6 +45,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             doctor::Outcome::Passed => Ok(()),
             doctor::Outcome::Failed => Err(Failure::failed("something that is needed is missing").into()),
         },
+        Command::Local(flags) => {
+            let (environment, request) = flags.verb.request();
+            local::run(&root, environment, &request, &report).inspect_err(closing)
+        }
         Command::Test(flags) => {
             let request = test::Request { fast: flags.fast, only: flags.only };
             test::run(&root, &request, &report)

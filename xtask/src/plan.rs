@@ -4,4 +4,5 @@
 pub mod bake;
 pub mod build;
 pub mod counts;
+pub mod local;
 pub mod suites;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use environment::{Bases, Environment, EnvironmentName, StandIn, Strategy};
+pub use environment::{Bases, Environment, EnvironmentName, Local, StandIn, Strategy};
 
 use crate::image::{ImageName, Platform};
 

@@ -16,6 +16,8 @@ mod elves;
 #[expect(dead_code, reason = "the proof's own tests use the rest")]
 #[path = "support/layouts.rs"]
 mod layouts;
+#[path = "cli/local.rs"]
+mod local;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/words.rs"]

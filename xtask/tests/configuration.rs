@@ -16,7 +16,7 @@ use xtask::error::{Exit, exit_of, hints_of};
 use xtask::image::{ImageName, Platform};
 use xtask::project::parse::{self, Found};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Project, SecretSource, ServicePointers, StandIn,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Project, SecretSource, ServicePointers, StandIn,
     Strategy,
 };
 
@@ -151,6 +151,7 @@ fn our_own_environments_load() {
     for found in &found {
         assert_eq!(found.accepts_stand_ins(), found.name == EnvironmentName::Local);
         assert_eq!(found.bases.stand_ins.is_empty(), found.name != EnvironmentName::Local);
+        assert_eq!(found.local, (found.name == EnvironmentName::Local).then(Local::default));
         assert_eq!((found.service.as_str(), found.region.as_str()), ("linkbio", "eu-central-1"));
     }
     let rolling = Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true };

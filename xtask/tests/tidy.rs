@@ -181,6 +181,63 @@ fn the_repository_keeps_its_promises() {
 }
 
 #[test]
+fn the_scheduler_of_the_stand_in_is_pure() {
+    let mut problems = Vec::new();
+    for file in files() {
+        let Ok(inside) = file.strip_prefix("infra/local-aws/src") else { continue };
+        if !inside.as_str().starts_with("scheduler") {
+            continue;
+        }
+        let text = text(&file);
+        // The one edge: `run` waits for changes and reads the clock, at the end of `scheduler.rs`.
+        let end = if inside == "scheduler.rs" { "pub async fn run" } else { "#[cfg(test)]" };
+        let code = text.split(end).next().unwrap_or_default();
+        for (at, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for effect in EFFECTS.iter().chain(&["bollard", "Timestamp::now", "async fn", "SystemTime"]) {
+                if line.contains(*effect) {
+                    problems.push(format!("{file}:{}: the scheduler names `{effect}`", at + 1));
+                }
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn this_tool_and_the_stand_in_share_names_and_no_code() {
+    let ours = text("xtask/src/plan/local.rs".into());
+    let theirs = text("infra/local-aws/src/settings.rs".into());
+    let constant = |text: &str, name: &str| {
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(&format!("pub const {name}: &str = \"")).map(str::to_owned))
+    };
+    assert!(constant(&ours, "ACCOUNT").is_some());
+    assert_eq!(constant(&ours, "ACCOUNT"), constant(&theirs, "ACCOUNT"));
+    // Compiling the daemon is no part of a first `build`.
+    let manifest = text("xtask/Cargo.toml".into());
+    assert!(!manifest.lines().any(|line| line.starts_with("local-aws")), "xtask depends on local-aws");
+    for file in files().iter().filter(|file| file.starts_with("xtask/src")) {
+        assert!(!text(file).contains("async fn"), "{file}: async code outside of local-aws");
+    }
+}
+
+#[test]
+fn the_architecture_document_names_every_module_of_the_stand_in() {
+    let map = text("ARCHITECTURE.md".into());
+    let mut problems = Vec::new();
+    for file in files() {
+        let Ok(inside) = file.strip_prefix("infra/local-aws/src") else { continue };
+        let name: Vec<&str> = inside.components().take(2).map(|part| part.as_str()).collect();
+        let name = name.join("/");
+        if !map.contains(name.trim_end_matches(".rs")) {
+            problems.push(format!("ARCHITECTURE.md does not name `{name}` of local-aws"));
+        }
+    }
+    problems.dedup();
+    report(&problems);
+}
+
+#[test]
 fn the_architecture_document_names_every_module() {
     let map = text("ARCHITECTURE.md".into());
     let mut problems = Vec::new();

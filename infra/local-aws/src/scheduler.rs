@@ -1,20 +1,105 @@
 //! Desired state: which tasks a service should have. Pure: `tick` is given the state and the time, and changes nothing
-//! but the state. That tasks become containers is `runner`'s.
+//! but the state. That tasks become containers is `runner`'s, that targets are healthy is `balancer`'s to find out.
 
+pub mod breaker;
+mod capacity;
 pub mod deployments;
+mod events;
+mod health;
+mod retention;
+mod rollout;
+mod service;
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::daemon::World;
 use crate::settings::Settings;
 use crate::store::State;
+use crate::store::task::{self, TaskStatus};
 use crate::time::Timestamp;
 
-/// Brings every service one step nearer to what it should be. Says when to look again even if nothing changes.
-pub fn tick(_state: &mut State, _settings: &Settings, _now: Timestamp) -> Option<Timestamp> {
-    None
+/// What came of a `tick`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tick {
+    /// Whether the state is another one now.
+    pub changed: bool,
+    /// When to look again even if nobody changes anything.
+    pub due: Option<Timestamp>,
 }
+
+impl Tick {
+    /// Asks to look again at `moment`, or earlier.
+    fn wake(&mut self, moment: Timestamp) {
+        self.due = Some(self.due.map_or(moment, |due| due.min(moment)));
+    }
+}
+
+/// Brings every service one step nearer to what it should be.
+pub fn tick(state: &mut State, _settings: &Settings, now: Timestamp) -> Tick {
+    tick_with(state, now, &mut task::new_id)
+}
+
+/// As `tick`, with ids of tasks from the caller: the same ids and the same state give the same decisions.
+pub fn tick_with(state: &mut State, now: Timestamp, new_id: &mut dyn FnMut() -> String) -> Tick {
+    let mut outcome = Tick::default();
+    retention::prune(state, now, &mut outcome);
+    let mut members: HashMap<String, Vec<String>> = HashMap::new();
+    for task in state.ecs.tasks.values() {
+        // What is over and accounted for concerns no service any more.
+        if let Some(name) = task.service()
+            && !(task.settled && task.last_status == TaskStatus::Stopped)
+        {
+            members.entry(format!("{}/{name}", task.cluster)).or_default().push(task.id.clone());
+        }
+    }
+    let State { ecs, elb, .. } = state;
+    let targets = health::targets(elb);
+    for (key, service) in &mut ecs.services {
+        if service.status == "INACTIVE" {
+            continue;
+        }
+        let members = members.remove(key).unwrap_or_default();
+        let mut desk = service::Desk {
+            service,
+            tasks: &mut ecs.tasks,
+            families: &ecs.families,
+            targets: &targets,
+            now,
+            outcome: &mut outcome,
+        };
+        desk.reconcile(&members, new_id);
+    }
+    outcome
+}
+
+/// Changes come in bursts, such as those of a hundred containers that start: one look is enough for all of them.
+const BURST: Duration = Duration::from_millis(5);
 
 /// Ticks at every change and whenever `tick` asked for it, for as long as the daemon runs.
 pub async fn run(world: World) {
-    let _ = &world;
-    std::future::pending::<()>().await;
+    let mut changes = world.store.changes();
+    loop {
+        changes.mark_unchanged();
+        let due = world.store.update(|state| {
+            let outcome = tick(state, &world.settings, Timestamp::now());
+            (outcome.changed, outcome.due)
+        });
+        let look = async {
+            match due {
+                // A moment more: the clock counts milliseconds.
+                Some(due) => tokio::time::sleep(due.since(Timestamp::now()) + Duration::from_millis(1)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = look => {}
+        }
+        tokio::time::sleep(BURST).await;
+    }
 }

@@ -105,6 +105,16 @@ impl Store {
         result
     }
 
+    /// As `write`, for a change that may turn out to be none, of which nobody is told. `change` says whether it was one.
+    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> (bool, T)) -> T {
+        let mut state = self.lock();
+        let (changed, result) = change(&mut state);
+        if changed {
+            self.inner.changed.send_modify(|count| *count += 1);
+        }
+        result
+    }
+
     /// Told at every change. The value counts changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()

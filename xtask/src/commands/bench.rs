@@ -3,6 +3,8 @@
 
 mod compile;
 mod context;
+mod local;
+mod local_stage;
 mod proof;
 mod size;
 mod stage;
@@ -30,14 +32,22 @@ pub enum Measurement {
     Proof,
     /// The app's layers above its base against those of the original recipe.
     Size,
+    /// The stand-in for AWS: a task's start, the idle daemon, calls among many services.
+    Local,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 5] =
-        [Measurement::Unchanged, Measurement::Context, Measurement::View, Measurement::Proof, Measurement::Size];
+    const USUAL: [Measurement; 6] = [
+        Measurement::Unchanged,
+        Measurement::Context,
+        Measurement::View,
+        Measurement::Proof,
+        Measurement::Size,
+        Measurement::Local,
+    ];
 }
 
 /// One line of the table.
@@ -81,6 +91,7 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::View => view::measure(root, report)?,
             Measurement::Proof => proof::measure(report)?,
             Measurement::Size => size::measure(root, report)?,
+            Measurement::Local => local::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

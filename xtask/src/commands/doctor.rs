@@ -2,6 +2,7 @@
 
 mod engine_checks;
 mod host_checks;
+mod local_checks;
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -67,6 +68,7 @@ pub enum Outcome {
 pub fn run(root: &Utf8Path, report: &Report) -> anyhow::Result<Outcome> {
     let mut checks = host_checks::all(root);
     checks.extend(engine_checks::all(root)?);
+    checks.push(local_checks::daemon(root));
     show(&checks, report);
     let outcome = outcome_of(&checks);
     let word = match outcome {

@@ -1,16 +1,18 @@
-//! `cargo xtask setup`: the engine that builds need, made ready alone; `--remove` takes the private one away again.
+//! `cargo xtask setup`: the engine that builds need, made ready alone; `--remove` takes the private one away again,
+//! and with it the local daemon.
 
 use camino::Utf8Path;
 use serde_json::json;
 
 use crate::effects::engine::{self, Kind};
+use crate::effects::local_daemon::reset;
 use crate::effects::lock::{self, Lock};
 use crate::report::Report;
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Remove the private engine instead.
+    /// Remove the local daemon and the private engine instead.
     pub remove: bool,
 }
 
@@ -45,12 +47,17 @@ fn remove(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
     // A build that runs would lose its engine halfway.
     let waiting = || report.step("a build is running in this repository, waiting for it");
     let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
-    let was_there = engine::remove(root, report)?;
-    let (outcome, text) = match was_there {
-        true => ("removed", "the private engine is removed: processes, network, rules, mounts and files"),
-        false => ("unchanged", "there is no private engine"),
-    };
-    report.result(text);
+    // What the local daemon made in an engine of the user's has to go by itself, and its process in any case.
+    let local = reset::reset(root, engine::find(root)?.as_ref(), true, report)?;
+    if !local.is_nothing() {
+        report.result("the local daemon is removed: process, containers, networks, volumes and files");
+    }
+    let had_engine = engine::remove(root, report)?;
+    report.result(match had_engine {
+        true => "the private engine is removed: processes, network, rules, mounts and files",
+        false => "there is no private engine",
+    });
+    let outcome = if had_engine || !local.is_nothing() { "removed" } else { "unchanged" };
     report.event(&json!({ "event": "finished", "outcome": outcome }));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: sets up what the suites need, runs them, and closes with one plain line of counts.
 
+mod local_aws;
+
 use std::io::Write;
 use std::process::Command;
 
@@ -84,6 +86,8 @@ fn run_suite(root: &Utf8Path, suite: Suite, report: &Report) -> anyhow::Result<C
         Suite::Containers => tests::run(one_by_one(root, "containers")),
         Suite::Browser => tests::run(one_by_one(root, "browser")),
         Suite::Engine => tests::run(one_by_one(root, "engine")),
+        Suite::LocalContainers => local_aws::containers(root, report),
+        Suite::Referees => local_aws::referees(root, report),
         Suite::DjangoSqlite => tests::run(django(root, report)?),
         Suite::DjangoPostgres => {
             let server = postgres::Postgres::start(&postgres::binaries(root, report)?)?;

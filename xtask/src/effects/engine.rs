@@ -12,12 +12,13 @@ mod sweep;
 use std::fmt;
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::effects::lock::Lock;
-use crate::effects::{host, interrupt};
+use crate::effects::{host, interrupt, process};
 use crate::report::Report;
 use place::Place;
 use probe::Probe;
@@ -25,6 +26,9 @@ use probe::Probe;
 /// Variables of the user's that would lead our client to another engine than the private one.
 const MISLEADING: [&str; 5] =
     ["DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "BUILDX_BUILDER", "BUILDX_CONFIG"];
+
+/// The client reads a file of its own to answer.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whose engine it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +120,22 @@ impl Engine {
     /// Where the engine listens, as a value of `DOCKER_HOST`; `None` for the user's own, whose context says it.
     pub fn host(&self) -> Option<&str> {
         self.client.variables.iter().find(|(name, _)| name == "DOCKER_HOST").map(|(_, value)| value.as_str())
+    }
+
+    /// Where the engine listens, whoever's it is: as `DOCKER_HOST` says, else as the client's context does.
+    ///
+    /// # Errors
+    /// The client does not say.
+    pub fn address(&self) -> anyhow::Result<String> {
+        if let Some(host) = self.host() {
+            return Ok(host.to_owned());
+        }
+        if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
+            return Ok(host);
+        }
+        let mut docker = self.docker();
+        docker.args(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
+        Ok(process::run(&mut docker, ADDRESS_LIMIT)?.trim().to_owned())
     }
 
     /// How it hands over what it built.
@@ -210,6 +230,15 @@ pub fn start_private(place: &Place, store: Store, report: &Report) -> anyhow::Re
         network::up(place)?;
     }
     running(place).with_context(|| format!("failed to use the private engine, whose log is `{}`", place.log()))
+}
+
+/// The engine that answers, else the private one where it is set up and only does not run.
+pub fn find_or_wake(root: &Utf8Path, report: &Report) -> anyhow::Result<Option<Engine>> {
+    let place = Place::of_repository(root);
+    match find(root)? {
+        None if place.root().exists() => start_private(&place, Store::Containerd, report).map(Some),
+        found => Ok(found),
+    }
 }
 
 /// Stops the private engine of a repository and its containers. Its images and cache stay.

@@ -52,6 +52,22 @@ pub fn run(mut command: Command) -> anyhow::Result<Run> {
     Ok(Run { seconds, peak_mib: peak_kib as f64 / 1024.0 })
 }
 
+/// User and system seconds of a running process, itself without its children: fields 14 and 15 of `/proc/<id>/stat`,
+/// of which Linux counts 100 a second.
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
+    let text =
+        fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("failed to look at process {id}"))?;
+    // The second field is the program's name in parentheses, which may hold spaces.
+    let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>()).unwrap_or_default();
+    let ticks = |at: usize| fields.get(at - 3).and_then(|field| field.parse::<f64>().ok());
+    let (user, system) =
+        ticks(14).zip(ticks(15)).with_context(|| format!("failed to read the CPU time of process {id}"))?;
+    Ok((user + system) / 100.0)
+}
+
 /// A file without a name that goes when it is closed.
 fn tempfile() -> anyhow::Result<fs::File> {
     let path = std::env::temp_dir().join(format!("slipway-measure-{}", std::process::id()));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,6 +25,25 @@ impl Unpacked {
         self.root.join(path.trim_start_matches('/'))
     }
 
+    /// A program of the packages for those who know nothing of its libraries: a script that says where they are.
+    ///
+    /// # Errors
+    /// The packages have no such program, or the disk is full.
+    pub fn runnable(&self, path: &str) -> anyhow::Result<Utf8PathBuf> {
+        let program = self.file(path);
+        anyhow::ensure!(program.is_file(), "the package has no `{path}`");
+        let name = program.file_name().unwrap_or_default();
+        let script = self.root.with_file_name(name);
+        let text = format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{program}' \"$@\"\n", self.libraries());
+        if fs::read_to_string(&script).is_ok_and(|found| found == text) {
+            return Ok(script);
+        }
+        files::write_atomically(&script, text.as_bytes())?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("failed to make `{script}` executable"))?;
+        Ok(script)
+    }
+
     /// Value of `LD_LIBRARY_PATH` for the programs.
     pub fn libraries(&self) -> String {
         let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
@@ -36,6 +56,20 @@ impl Unpacked {
 /// # Errors
 /// A failure with a hint where the host is no Debian or Ubuntu, or its archive does not answer.
 pub fn unpacked(root: &Utf8Path, name: &str, packages: &[&str], report: &Report) -> anyhow::Result<Unpacked> {
+    unpacked_of(root, name, packages, None, report)
+}
+
+/// The same of another suite of the host's archive: for programs that need little more than the kernel.
+///
+/// # Errors
+/// As `unpacked`.
+pub fn unpacked_of(
+    root: &Utf8Path,
+    name: &str,
+    packages: &[&str],
+    suite: Option<&str>,
+    report: &Report,
+) -> anyhow::Result<Unpacked> {
     let folder = root.join("target/slipway/tools").join(name);
     let ready = Unpacked { root: folder.join("root") };
     let stamp = folder.join("packages");
@@ -50,7 +84,7 @@ pub fn unpacked(root: &Utf8Path, name: &str, packages: &[&str], report: &Report)
     })?;
     report.step(format!("fetching {name} for the tests: {}", packages.join(", ")));
     files::remove_directory(&folder)?;
-    let archive = Archive::prepare(&folder.join("apt"), &host, &host.codename)?;
+    let archive = Archive::prepare(&folder.join("apt"), &host, suite.unwrap_or(&host.codename))?;
     archive.update(report)?;
     let installed = apt::installed()?;
     let asked = packages.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();

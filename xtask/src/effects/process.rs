@@ -32,7 +32,21 @@ pub struct Finished {
 /// Where it cannot be started; `Interrupted`, after killing it, where the user interrupts meanwhile. What is started
 /// after an interrupt cleans up and is left alone.
 pub fn run_bounded(command: &mut Command, limit: Duration) -> io::Result<Option<Finished>> {
-    let deadline = Instant::now() + limit;
+    run_watched(command, limit, limit, || {})
+}
+
+/// The same, and calls `announce` once where it takes longer than `unnoticed`.
+///
+/// # Errors
+/// As `run_bounded`.
+pub fn run_watched(
+    command: &mut Command,
+    limit: Duration,
+    unnoticed: Duration,
+    announce: impl FnOnce(),
+) -> io::Result<Option<Finished>> {
+    let begin = Instant::now();
+    let mut announce = Some(announce);
     // A group of its own, since a docker client starts plugins that would keep the pipes open after its death.
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
@@ -43,9 +57,14 @@ pub fn run_bounded(command: &mut Command, limit: Duration) -> io::Result<Option<
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if Instant::now() >= deadline {
+        if begin.elapsed() >= limit {
             kill_group(&mut child);
             return Ok(None);
+        }
+        if begin.elapsed() >= unnoticed
+            && let Some(announce) = announce.take()
+        {
+            announce();
         }
         if interrupt::requested() && !is_cleaning_up {
             kill_group(&mut child);

@@ -1,5 +1,7 @@
 //! The suites of `cargo xtask test` and which of them a run takes.
 
+use serde_json::Value;
+
 /// One suite: a set of tests of one kind, run by one tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Suite {
@@ -15,17 +17,23 @@ pub enum Suite {
     Engine,
     /// `build` and the proof on real images, and both images run together.
     Containers,
+    /// The stand-in for AWS with a real engine: tasks as containers, the registry with its real clients.
+    LocalContainers,
+    /// The stand-in for AWS as boto3, the AWS CLI, botocore's models and moto see it.
+    Referees,
     /// The pages and the admin in a real browser, in front of both images.
     Browser,
 }
 
 impl Suite {
     /// All suites, in the order they run: the quickest verdicts first.
-    pub const ALL: [Suite; 7] = [
+    pub const ALL: [Suite; 9] = [
         Suite::Rust,
         Suite::DjangoSqlite,
         Suite::Nginx,
         Suite::DjangoPostgres,
+        Suite::Referees,
+        Suite::LocalContainers,
         Suite::Browser,
         Suite::Containers,
         Suite::Engine,
@@ -46,9 +54,33 @@ pub fn select(fast: bool, only: &[Suite]) -> Vec<Suite> {
         .collect()
 }
 
+/// Test targets of a package that plain `cargo test` leaves out, from what `cargo metadata` prints. `None` where that is
+/// not its document.
+pub fn unlisted_targets(metadata: &str, package: &str) -> Option<Vec<String>> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let packages = metadata["packages"].as_array()?.iter().filter(|found| found["name"] == package);
+    let targets = packages.filter_map(|package| package["targets"].as_array()).flatten();
+    let unlisted = targets.filter(|target| target["kind"][0] == "test" && target["test"] == false);
+    Some(unlisted.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Suite, select};
+    use super::{Suite, select, unlisted_targets};
+
+    #[test]
+    fn targets_that_need_an_engine_are_found_in_the_metadata() {
+        let target =
+            |name: &str, kind: &str, test: bool| format!(r#"{{"name":"{name}","kind":["{kind}"],"test":{test}}}"#);
+        let ours = [target("a", "test", false), target("b", "test", true), target("c", "bin", false)].join(",");
+        let metadata = format!(
+            r#"{{"packages":[{{"name":"x","targets":[{ours}]}},{{"name":"y","targets":[{}]}}]}}"#,
+            target("d", "test", false)
+        );
+        assert_eq!(unlisted_targets(&metadata, "x"), Some(vec!["a".to_owned()]));
+        assert_eq!(unlisted_targets(&metadata, "z"), Some(Vec::new()));
+        assert_eq!(unlisted_targets("error", "x"), None);
+    }
 
     #[test]
     fn a_run_takes_all_suites_unless_told_otherwise() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The four environments. Closed: a fifth is a file nobody reviews, and `production` has rules of its own.
@@ -91,6 +92,28 @@ pub struct StandIn {
     pub command: Vec<String>,
 }
 
+/// `[local]`, in `local` only: where the stand-in for AWS is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Where AWS's API and the registry answer. Loopback.
+    pub endpoint: SocketAddr,
+    /// Where the load balancer answers. Loopback.
+    pub balancer: SocketAddr,
+    /// What the load balancer asks each task for to see whether it is healthy.
+    pub health_check_path: String,
+}
+
+impl Default for Local {
+    /// What holds where the table says nothing.
+    fn default() -> Local {
+        Local {
+            endpoint: (Ipv4Addr::LOCALHOST, 4510).into(),
+            balancer: (Ipv4Addr::LOCALHOST, 8080).into(),
+            health_check_path: "/healthz/live".to_owned(),
+        }
+    }
+}
+
 /// `infra/environments/<name>.toml`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
@@ -124,6 +147,8 @@ pub struct Environment {
     pub strategy: Strategy,
     /// Where base images come from.
     pub bases: Bases,
+    /// Where the stand-in for AWS is; `None` everywhere but in `local`.
+    pub local: Option<Local>,
 }
 
 /// How a deployment replaces tasks: ECS's rolling update and its limits.

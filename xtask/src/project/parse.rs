@@ -5,6 +5,7 @@
 mod bases;
 mod environments;
 mod images;
+mod local;
 mod order;
 mod paths;
 mod problems;

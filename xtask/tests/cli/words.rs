@@ -12,7 +12,7 @@ use xtask::effects::{host, process};
 
 use crate::sandbox::{PROJECT, Run, Sandbox};
 
-const VERBS: [&str; 5] = ["build", "setup", "doctor", "test", "bench"];
+const VERBS: [&str; 6] = ["build", "setup", "doctor", "local", "test", "bench"];
 
 fn output(mut command: Command) -> (i32, String, String) {
     let output = command.output().unwrap();
@@ -41,7 +41,8 @@ fn outside_of_a_project_every_verb_says_so_in_both_modes() {
     let nowhere = sandbox.folder().join("nowhere");
     fs::create_dir_all(&nowhere).unwrap();
     for verb in VERBS {
-        let mut command = sandbox.xtask(&[verb]);
+        let words: &[&str] = if verb == "local" { &["local", "status"] } else { &[verb] };
+        let mut command = sandbox.xtask(words);
         command.current_dir(&nowhere);
         let (code, stdout, stderr) = output(command);
         assert_eq!((code, stdout.as_str()), (2, ""), "{verb}: {stderr}");

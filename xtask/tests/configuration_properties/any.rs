@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use camino::Utf8PathBuf;
 use xtask::image::{ImageName, Platform};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Project, SecretSource, ServicePointers, StandIn,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Project, SecretSource, ServicePointers, StandIn,
     Strategy,
 };
 
@@ -151,6 +152,17 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
         command: ["nginx", "-g", "daemon off;"].map(str::to_owned).into(),
     };
     let stand_ins = if is_local { [("nginx:stable".to_owned(), stand_in)].into() } else { BTreeMap::new() };
+    let address = |random: &mut Random| {
+        SocketAddr::from((
+            *random.pick(&[[127, 0, 0, 1], [127, 9, 8, 7]]),
+            1 + u16::try_from(random.below(65_535)).unwrap(),
+        ))
+    };
+    let local = Local {
+        endpoint: address(random),
+        balancer: SocketAddr::from((Ipv6Addr::LOCALHOST, 8080)),
+        health_check_path: "/up?deep=1".to_owned(),
+    };
     let mirrors = [("python:3.13-slim".to_owned(), "mirror.example:5000/python:3.13-slim".to_owned())].into();
     let (cpu, memory) = *random.pick(&[(256, 2048), (512, 3072), (1024, 8192), (4096, 30720), (16384, 40960)]);
     let regions = ["eu-central-1", "us-gov-west-1", "cn-northwest-1", "eusc-de-east-1", "us-isob-east-1"];
@@ -174,6 +186,7 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
             circuit_breaker: random.one_in(2),
         },
         bases: Bases { mirrors, stand_ins },
+        local: is_local.then_some(local),
     }
 }
 
@@ -205,6 +218,11 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
         for (key, value) in values {
             let _ = writeln!(text, "{} = {}", string(key), string(value));
         }
+    }
+    if let Some(Local { endpoint, balancer, health_check_path }) = &environment.local {
+        let path = string(health_check_path);
+        let _ =
+            writeln!(text, "[local]\nbalancer = '{balancer}'\nhealth-check-path = {path}\nendpoint = \"{endpoint}\"");
     }
     for (name, stand_in) in &environment.bases.stand_ins {
         let _ = writeln!(text, "[stand-ins.{}]\nsuite = {}", string(name), string(&stand_in.suite));

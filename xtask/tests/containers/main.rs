@@ -6,11 +6,14 @@
 mod build;
 mod classic;
 mod foreign_base;
+mod local;
 mod offenders;
 mod pair;
 #[path = "../engine/registry.rs"]
 mod registry;
+mod service;
 mod shared;
+mod stand;
 #[path = "../support/pair.rs"]
 mod task;
 #[path = "../support/world.rs"]

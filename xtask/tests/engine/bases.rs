@@ -60,6 +60,7 @@ fn local() -> Environment {
         secrets: Default::default(),
         strategy: Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true },
         bases: Bases { mirrors: mirrors.into(), stand_ins: stand_ins.into() },
+        local: None,
     }
 }
 

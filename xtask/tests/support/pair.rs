@@ -82,12 +82,7 @@ impl Pair {
     }
 
     pub(crate) fn try_get(&self, path: &str, host: &str, more: &str) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes)?;
-        Answer::parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+        get(&self.address, path, host, more)
     }
 }
 
@@ -100,6 +95,16 @@ impl Drop for Pair {
             let _ = docker(&["image", "rm", "--force", &format!("slipway-test/{image}:pair")]).output();
         }
     }
+}
+
+/// One request with a connection of its own. `more` is further header lines, each with its end.
+pub(crate) fn get(address: &str, path: &str, host: &str, more: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    Answer::parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| std::io::Error::other("no HTTP answer"))
 }
 
 pub(crate) struct Answer {

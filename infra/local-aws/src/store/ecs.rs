@@ -320,8 +320,13 @@ pub struct ContainerImage {
 impl Ecs {
     /// The revision that an ARN or `family:revision` names.
     pub fn revision(&self, arn: &str) -> Option<&Revision> {
-        let name = arn.rsplit('/').next()?;
-        let (family, number) = name.rsplit_once(':')?;
-        self.families.get(family)?.revisions.get(&number.parse().ok()?)
+        revision_of(&self.families, arn)
     }
+}
+
+/// As `Ecs::revision`, for who has borrowed the rest of `Ecs`.
+pub fn revision_of<'a>(families: &'a BTreeMap<String, Family>, arn: &str) -> Option<&'a Revision> {
+    let name = arn.rsplit('/').next()?;
+    let (family, number) = name.rsplit_once(':')?;
+    families.get(family)?.revisions.get(&number.parse().ok()?)
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::task_definition::Tag;
+use crate::seed::SeedLoadBalancer;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 
 /// ELB.
@@ -18,7 +21,7 @@ pub struct Elb {
     pub target_groups: BTreeMap<String, TargetGroup>,
 }
 
-/// An application load balancer with one HTTP listener.
+/// An application load balancer with at most one HTTP listener.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
@@ -26,14 +29,28 @@ pub struct LoadBalancer {
     pub name: String,
     /// The 16 hex digits that end its ARN.
     pub id: String,
-    /// Where it listens: loopback.
-    pub listen: SocketAddr,
-    /// ARN of its listener.
-    pub listener_arn: String,
-    /// ARN of the target group that the listener forwards to.
-    pub target_group: String,
+    /// `None` until `CreateListener`.
+    pub listener: Option<Listener>,
+    /// Attributes, as set.
+    pub attributes: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// An HTTP listener whose only rule forwards to one target group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// Its ARN.
+    pub arn: String,
+    /// Where it listens: loopback.
+    pub address: SocketAddr,
+    /// ARN of the target group that it forwards to.
+    pub target_group: String,
+    /// Why it does not listen, such as a port that is taken. Written by the balancer alone.
+    pub problem: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
 }
@@ -114,7 +131,101 @@ pub struct Target {
     pub draining_since: Option<Timestamp>,
 }
 
+impl Elb {
+    /// What the seed asks for: a load balancer, its listener and its target group. What is there already stays as it is.
+    pub fn add_load_balancer(&mut self, settings: &Settings, wanted: &SeedLoadBalancer, now: Timestamp) {
+        let group = target_group_arn(settings, &wanted.name);
+        if !self.target_groups.contains_key(&group) {
+            let mut made = TargetGroup::new(&wanted.name, wanted.target_port);
+            made.health_check.path.clone_from(&wanted.health_check_path);
+            made.health_check.interval_seconds = wanted.health_check_interval_seconds;
+            made.health_check.timeout_seconds =
+                made.health_check.timeout_seconds.min(wanted.health_check_interval_seconds.max(2));
+            made.health_check.healthy_threshold = wanted.healthy_threshold;
+            made.health_check.unhealthy_threshold = wanted.unhealthy_threshold;
+            made.deregistration_delay_seconds = wanted.deregistration_delay_seconds;
+            self.target_groups.insert(group.clone(), made);
+        }
+        let arn = load_balancer_arn(settings, &wanted.name);
+        self.load_balancers.entry(arn).or_insert_with(|| {
+            let mut made = LoadBalancer::new(&wanted.name, now);
+            made.listen(settings, wanted.listen, group);
+            made
+        });
+    }
+
+    /// The load balancer whose listener forwards to a target group, with its ARN.
+    pub fn load_balancer_of(&self, target_group: &str) -> Option<(&String, &LoadBalancer)> {
+        self.load_balancers
+            .iter()
+            .find(|(_, one)| one.listener.as_ref().is_some_and(|listener| listener.target_group == target_group))
+    }
+}
+
+/// 16 hex digits that end ARNs of ELB: the same for the same name, so that an ARN can be written down.
+fn id_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// ARN of the target group of a name.
+pub fn target_group_arn(settings: &Settings, name: &str) -> String {
+    settings.arn("elasticloadbalancing", &format!("targetgroup/{name}/{}", id_of(name)))
+}
+
+/// ARN of the load balancer of a name.
+pub fn load_balancer_arn(settings: &Settings, name: &str) -> String {
+    settings.arn("elasticloadbalancing", &format!("loadbalancer/app/{name}/{}", id_of(name)))
+}
+
+impl LoadBalancer {
+    /// A load balancer without a listener.
+    pub fn new(name: &str, now: Timestamp) -> LoadBalancer {
+        LoadBalancer {
+            name: name.to_owned(),
+            id: id_of(name),
+            listener: None,
+            attributes: BTreeMap::new(),
+            created_at: now,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Gives it its listener.
+    pub fn listen(&mut self, settings: &Settings, address: SocketAddr, target_group: String) {
+        let resource = format!("listener/app/{}/{}/{}", self.name, self.id, id_of(&address.to_string()));
+        let arn = settings.arn("elasticloadbalancing", &resource);
+        self.listener = Some(Listener { arn, address, target_group, problem: None, tags: Vec::new() });
+    }
+}
+
+impl Listener {
+    /// ARN of its one rule.
+    pub fn rule_arn(&self) -> String {
+        format!("{}/{}", self.arn.replacen(":listener/", ":listener-rule/", 1), id_of(&self.arn))
+    }
+}
+
 impl TargetGroup {
+    /// A target group with AWS's defaults for HTTP.
+    pub fn new(name: &str, port: u16) -> TargetGroup {
+        TargetGroup {
+            name: name.to_owned(),
+            port,
+            health_check: TargetHealthCheck {
+                path: "/".into(),
+                interval_seconds: 30,
+                timeout_seconds: 5,
+                healthy_threshold: 5,
+                unhealthy_threshold: 2,
+                matcher: "200".into(),
+            },
+            deregistration_delay_seconds: 300,
+            attributes: BTreeMap::new(),
+            targets: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
     /// Registers a target; one that is there already stays as it is, one that is draining comes back.
     pub fn register(&mut self, address: IpAddr, port: u16, reached_at: SocketAddr, now: Timestamp) {
         self.targets
@@ -144,5 +255,44 @@ impl TargetGroup {
                 target.draining_since = Some(now);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seeded_load_balancer_is_made_once_and_what_was_changed_since_stays() {
+        let settings = Settings {
+            endpoint: "127.0.0.1:1".parse().unwrap(),
+            region: "eu-central-1".into(),
+            state: "/state".into(),
+            engine: String::new(),
+            instance: String::new(),
+        };
+        let wanted = SeedLoadBalancer {
+            name: "web".into(),
+            listen: "127.0.0.1:8080".parse().unwrap(),
+            target_port: 80,
+            health_check_path: "/healthz".into(),
+            health_check_interval_seconds: 1,
+            healthy_threshold: 2,
+            unhealthy_threshold: 3,
+            deregistration_delay_seconds: 30,
+        };
+        let mut elb = Elb::default();
+        elb.add_load_balancer(&settings, &wanted, Timestamp::default());
+        let (arn, made) = elb.load_balancers.first_key_value().unwrap();
+        assert!(arn.starts_with("arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/"));
+        assert!(arn.ends_with(&made.id) && made.id.len() == 16);
+        let listener = made.listener.clone().unwrap();
+        assert!(listener.arn.contains(&format!(":listener/app/web/{}/", made.id)));
+        assert!(listener.rule_arn().starts_with(&listener.arn.replace(":listener/", ":listener-rule/")));
+        assert_eq!(elb.load_balancer_of(&listener.target_group).unwrap().0, arn);
+        elb.target_groups.values_mut().next().unwrap().deregistration_delay_seconds = 7;
+        elb.add_load_balancer(&settings, &wanted, Timestamp::default());
+        assert_eq!((elb.load_balancers.len(), elb.target_groups.len()), (1, 1));
+        assert_eq!(elb.target_groups[&listener.target_group].deregistration_delay_seconds, 7);
     }
 }

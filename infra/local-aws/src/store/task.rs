@@ -188,6 +188,10 @@ pub struct Task {
     pub stopped_at: Option<Timestamp>,
     /// Counts changes, as AWS does.
     pub version: u64,
+    /// When the scheduler first found it healthy in its service.
+    pub steady_at: Option<Timestamp>,
+    /// Whether the service has an event about its targets.
+    pub registered: bool,
     /// Whether the scheduler has drawn its conclusions from the end of this task.
     pub settled: bool,
 }
@@ -252,6 +256,8 @@ impl Task {
             execution_stopped_at: None,
             stopped_at: None,
             version: 1,
+            steady_at: None,
+            registered: false,
             settled: false,
         }
     }

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::place::Place;
 use crate::effects::apt::{self, Archive, megabytes};
 use crate::effects::host::{self, Distribution};
+use crate::effects::interrupt;
 use crate::error::Failure;
 use crate::report::Report;
 
@@ -82,6 +83,7 @@ pub(super) fn unpack(place: &Place, report: &Report) -> anyhow::Result<()> {
         fetch(&own, &tools, &work, report)?;
     }
     for package in packages_in(&work.join("debs"))? {
+        interrupt::check()?;
         apt::unpack(&package, &tree)?;
     }
     fs::rename(&tree, &root).with_context(|| format!("failed to move `{tree}` to `{root}`"))?;

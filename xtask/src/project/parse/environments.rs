@@ -1,11 +1,11 @@
-//! `infra/environments/<name>.toml`, but for its base images (`bases`).
+//! `infra/environments/<name>.toml`, but for its base images (`bases`) and the stand-in (`local`).
 
 use std::collections::BTreeMap;
 
 use super::super::{Environment, EnvironmentName, Project, Strategy};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{bases, references, regions, sizes, suggestions, variables};
+use super::{bases, local, references, regions, sizes, suggestions, variables};
 
 /// Longest name of a cluster or service (Amazon ECS API, CreateCluster and CreateService: 255 characters).
 const ECS_NAME: usize = 255;
@@ -47,6 +47,7 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     let count = task.as_ref().map(|task| task.count);
     let strategy = strategy(root.table("strategy"), count);
     let bases = bases::bases(name, &mut root);
+    let local = local::local(name, &mut root);
     root.finish();
     let Task { cpu, memory, count } = task?;
     Some(Environment {
@@ -65,6 +66,7 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
         secrets,
         strategy: strategy?,
         bases,
+        local: local?,
     })
 }
 

@@ -1,0 +1,132 @@
+//! A stand-in for AWS of its own for a measurement: free ports, a temporary state, a small image, gone when dropped.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::effects::engine::Engine;
+use crate::effects::local_daemon::{self, Place, Running, Start, program, reset};
+use crate::effects::{engine, files, loopback, packages, process, project_files};
+use crate::plan::local::{self, Names};
+use crate::project::{EnvironmentName, Local};
+use crate::report::Report;
+
+/// Longest wait for one docker command or one state of a service.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The daemon and what it was started with.
+#[derive(Debug)]
+pub(super) struct LocalStage<'r> {
+    pub(super) stage: Stage,
+    pub(super) engine: Engine,
+    pub(super) names: Names,
+    pub(super) local: Local,
+    pub(super) daemon: Running,
+    pub(super) report: &'r Report,
+}
+
+impl<'r> LocalStage<'r> {
+    /// Starts one with the names of this repository's project.
+    pub(super) fn start(root: &Utf8Path, name: &str, report: &'r Report) -> anyhow::Result<LocalStage<'r>> {
+        let engine = engine::ensure(root, report)?;
+        let project = project_files::load(root)?;
+        let environment = project_files::load_environment(root, EnvironmentName::Local, &project)?;
+        let names = local::names(&project, &environment);
+        let stage = Stage::empty(name)?;
+        let (endpoint, balancer) = free_addresses()?;
+        let local = Local { endpoint, balancer, ..Local::default() };
+        let seed = local::seed(&names, &local);
+        let program = program::compiled(root, report)?;
+        let start = Start::new(program, endpoint, &environment.region, &engine.address()?, &seed)?;
+        let daemon = local_daemon::start(&Place::of_repository(&stage.root), &start, &seed)?;
+        Ok(LocalStage { stage, engine, names, local, daemon, report })
+    }
+
+    /// A call of the stand-in that must succeed.
+    pub(super) fn call(&self, service: &str, target: &str, input: &Value) -> anyhow::Result<Value> {
+        let answer = loopback::call(self.local.endpoint, service, target, &input.to_string(), PATIENCE)
+            .with_context(|| format!("failed to call {target}"))?;
+        ensure!(answer.status == 200, "{target} was refused: {}", answer.body);
+        serde_json::from_str(&answer.body).with_context(|| format!("failed to read the answer of {target}"))
+    }
+
+    /// A call of ECS.
+    pub(super) fn ecs(&self, action: &str, input: &Value) -> anyhow::Result<Value> {
+        self.call("ecs", &format!("AmazonEC2ContainerServiceV20141113.{action}"), input)
+    }
+
+    /// Makes a busybox of two megabytes an image of the stand-in's first repository; its reference there.
+    pub(super) fn push_busybox(&self, root: &Utf8Path) -> anyhow::Result<String> {
+        let unpacked = packages::unpacked(root, "busybox", &["busybox-static"], self.report)?;
+        let found = ["/bin/busybox", "/usr/bin/busybox"].map(|path| unpacked.file(path));
+        let busybox = found.iter().find(|file| file.is_file()).context("the package busybox-static has no busybox")?;
+        let tree = self.stage.root.join("image");
+        std::fs::create_dir_all(tree.join("bin")).with_context(|| format!("failed to create `{tree}`"))?;
+        for name in ["busybox", "sh"] {
+            std::fs::copy(busybox, tree.join("bin").join(name)).context("failed to copy busybox")?;
+        }
+        let archive = self.stage.root.join("image.tar");
+        let mut tar = Command::new("tar");
+        process::run(tar.args(["-c", "-f", archive.as_str(), "-C", tree.as_str(), "."]), PATIENCE)?;
+        let repository = self.names.repositories.first().context("the project has no images")?;
+        let reference = format!("{}/{repository}:bench", self.local.endpoint);
+        self.docker(&["import", "--change", "CMD [\"/bin/busybox\"]", archive.as_str(), &reference])?;
+        let token = self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))?;
+        let token = &token["authorizationData"][0]["authorizationToken"];
+        let configuration = self.stage.root.join("client");
+        let text = json!({ "auths": { self.local.endpoint.to_string(): { "auth": token } } }).to_string();
+        files::write_atomically(&configuration.join("config.json"), text.as_bytes())?;
+        let mut push = self.engine.docker();
+        push.args(["push", "--quiet", &reference]).env("DOCKER_CONFIG", &configuration);
+        process::run(&mut push, PATIENCE)?;
+        Ok(reference)
+    }
+
+    /// A command of the docker client; its output.
+    pub(super) fn docker(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut docker = self.engine.docker();
+        Ok(process::run(docker.args(arguments), PATIENCE)?.trim().to_owned())
+    }
+
+    /// Seconds until `ready` says so.
+    pub(super) fn seconds_until(
+        &self,
+        what: &str,
+        mut ready: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<f64> {
+        let begun = Instant::now();
+        loop {
+            if ready()? {
+                return Ok(begun.elapsed().as_secs_f64());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "{what} did not come within {} s", PATIENCE.as_secs());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for LocalStage<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = reset::reset(&self.stage.root, Some(&self.engine), false, self.report) {
+            self.report.warn(format!("the stand-in of the measurement is not gone: {error:#}"));
+        }
+        let images = self.names.repositories.iter().map(|name| format!("{}/{name}:bench", self.local.endpoint));
+        for image in images {
+            // Only the first repository has one.
+            let _ = self.docker(&["image", "rm", "--force", &image]);
+        }
+    }
+}
+
+/// Two addresses that nobody has at this moment.
+fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to find a free port");
+    let (first, second) = (bind()?, bind()?);
+    let address = |listener: &TcpListener| listener.local_addr().context("failed to read the address of a port");
+    Ok((address(&first)?, address(&second)?))
+}

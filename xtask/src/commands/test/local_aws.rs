@@ -1,0 +1,74 @@
+//! The suites of the stand-in for AWS: its own tests that need an engine, and the referees that Amazon publishes.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::cargo;
+use crate::effects::local_daemon::program;
+use crate::effects::{engine, host, packages, process, python, tests};
+use crate::error::Failure;
+use crate::plan::counts::Counts;
+use crate::plan::suites::unlisted_targets;
+use crate::report::Report;
+
+const REFEREES: &str = "infra/local-aws/referees";
+
+/// Cargo reads two small files to answer.
+const METADATA_LIMIT: Duration = Duration::from_secs(60);
+
+/// All test targets of the crate that plain `cargo test` leaves out, one test after another: they share an engine.
+pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Counts> {
+    let metadata = process::run(&mut cargo(root, &["metadata", "--no-deps", "--format-version=1"]), METADATA_LIMIT)?;
+    let targets = unlisted_targets(&metadata, "local-aws").context("failed to read what `cargo metadata` prints")?;
+    anyhow::ensure!(!targets.is_empty(), "the package local-aws has no tests that need an engine");
+    let mut command = cargo(root, &["test", "-p", "local-aws", "--quiet", "--no-fail-fast"]);
+    for target in &targets {
+        command.args(["--test", target]);
+    }
+    command.args(["--", "--test-threads=1"]);
+    tools(root, &mut command, report)?;
+    tests::run(command)
+}
+
+/// boto3, the AWS CLI, botocore's models and moto against a daemon. Its table of comparisons is part of the output.
+pub(super) fn referees(root: &Utf8Path, report: &Report) -> anyhow::Result<Counts> {
+    let bin = python::venv(root, "referees", &Utf8Path::new(REFEREES).join("requirements.txt"), report)?;
+    let mut pytest = Command::new(bin.join("python"));
+    pytest.args(["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]).current_dir(root.join(REFEREES));
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1");
+    pytest.env(program::VARIABLE, program::compiled(root, report)?);
+    let docker = tools(root, &mut pytest, report)?;
+    // The AWS CLI of the environment first, then the engine's client.
+    let path = std::env::var("PATH").unwrap_or_default();
+    pytest.env("PATH", [bin.as_str(), docker.parent().map_or("", Utf8Path::as_str), &path].join(":"));
+    tests::run(pytest)
+}
+
+/// Tells the tests of an engine, of a small program to make images of, and of registry clients. Returns the docker client.
+fn tools(root: &Utf8Path, command: &mut Command, report: &Report) -> anyhow::Result<Utf8PathBuf> {
+    let engine = engine::ensure(root, report)?;
+    let docker = engine.docker();
+    let client = docker.get_program().to_string_lossy().into_owned();
+    let client = match client.contains('/') {
+        true => Utf8PathBuf::from(client),
+        false => host::find_program(&client).ok_or_else(|| Failure::failed("there is no docker client on PATH"))?,
+    };
+    for (name, value) in docker.get_envs() {
+        if let (Some(name), Some(value)) = (name.to_str().filter(|name| *name != "PATH"), value) {
+            command.env(name, value);
+        }
+    }
+    command.env("SLIPWAY_TEST_ENGINE", engine.address()?).env("SLIPWAY_TEST_DOCKER", &client);
+    let busybox = packages::unpacked(root, "busybox", &["busybox-static"], report)?;
+    let file =
+        ["/bin/busybox", "/usr/bin/busybox"].map(|path| busybox.file(path)).into_iter().find(|file| file.is_file());
+    command.env("SLIPWAY_TEST_BUSYBOX", file.context("the package busybox-static has no busybox")?);
+    let skopeo = packages::unpacked(root, "skopeo", &["skopeo"], report)?;
+    command.env("SLIPWAY_TEST_SKOPEO", skopeo.runnable("/usr/bin/skopeo")?);
+    let crane = packages::unpacked_of(root, "crane", &["crane"], Some("sid"), report)?;
+    command.env("SLIPWAY_TEST_CRANE", crane.runnable("/usr/bin/crane")?);
+    Ok(client)
+}

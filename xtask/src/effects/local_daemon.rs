@@ -1,0 +1,267 @@
+//! The stand-in for AWS as a process of this machine: where it lies, whether it runs, its start and end. It outlives the
+//! command that starts it. Not here: what it is told to have (`plan/local`), and what it does (the crate `local-aws`).
+
+pub mod holder;
+pub mod leftovers;
+pub mod program;
+pub mod reset;
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::effects::lock::Lock;
+use crate::effects::loopback::{self, Request};
+use crate::effects::{files, interrupt, process};
+use crate::error::Failure;
+use crate::image::Digest;
+use crate::report::Report;
+
+/// It listens within a second; a machine under load, and a state with many tasks to adopt, may need more.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// It answers at once, whatever it is busy with.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// Containers may take 120 s each to end (`stopTimeout`), and those that depend on each other end one after another.
+const END_LIMIT: Duration = Duration::from_secs(300);
+/// From SIGTERM to SIGKILL.
+const TERM_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where the stand-in of a repository keeps everything.
+#[derive(Clone, Debug)]
+pub struct Place {
+    folder: Utf8PathBuf,
+}
+
+impl Place {
+    /// The one of a repository.
+    pub fn of_repository(root: &Utf8Path) -> Place {
+        Place { folder: root.join("target/slipway/local") }
+    }
+
+    /// Everything but the containers.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// What outlives the daemon. Its path on a command line is how we know our own daemon.
+    pub fn state(&self) -> Utf8PathBuf {
+        self.folder.join("state")
+    }
+
+    /// What the daemon prints.
+    pub fn log(&self) -> Utf8PathBuf {
+        self.folder.join("daemon.log")
+    }
+
+    /// The lock that start, stop and reset take.
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.folder.join("lock")
+    }
+
+    fn seed(&self) -> Utf8PathBuf {
+        self.folder.join("seed.json")
+    }
+
+    fn record(&self) -> Utf8PathBuf {
+        self.folder.join("started.json")
+    }
+
+    /// Takes the lock of this place.
+    ///
+    /// # Errors
+    /// Interrupted while waiting; the file system's.
+    pub fn hold(&self, report: &Report) -> anyhow::Result<Lock> {
+        Lock::acquire(&self.lock(), || report.step("another command starts or stops the local daemon, waiting for it"))
+    }
+}
+
+/// What a daemon is started with. One that runs with another is started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The compiled daemon.
+    pub program: Utf8PathBuf,
+    /// Bytes and time of that file: cargo writes it anew when the source changed.
+    pub stamp: (u64, u128),
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    /// AWS region.
+    pub region: String,
+    /// Address of the Docker engine.
+    pub engine: String,
+    /// Digest of the seed.
+    pub seed: String,
+}
+
+impl Start {
+    /// Reads what is needed of the program's file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn new(
+        program: Utf8PathBuf,
+        endpoint: SocketAddr,
+        region: &str,
+        engine: &str,
+        seed: &Value,
+    ) -> anyhow::Result<Start> {
+        let data = fs::metadata(&program).with_context(|| format!("failed to read `{program}`"))?;
+        let modified = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let seed = Digest::of(seed.to_string().as_bytes()).to_string();
+        let (region, engine) = (region.to_owned(), engine.to_owned());
+        Ok(Start { stamp: (data.len(), modified.as_nanos()), program, endpoint, region, engine, seed })
+    }
+}
+
+/// A daemon that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its process.
+    pub id: u32,
+    /// Where it listens, or is about to.
+    pub endpoint: SocketAddr,
+}
+
+/// The daemon of this place, by what its command line says: a number that was written down may be another's by now.
+pub fn running(place: &Place) -> Option<Running> {
+    process::all_ids().into_iter().find_map(|id| {
+        let arguments = process::arguments(id);
+        let after = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
+        let is_ours = arguments.first().is_some_and(|program| program.ends_with("local-aws"))
+            && arguments.get(1).is_some_and(|verb| verb == "serve")
+            && after("--state").is_some_and(|state| *state == place.state())
+            && process::is_alive(id);
+        let endpoint = after("--endpoint").filter(|_| is_ours)?.parse().ok()?;
+        Some(Running { id, endpoint })
+    })
+}
+
+/// Whether this very process is still our daemon.
+fn is_there(place: &Place, daemon: Running) -> bool {
+    running(place) == Some(daemon)
+}
+
+/// What the daemon that runs was started with, as far as it was written down.
+pub fn started(place: &Place) -> Option<Start> {
+    files::read_json(&place.record())
+}
+
+/// What the daemon says of itself; `None` where it does not answer.
+pub fn status(endpoint: SocketAddr) -> Option<Value> {
+    let answer = loopback::send(endpoint, &Request::get("/_local/status"), ANSWER_LIMIT).ok()?;
+    (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok()).flatten()
+}
+
+/// Whether anybody listens on an address.
+pub fn is_free(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
+}
+
+/// Starts the daemon and waits until it answers. The caller holds the lock and knows that it does not run.
+///
+/// # Errors
+/// It ended, with the last lines of its log, or does not answer in time; then it is ended.
+pub fn start(place: &Place, start: &Start, seed: &Value) -> anyhow::Result<Running> {
+    files::write_atomically(&place.seed(), format!("{seed:#}\n").as_bytes())?;
+    let record = serde_json::to_vec_pretty(start).context("failed to write down how the daemon is started")?;
+    files::write_atomically(&place.record(), &record)?;
+    let mut child = spawn(place, start)?;
+    let daemon = Running { id: child.id(), endpoint: start.endpoint };
+    let mut ended = None;
+    let mut answers = false;
+    process::wait_until(START_LIMIT, || {
+        ended = child.try_wait().ok().flatten();
+        answers = ended.is_none() && status(start.endpoint).is_some();
+        ended.is_some() || answers || interrupt::requested()
+    });
+    if answers {
+        return Ok(daemon);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    interrupt::check()?;
+    let log = process::last_lines(&fs::read_to_string(place.log()).unwrap_or_default(), 8);
+    let what = match ended {
+        Some(status) => format!("the local daemon ended with {status}"),
+        None => format!("the local daemon did not answer within {} s", START_LIMIT.as_secs()),
+    };
+    Err(Failure::failed(format!("{what}:\n{log}")).hint(format!("the whole log is in `{}`", place.log())).into())
+}
+
+fn spawn(place: &Place, start: &Start) -> anyhow::Result<Child> {
+    let log = place.log();
+    let output = File::create(&log).with_context(|| format!("failed to create `{log}`"))?;
+    let errors = output.try_clone().with_context(|| format!("failed to share `{log}`"))?;
+    // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches the daemon. Only Linux has the
+    // program for it everywhere; elsewhere a process group has to do.
+    let mut command = if cfg!(target_os = "linux") {
+        let mut command = Command::new("setsid");
+        command.arg(&start.program);
+        command
+    } else {
+        let mut command = Command::new(&start.program);
+        command.process_group(0);
+        command
+    };
+    command.args(["serve", "--endpoint", &start.endpoint.to_string(), "--region", &start.region]);
+    command.args(["--state", place.state().as_str(), "--engine", &start.engine, "--seed", place.seed().as_str()]);
+    // Nothing of the caller's: no credentials, no proxies.
+    command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    command.env("RUST_BACKTRACE", "1").current_dir("/").stdin(Stdio::null()).stdout(output).stderr(errors);
+    command.spawn().with_context(|| format!("failed to start `{}`", start.program))
+}
+
+/// How a daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It ended its tasks, then itself.
+    Graceful,
+    /// It had to be ended: its containers may still be there.
+    Forced,
+}
+
+/// Has the daemon end its tasks and then itself. Waits until the process is gone.
+///
+/// # Errors
+/// Interrupted while waiting.
+pub fn stop(place: &Place, daemon: Running) -> anyhow::Result<Ending> {
+    // It may answer before or after its tasks have ended: only the end of the process counts.
+    let asked = loopback::send(daemon.endpoint, &Request::post("/_local/stop"), ANSWER_LIMIT);
+    let heard = match asked {
+        Ok(answer) => (200..300).contains(&answer.status),
+        Err(error) => error.kind() == std::io::ErrorKind::TimedOut,
+    };
+    if heard {
+        process::wait_until(END_LIMIT, || !is_there(place, daemon) || interrupt::requested());
+        interrupt::check()?;
+    }
+    if !is_there(place, daemon) {
+        return Ok(Ending::Graceful);
+    }
+    end(place, daemon);
+    Ok(Ending::Forced)
+}
+
+/// Ends the daemon and leaves its containers: what is in the state is true again once it is started.
+pub fn end(place: &Place, daemon: Running) {
+    for (signal, limit) in [(process::terminate as fn(u32), TERM_LIMIT), (process::kill as fn(u32), TERM_LIMIT)] {
+        if is_there(place, daemon) {
+            signal(daemon.id);
+            process::wait_until(limit, || !is_there(place, daemon));
+        }
+    }
+}
+
+/// Ends the daemon at once, whatever it is doing.
+pub fn kill(place: &Place, daemon: Running) {
+    if is_there(place, daemon) {
+        process::kill(daemon.id);
+        process::wait_until(TERM_LIMIT, || !is_there(place, daemon));
+    }
+}

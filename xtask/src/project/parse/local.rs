@@ -1,0 +1,69 @@
+//! `[local]` of the environment `local`: where the stand-in for AWS listens on this machine.
+
+use std::net::SocketAddr;
+
+use super::super::{EnvironmentName, Local};
+use super::problems::quoted;
+use super::table::Entry;
+use super::table::Table;
+
+/// Longest path of a health check (Elastic Load Balancing API, CreateTargetGroup: 1024 characters).
+const LONGEST_PATH: usize = 1024;
+
+/// The table. The outer `None` is a problem; the inner one is every environment but `local`.
+pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Option<Option<Local>> {
+    let entry = root.optional("local");
+    if environment != EnvironmentName::Local {
+        let Some(entry) = entry else { return Some(None) };
+        let hint = "only `local` has a stand-in: another endpoint than AWS's own is the key `endpoint`";
+        entry.refuse_key(format!("`{environment}` has a stand-in for AWS"), hint);
+        return None;
+    }
+    let default = Local::default();
+    let Some(entry) = entry else { return Some(Some(default)) };
+    let mut table = entry.table("[local]")?;
+    let endpoint = table.optional("endpoint");
+    let balancer = table.optional("balancer");
+    let path = table.optional("health-check-path");
+    let addresses =
+        (address(endpoint.as_ref(), default.endpoint, "4510"), address(balancer.as_ref(), default.balancer, "8080"));
+    let health_check_path = match &path {
+        Some(entry) => health_check_path(entry),
+        None => Some(default.health_check_path),
+    };
+    if let (Some(at), (Some(first), Some(second))) = (balancer.as_ref().or(endpoint.as_ref()), addresses)
+        && first == second
+    {
+        at.refuse(format!("endpoint and load balancer are both {first}"), "give each a port of its own");
+    }
+    table.finish();
+    Some(Some(Local { endpoint: addresses.0?, balancer: addresses.1?, health_check_path: health_check_path? }))
+}
+
+/// Nobody else may reach what runs with neither accounts nor passwords: loopback only.
+fn address(entry: Option<&Entry<'_>>, default: SocketAddr, port: &str) -> Option<SocketAddr> {
+    let Some(entry) = entry else { return Some(default) };
+    let text = entry.string()?;
+    let hint = format!("an address of this machine alone, with a port: `127.0.0.1:{port}`");
+    match text.parse::<SocketAddr>() {
+        Ok(address) if !address.ip().is_loopback() => {
+            entry.refuse(format!("{} can be reached by others", quoted(text)), hint);
+            None
+        }
+        Ok(address) if address.port() != 0 => Some(address),
+        _ => {
+            entry.refuse(format!("{} is not an address with a port", quoted(text)), hint);
+            None
+        }
+    }
+}
+
+fn health_check_path(entry: &Entry<'_>) -> Option<String> {
+    let text = entry.string()?;
+    let fits = text.starts_with('/') && text.len() <= LONGEST_PATH && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !fits {
+        let hint = format!("a path such as `/healthz/live`, at most {LONGEST_PATH} characters");
+        entry.refuse(format!("{} is not a path", quoted(text)), hint);
+    }
+    fits.then(|| text.to_owned())
+}
