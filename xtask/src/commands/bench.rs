@@ -4,6 +4,7 @@
 mod compile;
 mod context;
 mod local;
+mod local_registry;
 mod local_stage;
 mod proof;
 mod size;
@@ -34,19 +35,22 @@ pub enum Measurement {
     Size,
     /// The stand-in for AWS: a task's start, the idle daemon, calls among many services.
     Local,
+    /// The registry of the stand-in against Debian's.
+    LocalRegistry,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 6] = [
+    const USUAL: [Measurement; 7] = [
         Measurement::Unchanged,
         Measurement::Context,
         Measurement::View,
         Measurement::Proof,
         Measurement::Size,
         Measurement::Local,
+        Measurement::LocalRegistry,
     ];
 }
 
@@ -92,6 +96,7 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::Proof => proof::measure(report)?,
             Measurement::Size => size::measure(root, report)?,
             Measurement::Local => local::measure(root, report)?,
+            Measurement::LocalRegistry => local_registry::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

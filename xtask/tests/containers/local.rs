@@ -106,7 +106,7 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
     // A stop ends the tasks; a start brings the service back with another one.
     stand.local_is(&["stop"], "stopped");
     assert_eq!(
-        (stand.process(), docker_ok(&["ps", "--quiet", "--filter", "label=slipway.local"])),
+        (stand.process(), docker_ok(&["ps", "--quiet", "--filter", "label=slipway.local.instance"])),
         (None, String::new())
     );
     stand.local_is(&["stop"], "unchanged");

@@ -97,7 +97,7 @@ fn docker_run(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Resu
 fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64> {
     let cluster = &stage.names.cluster;
     let family = register(stage, image, &format!("start-{round}"))?;
-    let group = target_group(stage)?;
+    let group = stage.target_group()?;
     let begun = Instant::now();
     stage.ecs("CreateService", &json!({
         "cluster": cluster, "serviceName": family, "taskDefinition": family, "desiredCount": 1, "launchType": "FARGATE",
@@ -130,28 +130,6 @@ fn register(stage: &LocalStage<'_>, image: &str, family: &str) -> anyhow::Result
         "containerDefinitions": [server, container("companion", WAIT)],
     }))?;
     Ok(family.to_owned())
-}
-
-/// The ARN of the one target group. The Query protocol is asked by a form and answers in XML.
-fn target_group(stage: &LocalStage<'_>) -> anyhow::Result<String> {
-    let headers = [
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        (
-            "Authorization",
-            "AWS4-HMAC-SHA256 Credential=local/20260101/local/elasticloadbalancing/aws4_request, SignedHeaders=host, Signature=0",
-        ),
-        ("X-Amz-Date", "20260101T000000Z"),
-    ];
-    let request = Request {
-        method: "POST",
-        path: "/",
-        headers: &headers,
-        body: "Action=DescribeTargetGroups&Version=2015-12-01",
-    };
-    let answer = loopback::send(stage.local.endpoint, &request, Duration::from_secs(20))
-        .context("failed to ask for target groups")?;
-    let arn = answer.body.split("<TargetGroupArn>").nth(1).and_then(|rest| rest.split('<').next());
-    arn.map(str::to_owned).with_context(|| format!("no target group in {}", answer.body))
 }
 
 /// Percent of a core and MiB of the daemon.
