@@ -1,26 +1,222 @@
 //! Observed state: tasks as containers. Takes each task from `PROVISIONING` to `STOPPED`, and finds its containers again
 //! after a restart of the daemon. Which tasks there should be is `scheduler`'s.
+//!
+//! `run` gives every task one `keeper`; `starting` and `stopping` are the halves of its life, `observe` is what it sees.
+//! `order`, `reasons`, `limits`, `spec` and `lines` are pure.
+
+mod cgroups;
+mod engine;
+#[cfg(test)]
+mod fixtures;
+mod forward;
+mod images;
+mod keeper;
+mod limits;
+mod lines;
+mod network;
+mod observe;
+mod order;
+mod pause;
+mod prepare;
+mod reasons;
+mod spec;
+mod starting;
+mod stopping;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use bollard::query_parameters::{EventsOptionsBuilder, KillContainerOptionsBuilder};
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::daemon::World;
+use crate::store::task::{StopCode, TaskStatus};
+use engine::{CONTAINER, Engine, INSTANCE, TASK};
+use keeper::Keeper;
+
+/// Pause before an engine that is away is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Task → how to tell its keeper that there is news.
+type Bells = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
 
 /// Looks after all tasks for as long as the daemon runs.
 pub async fn run(world: World) {
-    let _ = &world;
-    std::future::pending::<()>().await;
+    let engine = connect(&world).await;
+    while let Err(error) = remove_leftovers(&world, &engine).await {
+        eprintln!("warning: {error:#}; trying again");
+        tokio::time::sleep(AGAIN).await;
+    }
+    let bells = Bells::default();
+    // All that is started here ends with this function: the set aborts its tasks when it is dropped.
+    let mut keepers = JoinSet::new();
+    keepers.spawn(listen(world.clone(), engine.clone(), bells.clone()));
+    let mut changes = world.store.changes();
+    let mut ending = BTreeSet::new();
+    loop {
+        let live: Vec<(String, bool)> = world.store.read(|state| {
+            let live = state.ecs.tasks.values().filter(|task| observe::is_live(task));
+            live.map(|task| (task.id.clone(), task.stop.is_some())).collect()
+        });
+        for (id, ends) in live {
+            let known = bells.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+            let bell = known.unwrap_or_else(|| {
+                let bell = Arc::new(Notify::new());
+                bells.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), bell.clone());
+                let keeper = Keeper::new(world.clone(), engine.clone(), id.clone(), bell.clone());
+                let bells = bells.clone();
+                let id = id.clone();
+                keepers.spawn(async move {
+                    keeper.keep().await;
+                    bells.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                });
+                bell
+            });
+            if ends && ending.insert(id) {
+                bell.notify_one();
+            }
+        }
+        while keepers.try_join_next().is_some() {}
+        ending.retain(|id| bells.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id));
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
-/// Ends all tasks of this instance gracefully: `local stop`.
-///
-/// # Errors
-/// The engine's.
-pub async fn stop_all(_world: &World) -> anyhow::Result<()> {
+async fn connect(world: &World) -> Engine {
+    let mut told = false;
+    loop {
+        match Engine::connect(&world.settings.engine, &world.settings.instance).await {
+            Ok(engine) => return engine,
+            Err(error) if !told => {
+                eprintln!("warning: {error:#}; trying again");
+                told = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// One subscription for all tasks. Whoever was away may have missed something: every keeper looks.
+async fn listen(world: World, engine: Engine, bells: Bells) {
+    let mut filters = engine::labelled(INSTANCE, &world.settings.instance);
+    filters.insert("type".into(), vec!["container".into()]);
+    // Health probes make three events each that nobody here needs.
+    let wanted = ["start", "die", "oom", "health_status", "destroy"];
+    filters.insert("event".into(), wanted.iter().map(ToString::to_string).collect());
+    loop {
+        let options = EventsOptionsBuilder::default().filters(&filters).build();
+        let mut events = std::pin::pin!(engine.docker.events(Some(options)));
+        ring(&bells, None);
+        while let Some(Ok(event)) = events.next().await {
+            let task = event.actor.and_then(|actor| actor.attributes?.remove(TASK));
+            ring(&bells, task.as_deref());
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn ring(bells: &Bells, task: Option<&str>) {
+    let bells = bells.lock().unwrap_or_else(PoisonError::into_inner);
+    for (_, bell) in bells.iter().filter(|(id, _)| task.is_none_or(|task| task == *id)) {
+        bell.notify_one();
+    }
+}
+
+/// What belongs to no task that lives: the daemon was killed between the last removal and the note of it.
+async fn remove_leftovers(world: &World, engine: &Engine) -> anyhow::Result<()> {
+    let found = engine.containers(INSTANCE, &world.settings.instance).await.context("failed to list containers")?;
+    let mut tasks: BTreeSet<String> = found.into_iter().filter_map(|mut one| one.labels.remove(TASK)).collect();
+    tasks.extend(engine.cgroups.iter().flat_map(cgroups::Cgroups::tasks));
+    let volumes = engine::labelled(INSTANCE, &world.settings.instance);
+    let options = bollard::query_parameters::ListVolumesOptionsBuilder::default().filters(&volumes).build();
+    let volumes = engine.docker.list_volumes(Some(options)).await.context("failed to list volumes")?;
+    tasks.extend(volumes.volumes.into_iter().flatten().filter_map(|mut volume| volume.labels.remove(TASK)));
+    for task in tasks {
+        let live = world.store.read(|state| state.ecs.tasks.get(&task).is_some_and(observe::is_live));
+        if !live {
+            stopping::remove_task(engine, &task).await.context("failed to remove what is left of a task")?;
+        }
+    }
     Ok(())
 }
 
+/// Ends all tasks of this instance gracefully: `local stop`. The scheduler must rest before: it would replace them.
+///
+/// # Errors
+/// The engine's; tasks that do not end within the longest stop timeout that ECS has.
+pub async fn stop_all(world: &World) -> anyhow::Result<()> {
+    // AWS: a `stopTimeout` is at most 120 s; the rest is for draining and removal.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(180);
+    let mut changes = world.store.changes();
+    loop {
+        let (left, unasked) = world.store.read(|state| {
+            let live = || state.ecs.tasks.values().filter(|task| observe::is_live(task));
+            (live().count(), live().any(|task| task.stop.is_none()))
+        });
+        if left == 0 {
+            return Ok(());
+        }
+        Engine::connect(&world.settings.engine, &world.settings.instance).await?;
+        if unasked {
+            world.store.write(|state| {
+                for task in state.ecs.tasks.values_mut().filter(|task| task.last_status != TaskStatus::Stopped) {
+                    task.request_stop(StopCode::UserInitiated, "Task stopped by user");
+                }
+            });
+            changes.mark_unchanged();
+        }
+        let changed = tokio::time::timeout_at(deadline, changes.changed()).await;
+        changed.with_context(|| format!("{left} tasks have not ended in time"))?.context("the daemon ends")?;
+    }
+}
+
 /// Removes every container, network and volume of this instance from the engine, whatever the state says: `local reset`.
+/// May be done again, and where there is nothing.
 ///
 /// # Errors
 /// The engine's.
-pub async fn sweep(_engine: &str, _instance: &str) -> anyhow::Result<()> {
+pub async fn sweep(engine: &str, instance: &str) -> anyhow::Result<()> {
+    let engine = Engine::connect(engine, instance).await?;
+    let mut found = engine.containers(INSTANCE, instance).await.context("failed to list containers")?;
+    found.sort_by_key(|one| !one.labels.contains_key(CONTAINER));
+    for one in &found {
+        stopping::remove_container(&engine, &one.id).await.context("failed to remove a container")?;
+    }
+    stopping::remove_volumes(&engine, INSTANCE, instance).await.context("failed to remove volumes")?;
+    pause::remove_image(&engine.docker, instance)
+        .await
+        .context("failed to remove the image of the network container")?;
+    if let Some(cgroups) = &engine.cgroups {
+        for task in cgroups.tasks() {
+            cgroups.remove(&task).await;
+        }
+        cgroups.remove_folder_of_instance();
+    }
+    Ok(())
+}
+
+/// Kills a container of a task, or all of them, as if it had crashed.
+///
+/// # Errors
+/// The engine's; no such container.
+pub async fn kill(world: &World, task: &str, container: Option<&str>) -> anyhow::Result<()> {
+    let engine = Engine::connect(&world.settings.engine, &world.settings.instance).await?;
+    let mut killed = false;
+    for one in engine.containers(TASK, task).await.context("failed to list containers")? {
+        let Some(name) = one.labels.get(CONTAINER) else { continue };
+        if container.is_none_or(|wanted| wanted == name) {
+            let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
+            engine.docker.kill_container(&one.id, Some(options)).await.context("failed to kill a container")?;
+            killed = true;
+        }
+    }
+    anyhow::ensure!(killed, "task {task} has no such container");
     Ok(())
 }
