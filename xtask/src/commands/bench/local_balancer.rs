@@ -167,7 +167,6 @@ fn losses(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<Row>> {
     })?;
     stage.ecs("DeleteService", &json!({ "cluster": cluster, "service": family, "force": true }))?;
     let row = |what: &str, (failed, made): (usize, usize)| {
-        #[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
         Row::at_most(format!("balancer: lost of {made} requests while {what}"), failed as f64, 0.0, "")
     };
     Ok(vec![row("every task is replaced", rolled), row("a task is killed", killed)])
