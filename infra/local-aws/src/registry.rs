@@ -123,7 +123,7 @@ async fn put_manifest(
     };
     let offer = Offer { repository: name, tag, claimed, media_type, bytes: &bytes, must_be_new: false };
     let published = publish::publish(world, &offer).map_err(|why| reply::refused(name, &why))?;
-    world.store.durable().await;
+    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     let location = format!("/v2/{name}/manifests/{}", published.digest);
     let headers = [(header::LOCATION, location), (uploads::CONTENT_DIGEST, published.digest.to_string())];
     let mut response = (StatusCode::CREATED, headers).into_response();
@@ -147,7 +147,7 @@ async fn delete_manifest(world: &World, name: &str, reference: &Reference) -> Re
         collect::discard(state, &blobs, &deleted.loose);
         Ok(())
     })?;
-    world.store.durable().await;
+    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     blobs.empty();
     Ok(StatusCode::ACCEPTED.into_response())
 }

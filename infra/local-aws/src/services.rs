@@ -1,6 +1,7 @@
 //! One module per AWS service. Each takes the members of a call and gives the members of its answer; what AWS has and the
 //! stand-in does not is an error of AWS's own, never a fake success.
 
+mod actions;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -45,6 +46,11 @@ impl Service {
 }
 
 impl Service {
+    /// Whether AWS has an action of this name.
+    pub fn has(self, action: &str) -> bool {
+        actions::exists(self, action)
+    }
+
     /// As a signature names it.
     pub fn signing_name(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::auth::Refusal;
 use super::publish::Refused;
 use crate::settings::ACCOUNT;
+use crate::store::NotDurable;
 
 /// One error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,11 @@ impl RegistryError {
     pub(crate) fn disk(error: &io::Error) -> RegistryError {
         let message = format!("failed to write to the disk of the local stand-in: {error}");
         RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
+    }
+
+    /// The same, of what the registry knows rather than what it holds.
+    pub(crate) fn not_durable(error: &NotDurable) -> RegistryError {
+        RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.to_string())
     }
 }
 
