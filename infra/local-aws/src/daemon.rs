@@ -51,6 +51,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         store: store.clone(),
         faults: Faults::default(),
     };
+    registry::prepare(&world);
     tokio::spawn(store.persist());
     tokio::spawn(scheduler::run(world.clone()));
     tokio::spawn(runner::run(world.clone()));

@@ -1,10 +1,14 @@
 //! The wire: JSON 1.1 (ECR, ECS, SSM, Logs) and Query (STS, ELB), requests in and answers out. Services see values.
 
+mod members;
+pub mod page;
+
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+pub use self::members::{invalid, members, required, unfit};
 use crate::daemon::World;
 use crate::error::AwsError;
 use crate::services;

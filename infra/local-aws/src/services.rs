@@ -44,6 +44,26 @@ impl Service {
     }
 }
 
+impl Service {
+    /// As a signature names it.
+    pub fn signing_name(self) -> &'static str {
+        match self {
+            Service::Ecr => "ecr",
+            Service::Ecs => "ecs",
+            Service::Elb => "elasticloadbalancing",
+            Service::Logs => "logs",
+            Service::Ssm => "ssm",
+            Service::Sts => "sts",
+        }
+    }
+
+    /// From the credential scope of a signature.
+    pub fn from_signing_name(name: &str) -> Option<Service> {
+        let all = [Service::Ecr, Service::Ecs, Service::Elb, Service::Logs, Service::Ssm, Service::Sts];
+        all.into_iter().find(|service| service.signing_name() == name)
+    }
+}
+
 /// Carries out one call.
 ///
 /// # Errors
