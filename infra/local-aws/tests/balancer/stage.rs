@@ -124,13 +124,12 @@ impl Stage {
         self.targets().into_iter().find(|one| one.reached_at == address)
     }
 
-    /// Shortens the idle timeout. The listener is made anew; connections from before keep theirs.
+    /// Shortens the idle timeout. Connections from before keep theirs.
     pub(crate) fn idle_after_a_second(&self) {
         self.world.store.write(|state| {
             let found = state.elb.load_balancers.get_mut(&self.load_balancer).unwrap();
             found.attributes.insert("idle_timeout.timeout_seconds".into(), "1".into());
         });
-        // The old listener goes before the new one comes: a request is answered by one or the other, never by none.
         self.wait("the new timeout", || {
             let Ok(mut stream) = std::net::TcpStream::connect(self.address) else { return false };
             stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
