@@ -1,17 +1,22 @@
-"""AWS's own clients as users have them: boto3 in this process, the AWS CLI in one of its own. A referee listens to both."""
+"""AWS's own clients as users have them: boto3 in this process, the AWS CLI in one of its own. A referee listens
+to both."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
 from referee import RECORD, Referee
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -56,19 +61,23 @@ class Cli:
         # The programs of the suite's own environment lie beside its Python.
         self.path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = inherited | KEYS | {
-            "PATH": self.path,
-            "AWS_CONFIG_FILE": str(config),
-            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_DEFAULT_REGION": region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_PAGER": "",
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-            "PYTHONPATH": str(Path(__file__).parent),
-            RECORD: str(self.record),
-        }
+        self.environment = (
+            inherited
+            | KEYS
+            | {
+                "PATH": self.path,
+                "AWS_CONFIG_FILE": str(config),
+                "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+                "AWS_ENDPOINT_URL": endpoint,
+                "AWS_DEFAULT_REGION": region,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_PAGER": "",
+                "NO_PROXY": "127.0.0.1",
+                "no_proxy": "127.0.0.1",
+                "PYTHONPATH": str(Path(__file__).parent),
+                RECORD: str(self.record),
+            }
+        )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command, where an error is expected."""
@@ -87,3 +96,15 @@ class Cli:
     def __call__(self, *arguments: str) -> Any:
         printed = self.text(*arguments)
         return json.loads(printed) if printed.strip() else None
+
+
+@contextlib.contextmanager
+def refused(code: str, message: str = "") -> Iterator[None]:
+    """The block's call must be refused with this code, and with these words in the sentence."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        assert (said["Code"], message in said["Message"]) == (code, True), said
+        return
+    raise AssertionError(f"not refused with {code}")

@@ -15,16 +15,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 # Nothing of the caller's: no profile, no keys, no region, no metadata service.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
-os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+os.environ |= {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 from clients import Aws, Cli  # noqa: E402
+from definitions import PAGE  # noqa: E402
 from docker_cli import PREFIX, Docker, root_of_busybox  # noqa: E402
 from referee import Referee  # noqa: E402
+from same_calls import COMPARED  # noqa: E402
 from stand_in import REGION, StandIn, variable  # noqa: E402
 
 REFEREE = Referee()
-# The lines of the comparison with moto: call, verdict.
-COMPARED: list[tuple[str, str]] = []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -92,9 +96,9 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Docker:
 
 @pytest.fixture(scope="session")
 def image(docker: Docker) -> Iterator[str]:
-    """A small image in the engine: busybox and a page. Ends with the run, under every name that it was given."""
+    """A small image in the engine: busybox and the front's script. Ends with the run, under all of its names."""
     name = f"{PREFIX}:{os.getpid()}"
-    docker("import", "-", name, given=root_of_busybox(Path(variable("SLIPWAY_TEST_BUSYBOX")), "the page\n"))
+    docker("import", "-", name, given=root_of_busybox(Path(variable("SLIPWAY_TEST_BUSYBOX")), PAGE))
     yield name
     image_id = docker("image", "inspect", "--format", "{{.Id}}", name)
     docker("image", "rm", "--force", image_id)

@@ -21,7 +21,7 @@ class Docker:
         self.environment |= {"DOCKER_HOST": engine}
         if config is not None:
             self.environment["DOCKER_CONFIG"] = str(config)
-        self.program = os.environ.get("DOCKER") or "docker"
+        self.program = os.environ.get("SLIPWAY_TEST_DOCKER") or "docker"
 
     def __call__(self, *arguments: str, given: bytes | None = None) -> str:
         finished = self.run(*arguments, given=given)
@@ -37,7 +37,7 @@ class Docker:
 
 
 def root_of_busybox(busybox: Path, page: str) -> bytes:
-    """A root file system as a tar archive: busybox under all of its names, and a page to serve."""
+    """A root file system as a tar archive: busybox under all of its names, and a script at `/www/page`."""
     names = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -47,7 +47,7 @@ def root_of_busybox(busybox: Path, page: str) -> bytes:
             tar.addfile(entry)
         for name, content, mode in (
             ("bin/busybox", busybox.read_bytes(), 0o755),
-            ("www/index.html", page.encode(), 0o644),
+            ("www/page", page.encode(), 0o755),
         ):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), mode

@@ -1,5 +1,6 @@
-"""The first referee: every answer is held against the model of the service that botocore ships. What AWS's own clients
-would drop in silence (unknown members) or trip over later (missing ones, wrong types, unknown error codes) is a complaint."""
+"""The first referee: every answer is held against the model of the service that botocore ships. What AWS's own
+clients would drop in silence (unknown members) or trip over later (missing ones, wrong types, unknown error codes) is a
+complaint."""
 
 from __future__ import annotations
 

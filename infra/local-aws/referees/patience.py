@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# A busy machine with two cores needs seconds for what takes milliseconds elsewhere; only a failure waits as long as this.
+# A busy machine with two cores needs seconds for what takes milliseconds elsewhere; only a failure waits this long.
 LIMIT = 90.0
 
 

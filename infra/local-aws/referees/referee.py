@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+
 from models import complaints
 
 # Where the CLI's processes write what they have heard, one JSON line an answer.
@@ -36,7 +37,9 @@ class Referee:
     def judge(self, operation: Any, status: int, headers: dict[str, str], body: bytes) -> None:
         """Judges one answer."""
         outcome = "answered" if status < 300 else _code(body)
-        self.note(operation.service_model.service_name, operation.name, outcome, complaints(operation, status, headers, body))
+        self.note(
+            operation.service_model.service_name, operation.name, outcome, complaints(operation, status, headers, body)
+        )
 
     def note(self, service: str, operation: str, outcome: str, found: list[str]) -> None:
         """Keeps the score."""
@@ -54,7 +57,7 @@ class _Writer(Referee):
     """The referee inside a process of the CLI."""
 
     def note(self, service: str, operation: str, outcome: str, found: list[str]) -> None:
-        with open(os.environ[RECORD], "a", encoding="utf-8") as record:
+        with Path(os.environ[RECORD]).open("a", encoding="utf-8") as record:
             record.write(json.dumps([service, operation, outcome, found]) + "\n")
 
 

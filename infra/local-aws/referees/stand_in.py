@@ -22,12 +22,14 @@ REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 CLUSTER = "slipway"
 GROUP = "/slipway/tests"
+# What the front of the tests' tasks answers.
+HEALTH = "/cgi-bin/page"
 # The stand-in looks at the form of a signature only.
 SIGNED = (
     "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/{service}/aws4_request, "
     "SignedHeaders=host, Signature=" + "0" * 64
 )
-# Below the range that the kernel takes ports for outgoing connections from, so that a port is still free after a restart.
+# Below the range that the kernel takes for outgoing connections, so that a port is still free after a restart.
 PORTS = range(20000, 32000)
 
 
@@ -74,7 +76,7 @@ class StandIn:
                     "name": "slipway-tests",
                     "listen": self.balancer,
                     "targetPort": 8080,
-                    "healthCheckPath": "/index.html",
+                    "healthCheckPath": HEALTH,
                     "healthCheckIntervalSeconds": 1,
                     "healthyThreshold": 2,
                     "unhealthyThreshold": 2,

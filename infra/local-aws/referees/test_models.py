@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from models import complaints
 from referee import operation
 
@@ -31,7 +32,10 @@ def judge(service: str, name: str, status: int, document: Any, headers: dict[str
 def test_what_aws_sends_passes() -> None:
     service = {"serviceName": "web", "runningCount": 1, "createdAt": 1795478400.123, "enableECSManagedTags": False}
     assert judge("ecs", "DescribeServices", 200, {"services": [service], "failures": []}) == ""
-    assert judge("ecs", "DescribeServices", 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."}) == ""
+    assert (
+        judge("ecs", "DescribeServices", 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."})
+        == ""
+    )
     assert judge("ecs", "TagResource", 200, {}) == ""
     assert judge("ssm", "GetParameter", 400, {"__type": "ParameterNotFound", "message": ""}) == ""
     group = GROUPS.format(space=ELB, tag="member", inside="<Port>80</Port><Matcher><HttpCode>200</HttpCode></Matcher>")
@@ -52,7 +56,10 @@ def test_what_aws_sends_passes() -> None:
         ({"services": [{"createdAt": 1795478400123}]}, "createdAt is int 1795478400123, not timestamp"),
         ({"services": [{"launchType": "MOON"}]}, "launchType is str 'MOON', not one of"),
         ({"services": [{"roleArn": None}]}, "roleArn is null"),
-        ({"services": [{"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": True}}}]}, "rollback is required"),
+        (
+            {"services": [{"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": True}}}]},
+            "rollback is required",
+        ),
         ("{", "not JSON"),
     ],
 )
@@ -102,4 +109,6 @@ def test_an_xml_error_has_a_code_of_the_model() -> None:
 
 def test_headers_count() -> None:
     assert "content type `None`" in judge("ecs", "ListServices", 200, {}, {"x-amzn-RequestId": "1"})
-    assert "x-amzn-RequestId is missing" in judge("ecs", "ListServices", 200, {}, {"Content-Type": JSON["Content-Type"]})
+    assert "x-amzn-RequestId is missing" in judge(
+        "ecs", "ListServices", 200, {}, {"Content-Type": JSON["Content-Type"]}
+    )

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::store::ecs::ServiceLoadBalancer;
 use crate::store::elb::{Elb, Target, TargetState};
 use crate::store::task::{Health, Task, TaskStatus};
+use crate::store::task_definition::TaskDefinition;
 use crate::time::Timestamp;
 
 /// Target group, address and port → target.
@@ -67,7 +68,15 @@ pub(super) enum Standing {
     Ending,
 }
 
-/// How `task` stands. `checked`: one of its containers has a health check. `grace`: how long after its start failing
+/// Whether tasks of this definition have a health of their own: that of essential containers, as on AWS.
+pub(super) fn is_checked(definition: &TaskDefinition) -> bool {
+    definition
+        .container_definitions
+        .iter()
+        .any(|container| container.is_essential() && container.health_check.is_some())
+}
+
+/// How `task` stands. `checked`: its definition `is_checked`. `grace`: how long after its start failing
 /// checks are overlooked.
 pub(super) fn judge(task: &Task, checked: bool, targets: &Targets<'_>, grace: Duration, now: Timestamp) -> Standing {
     if task.stop.is_some() || task.last_status > TaskStatus::Running {
@@ -107,4 +116,31 @@ pub(super) fn judge(task: &Task, checked: bool, targets: &Targets<'_>, grace: Du
         return Standing::Starting(Some(started.after(UNCHECKED)));
     }
     Standing::Healthy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_essential_containers_make_the_health_of_a_task() {
+        let check = json!({"command": ["CMD", "true"]});
+        let table = [
+            (json!([{"name": "app"}]), false),
+            (json!([{"name": "app", "healthCheck": check}]), true),
+            (json!([{"name": "app"}, {"name": "side", "essential": false, "healthCheck": check}]), false),
+            (
+                json!([{"name": "side", "essential": false}, {"name": "app", "essential": true, "healthCheck": check}]),
+                true,
+            ),
+        ];
+        for (containers, expected) in table {
+            let definition = json!({
+                "taskDefinitionArn": "arn", "family": "web", "revision": 1, "networkMode": "awsvpc", "volumes": [],
+                "status": "ACTIVE", "cpu": "256", "memory": "512", "registeredAt": 0, "containerDefinitions": containers,
+            });
+            assert_eq!(is_checked(&serde_json::from_value(definition).unwrap()), expected);
+        }
+    }
 }

@@ -54,9 +54,8 @@ impl Desk<'_> {
         let mut members = Vec::with_capacity(ids.len());
         for task in ids.iter().filter_map(|id| self.tasks.get(id)) {
             let checked = *checked.entry(task.task_definition.as_str()).or_insert_with(|| {
-                revision_of(self.families, &task.task_definition).is_some_and(|revision| {
-                    revision.definition.container_definitions.iter().any(|container| container.health_check.is_some())
-                })
+                revision_of(self.families, &task.task_definition)
+                    .is_some_and(|revision| health::is_checked(&revision.definition))
             });
             let standing = health::judge(task, checked, self.targets, grace, self.now);
             if let Standing::Starting(Some(moment)) = standing {

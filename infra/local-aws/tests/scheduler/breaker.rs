@@ -242,22 +242,42 @@ fn a_rollback_that_fails_too_ends_there() {
     let mut simulator =
         Simulator::new(24, Shape { desired: 1, minimum: 0, maximum: 100, ..Shape::default() }, Fate::Serves);
     simulator.run_until_steady(30);
+    let second = simulator.update(false, Fate::Serves);
+    simulator.run_until_steady(30);
     simulator.update(false, Fate::ExitsAtOnce);
-    for fate in simulator.fates.values_mut() {
-        *fate = Fate::ExitsAtOnce;
-    }
+    simulator.fates.insert(second.clone(), Fate::ExitsAtOnce);
     simulator.run_until(300, |simulator| {
         world::service(&simulator.state).service_deployments[0].status == "ROLLBACK_FAILED"
     });
     let starts = simulator.starts.len();
     simulator.run(120);
-    assert_eq!(simulator.starts.len(), starts);
-    assert_eq!(world::service(&simulator.state).deployments[0].rollout_state, "FAILED");
+    assert_eq!(simulator.starts.len(), starts, "nor is it tried with the one before");
+    let service = world::service(&simulator.state);
+    assert_eq!(service.deployments[0].rollout_state, "FAILED");
+    assert_eq!((&service.deployments[0].task_definition, &service.task_definition), (&second, &second));
+}
+
+#[test]
+fn one_bad_revision_after_the_other_goes_back_to_the_last_good_one() {
+    let mut simulator = Simulator::new(26, Shape::default(), Fate::Serves);
+    simulator.run_until_steady(30);
+    let good = world::service(&simulator.state).deployments[0].clone();
+    let before: Vec<_> = simulator.running().iter().map(|task| task.id.clone()).collect();
+    for count in 1..=3 {
+        simulator.update(false, Fate::CannotStart);
+        simulator.step();
+        simulator.run_until_steady(120);
+        let service = world::service(&simulator.state);
+        assert_eq!(service.deployments[0].id, good.id);
+        assert_eq!(service.service_deployments[0].status, "ROLLBACK_SUCCESSFUL");
+        assert_eq!(service.service_deployments.len(), 1 + count);
+    }
+    assert_eq!(simulator.running().iter().map(|task| task.id.clone()).collect::<Vec<_>>(), before);
 }
 
 #[test]
 fn without_a_breaker_it_is_tried_forever_but_not_in_a_storm() {
-    for fate in [Fate::CannotStart, Fate::FailsTargetChecks] {
+    for fate in [Fate::CannotStart, Fate::ExitsAtOnce, Fate::FailsTargetChecks] {
         let shape = Shape { desired: 3, breaker: false, ..Shape::default() };
         let mut simulator = Simulator::new(25, shape, fate);
         simulator.run(600);

@@ -217,6 +217,15 @@ fn a_task_that_served_and_crashed_is_replaced_at_once_and_one_that_never_did_lat
     }
     assert_eq!(simulator.told("is unable to consistently start tasks successfully."), 1);
     assert_eq!(simulator.told("was unable to place a task. Reason: CannotPullContainerError: pull image"), 1);
+
+    // Once it was well again, the same is news again.
+    *simulator.fates.values_mut().next().unwrap() = Fate::Serves;
+    simulator.run_until_steady(120);
+    *simulator.fates.values_mut().next().unwrap() = Fate::CannotStart;
+    simulator.run(20);
+    crash(&mut simulator);
+    simulator.run(60);
+    assert_eq!(simulator.told("is unable to consistently start tasks successfully."), 2);
 }
 
 #[test]

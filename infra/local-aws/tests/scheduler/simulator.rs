@@ -275,7 +275,9 @@ impl Simulator {
             }
             task.version += 1;
             *dirty = true;
-            *timer = now.after(Duration::from_millis(dice.roll(900)));
+            // Sooner than any check could find it healthy.
+            let longest = if fate == Fate::ExitsAtOnce { 400 } else { 900 };
+            *timer = now.after(Duration::from_millis(dice.roll(longest)));
         }
         let ready = |since: Timestamp, dice: &mut Dice| now.since(since).as_millis() as u64 > 500 + dice.roll(1500);
         for target in &mut targets.targets {

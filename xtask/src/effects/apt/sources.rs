@@ -81,7 +81,9 @@ fn parse_line(line: &str) -> Option<Source> {
 pub fn for_suite(host: &[Source], id: &str, codename: &str, suite: &str) -> Vec<Source> {
     let turn = |name: &String| -> Option<String> {
         let rest = [codename, "stable", "testing"].iter().find_map(|base| name.strip_prefix(base))?;
-        matches!(rest, "" | "-updates" | "-security").then(|| format!("{suite}{rest}"))
+        // What is never released has no updates beside it.
+        let is_rolling = suite == "sid";
+        (rest.is_empty() || !is_rolling && matches!(rest, "-updates" | "-security")).then(|| format!("{suite}{rest}"))
     };
     let turned: Vec<Source> = host
         .iter()
@@ -168,6 +170,7 @@ mod tests {
         ];
         let turned = for_suite(&host, "debian", "bookworm", "trixie");
         assert_eq!(turned, [source(&["trixie", "trixie-updates"], own), source(&["trixie-security"], own)]);
+        assert_eq!(for_suite(&host, "debian", "bookworm", "sid"), [source(&["sid"], own)]);
         assert_eq!(for_suite(&host[1..4], "debian", "bookworm", "trixie"), []);
         // A company's mirror under a keyring of its own is used when it is all there is.
         assert_eq!(for_suite(&host[4..], "debian", "bookworm", "trixie"), [source(&["trixie"], "/third-party.gpg")]);

@@ -1,0 +1,91 @@
+"""The second referee: the same calls to moto. A difference is either written down with a reason, or a failure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from allowed import ALLOWED
+from clients import Aws
+from same_calls import COMPARED, SCRIPTS, Recorder
+from stand_in import CLUSTER, HEALTH, REGION
+
+# Entries of the list that were needed.
+USED: set[tuple[str, str]] = set()
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Recorder]:
+    """moto's server with what the seed gives the stand-in. Nothing it answers is refereed: it is one."""
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    aws = Aws(f"http://{host}:{port}", REGION, None)
+    network = aws.client("ec2")
+    vpc = network.describe_vpcs()["Vpcs"][0]["VpcId"]
+    subnets = [subnet["SubnetId"] for subnet in network.describe_subnets()["Subnets"]]
+    security = network.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    aws.ecs.create_cluster(clusterName=CLUSTER)
+    group = aws.elbv2.create_target_group(
+        Name="slipway-tests", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip", HealthCheckPath=HEALTH
+    )["TargetGroups"][0]["TargetGroupArn"]
+    balancer = aws.elbv2.create_load_balancer(Name="slipway-tests", Subnets=subnets[:2])["LoadBalancers"][0][
+        "LoadBalancerArn"
+    ]
+    forward = [{"Type": "forward", "TargetGroupArn": group}]
+    aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
+    yield Recorder(aws, subnets[0], security, CLUSTER, group, balancer)
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def local(aws: Aws) -> Recorder:
+    """The stand-in."""
+    group = aws.elbv2.describe_target_groups(Names=["slipway-tests"])["TargetGroups"][0]["TargetGroupArn"]
+    balancer = aws.elbv2.describe_load_balancers(Names=["slipway-tests"])["LoadBalancers"][0]["LoadBalancerArn"]
+    return Recorder(aws, "subnet-0123456789abcdef0", "sg-0123456789abcdef0", CLUSTER, group, balancer)
+
+
+@pytest.mark.parametrize("service", SCRIPTS)
+def test_moto_gives_the_same_answers(service: str, local: Recorder, moto: Recorder) -> None:
+    known = set(local.heard)
+    for script in SCRIPTS[service]:
+        script(local)
+        script(moto)
+    unexplained: list[str] = []
+    for label in [label for label in local.heard if label not in known]:
+        ours, theirs = local.heard[label], moto.heard[label]
+        differences = {f"only here: {path}" for path in ours - theirs} | {
+            f"only moto: {path}" for path in theirs - ours
+        }
+        reasons = []
+        for difference in sorted(differences):
+            entry = next((entry for entry in ALLOWED if fits(label, difference, *entry)), None)
+            reason = ALLOWED[entry] if entry else None
+            USED.update([entry] if entry else [])
+            if reason is None:
+                unexplained.append(f"{label}: {difference}")
+            elif reason not in reasons:
+                reasons.append(reason)
+        verdict = "same" if not differences else f"differs (allowed: {'; '.join(reasons)})"
+        COMPARED.append(
+            (f"{service} {label}", "DIFFERS" if any(u.startswith(f"{label}: ") for u in unexplained) else verdict)
+        )
+    assert not unexplained, "differences to moto without a reason:\n" + "\n".join(unexplained)
+
+
+def fits(label: str, difference: str, calls: str, prefix: str) -> bool:
+    """Whether an entry is about this difference: by the call's first word or whole label, and the path's beginning."""
+    return calls in ("*", label, label.split()[0]) and difference.startswith(prefix)
+
+
+def test_every_allowance_is_needed() -> None:
+    compared = {call.split()[0] for call, _ in COMPARED}
+    if compared == set(SCRIPTS):
+        assert not set(ALLOWED) - USED, "these differences are gone: take them off the list"
+    else:
+        pytest.skip("not every service was compared in this run")

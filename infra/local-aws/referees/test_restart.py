@@ -1,0 +1,125 @@
+"""The daemon ends without warning, or never finds its engine: what was promised is kept, and nobody is lied to."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients import Aws
+from definitions import NETWORK, service, web
+from docker_cli import Docker
+from patience import until
+from referee import Referee
+from stand_in import CLUSTER, REGION, StandIn
+from traffic import Traffic, get
+
+
+@pytest.fixture(scope="module")
+def own(make_stand_in: Callable[..., StandIn]) -> StandIn:
+    """A daemon that may be killed."""
+    return make_stand_in().start()
+
+
+@pytest.fixture(scope="module")
+def own_aws(own: StandIn, referee: Referee) -> Aws:
+    return Aws(own.endpoint, REGION, referee)
+
+
+@pytest.fixture(scope="module")
+def pushed(own: StandIn, own_aws: Aws, docker: Docker, image: str) -> Iterator[str]:
+    token = own_aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    docker("login", "--username", user, "--password-stdin", own.registry, given=password.encode())
+    reference = f"{own.registry}/slipway/seeded:one"
+    docker("tag", image, reference)
+    docker("push", reference)
+    yield reference
+    docker("image", "rm", "--force", reference)
+
+
+def describe(aws: Aws) -> dict[str, Any]:
+    return aws.ecs.describe_services(cluster=CLUSTER, services=["web"])["services"][0]
+
+
+def is_stable(aws: Aws) -> bool:
+    found = describe(aws)
+    return len(found["deployments"]) == 1 and found["runningCount"] == found["desiredCount"]
+
+
+def runtime_ids(aws: Aws, revision: str) -> dict[str, str]:
+    """Task and container → id in the engine, of running tasks of a revision."""
+    arns = aws.ecs.list_tasks(cluster=CLUSTER, serviceName="web")["taskArns"]
+    tasks = aws.ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"] if arns else []
+    running = [task for task in tasks if task["taskDefinitionArn"] == revision and task["lastStatus"] == "RUNNING"]
+    return {f"{task['taskArn']} {part['name']}": part["runtimeId"] for task in running for part in task["containers"]}
+
+
+def test_a_deployment_survives_kill_9(own: StandIn, own_aws: Aws, pushed: str) -> None:
+    group = own_aws.elbv2.describe_target_groups(Names=["slipway-tests"])["TargetGroups"][0]["TargetGroupArn"]
+    first = own_aws.ecs.register_task_definition(**web(pushed, "one", "web"))["taskDefinition"]["taskDefinitionArn"]
+    second = own_aws.ecs.register_task_definition(**web(pushed, "two", "web"))["taskDefinition"]["taskDefinitionArn"]
+    own_aws.ecs.create_service(cluster=CLUSTER, serviceName="web", taskDefinition=first, **service(group))
+    until("the first revision runs", lambda: is_stable(own_aws))
+    until("it serves", lambda: get(own.balancer) == (200, "one"))
+    before = runtime_ids(own_aws, first)
+    assert len(before) == 4
+
+    own_aws.ecs.update_service(cluster=CLUSTER, service="web", taskDefinition=second)
+
+    def is_under_way() -> bool:
+        arns = own_aws.ecs.list_tasks(cluster=CLUSTER, serviceName="web")["taskArns"]
+        return len(arns) > 2
+
+    until("tasks of the second revision are being started", is_under_way, pause=0.02)
+    running = own.containers()
+    own.kill()
+    # The containers do not depend on the daemon.
+    assert own.containers() >= running
+    own.start()
+    with Traffic(own.balancer) as traffic:
+        adopted = runtime_ids(own_aws, first)
+        assert adopted.items() <= before.items()
+        until("the deployment completes", lambda: is_stable(own_aws))
+        until("the second revision serves alone", lambda: {get(own.balancer)[1] for _ in range(6)} == {"two"})
+    assert set(traffic.pages) <= {"one", "two"}
+    # Targets are checked anew after the start, so the first requests may find nobody.
+    assert not [failure for failure in traffic.failures if not failure.startswith("503")], traffic.failures
+    (deployment,) = describe(own_aws)["deployments"]
+    assert (deployment["taskDefinition"], deployment["rolloutState"]) == (second, "COMPLETED")
+    # Two tasks of two containers each, and what holds their networks: nothing of the first revision is left.
+    tasks = own_aws.ecs.list_tasks(cluster=CLUSTER, serviceName="web")["taskArns"]
+    assert len(tasks) == 2
+    until("what was replaced is gone from the engine", lambda: len(own.containers()) <= 6)
+
+
+def test_tasks_are_adopted_when_nothing_is_under_way(own: StandIn, own_aws: Aws) -> None:
+    revision = describe(own_aws)["taskDefinition"]
+    before = runtime_ids(own_aws, revision)
+    containers = own.containers()
+    own.kill()
+    own.start()
+    assert runtime_ids(own_aws, revision) == before
+    until("it serves", lambda: get(own.balancer) == (200, "two"))
+    assert own.containers() == containers
+    assert is_stable(own_aws)
+
+
+def test_the_engine_is_not_there(make_stand_in: Callable[..., StandIn], referee: Referee, tmp_path: Path) -> None:
+    lost = make_stand_in(engine=f"unix://{tmp_path}/none.sock").start()
+    aws = Aws(lost.endpoint, REGION, referee)
+    assert aws.sts.get_caller_identity()["Account"]
+    revision = aws.ecs.register_task_definition(**web("none", "one", "web"))["taskDefinition"]["taskDefinitionArn"]
+    run = {"cluster": CLUSTER, "taskDefinition": revision, "launchType": "FARGATE", "networkConfiguration": NETWORK}
+    task = aws.ecs.run_task(**run)["tasks"][0]["taskArn"]
+    for _ in range(10):
+        (found,) = aws.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"]
+        assert found["lastStatus"] in ("PROVISIONING", "PENDING")
+    lost.kill()
+    lost.start()
+    (found,) = aws.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"]
+    assert found["lastStatus"] in ("PROVISIONING", "PENDING")
+    assert lost.is_running()
