@@ -17,13 +17,14 @@ use crate::client::{Daemon, Folder};
 /// What a test runs programs with: credentials in a folder of their own.
 struct Stage {
     folder: Folder,
+    _state: Folder,
     daemon: Daemon,
 }
 
 impl Stage {
     async fn new() -> Stage {
-        let folder = Folder::new();
-        let daemon = Daemon::start(&Folder(folder.0.join("state"))).await;
+        let (folder, state) = (Folder::new(), Folder::new());
+        let daemon = Daemon::start(&state).await;
         let mutability = json!({ "repositoryName": "app", "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
             "imageTagMutabilityExclusionFilters": [{ "filterType": "WILDCARD", "filter": "moving*" }] });
         daemon.api("CreateRepository", mutability).await.unwrap();
@@ -34,7 +35,7 @@ impl Stage {
         // A layer that does not fit one read of a socket.
         std::fs::create_dir_all(folder.0.join("root")).unwrap();
         std::fs::write(folder.0.join("root/data"), b"content ".repeat(1_000_000)).unwrap();
-        let stage = Stage { folder, daemon };
+        let stage = Stage { folder, _state: state, daemon };
         stage.run("tar", &["-C", "root", "-cf", "layer.tar", "data"]).await.unwrap();
         stage
     }
