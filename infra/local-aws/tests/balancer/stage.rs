@@ -21,6 +21,9 @@ use tokio::runtime::Runtime;
 
 use crate::backend::Backend;
 
+/// Longer than anything here takes on a machine under load.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) address: SocketAddr,
@@ -91,7 +94,7 @@ impl Stage {
     pub(crate) fn wait(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !so() {
-            assert!(begun.elapsed() < Duration::from_secs(40), "waited in vain for {what}: {:?}", self.targets());
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}: {:?}", self.targets());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
