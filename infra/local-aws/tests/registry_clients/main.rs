@@ -16,9 +16,10 @@ use crate::client::{Daemon, Folder};
 
 /// What a test runs programs with: credentials in a folder of their own.
 struct Stage {
+    // Ends before its state goes.
+    daemon: Daemon,
     folder: Folder,
     _state: Folder,
-    daemon: Daemon,
 }
 
 impl Stage {
@@ -35,7 +36,7 @@ impl Stage {
         // A layer that does not fit one read of a socket.
         std::fs::create_dir_all(folder.0.join("root")).unwrap();
         std::fs::write(folder.0.join("root/data"), b"content ".repeat(1_000_000)).unwrap();
-        let stage = Stage { folder, _state: state, daemon };
+        let stage = Stage { daemon, folder, _state: state };
         stage.run("tar", &["-C", "root", "-cf", "layer.tar", "data"]).await.unwrap();
         stage
     }
