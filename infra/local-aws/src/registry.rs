@@ -8,6 +8,7 @@ pub mod digest;
 pub mod images;
 mod listings;
 pub(crate) mod manifest;
+mod mishap;
 pub(crate) mod publish;
 mod pull;
 mod receive;
@@ -25,11 +26,13 @@ use axum::routing::any;
 
 use self::collect::NotDeleted;
 use self::digest::{Reference, is_repository_name};
+use self::mishap::{Fate, Met};
 use self::publish::Offer;
 use self::reply::RegistryError;
 use self::route::Target;
 use self::sessions::Sessions;
 use crate::daemon::World;
+use crate::faults;
 
 /// Puts in order what an earlier run left behind. Called once, before anything is served.
 pub fn prepare(world: &World) {
@@ -47,6 +50,11 @@ pub fn routes() -> Router<World> {
 }
 
 async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Request) -> Response {
+    let target = asked.and_then(|(_, path)| route::parse(path)).map(|(_, target)| target);
+    let (request, fate) = match mishap::meet(world, target, request).await {
+        Met::Over(response) => return response,
+        Met::Goes { request, fate } => (request, fate),
+    };
     let mut response = match auth::check(world, request.headers()) {
         Err(refusal) => reply::not_let_in(refusal, &world.settings.registry()),
         Ok(()) => match asked {
@@ -56,6 +64,9 @@ async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Reques
             }
         },
     };
+    if fate == Fate::AnswerLost {
+        return faults::dropped();
+    }
     let (name, value) = reply::API_VERSION;
     response.headers_mut().insert(name, value);
     response

@@ -198,8 +198,7 @@ mod tests {
     fn what_is_missing_is_made_once_and_what_was_changed_stays() {
         let seed = Seed::parse(TEXT).unwrap();
         let mut state = State::default();
-        let mut grow =
-            |state: &mut State, now| apply(state, &seed, &settings(), Timestamp::from_millis(now), &mut random);
+        let grow = |state: &mut State, now| apply(state, &seed, &settings(), Timestamp::from_millis(now), &mut random);
         assert!(grow(&mut state, 1));
         assert_eq!(state.ssm.parameters["/p/secret"].value.len(), 50);
         assert_eq!(state.elb.target_groups.len(), 1);

@@ -1,6 +1,7 @@
 //! What the registry answers when it does not do what was asked: the error document of the distribution specification,
 //! with ECR's statuses and ECR's words where those are known.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -17,13 +18,17 @@ use crate::store::NotDurable;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RegistryError {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
 }
 
 impl RegistryError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> RegistryError {
-        RegistryError { status, code, message: message.into() }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> RegistryError {
+        RegistryError { status, code: code.into(), message: message.into() }
     }
 
     /// There is no such repository, and a push does not make one.

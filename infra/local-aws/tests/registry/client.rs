@@ -109,14 +109,17 @@ impl Daemon {
 
     /// One request on a connection of its own.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    async fn try_send(&self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let response = sender.send_request(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
         connection.abort();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 
     pub(crate) fn authorization(&self) -> String {
@@ -124,14 +127,31 @@ impl Daemon {
         format!("Basic {}", STANDARD.encode(format!("{}:{}", token.username, token.password)))
     }
 
-    /// A request to the registry, with a good token.
-    pub(crate) async fn v2(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
-        request = request.header("authorization", self.authorization());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()).await
+        request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()
+    }
+
+    /// A request to the registry, with a good token.
+    pub(crate) async fn v2(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let authorization = self.authorization();
+        let headers = [headers, &[("authorization", authorization.as_str())]].concat();
+        self.send(self.request(method, path, &headers, body)).await
+    }
+
+    /// Likewise; whatever comes back, if anything, is not looked at.
+    pub(crate) async fn v2_lost(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+        let authorization = self.authorization();
+        let headers = [headers, &[("authorization", authorization.as_str())]].concat();
+        let _ = self.try_send(self.request(method, path, &headers, body)).await;
+    }
+
+    /// A request to the registry with this token.
+    pub(crate) async fn with_authorization(&self, method: &str, path: &str, authorization: &str) -> Answer {
+        self.send(self.request(method, path, &[("authorization", authorization)], b"")).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

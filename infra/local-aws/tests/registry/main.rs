@@ -9,6 +9,7 @@ mod auth;
 mod blobs;
 mod client;
 mod disk;
+mod faults;
 mod manifests;
 mod removal;
 mod writers;

@@ -72,7 +72,7 @@ async fn a_restart_keeps_images_and_clears_what_nobody_can_use() {
     let yesterday = SystemTime::now() - Duration::from_secs(24 * 60 * 60);
     std::fs::File::options().write(true).open(blob(&old)).unwrap().set_modified(yesterday).unwrap();
     std::fs::File::options().write(true).open(blob(&image)).unwrap().set_modified(yesterday).unwrap();
-    daemon.world.store.durable().await;
+    daemon.world.store.durable().await.unwrap();
     drop(daemon);
 
     let daemon = Daemon::start(&folder).await;

@@ -72,10 +72,10 @@ pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
         capacity_providers.is_empty() || capacity_providers.iter().any(|given| given == name || *given == arn(name))
     };
     let (names, next) = Page { max_results, next_token }.of(
+        "DescribeCapacityProviders",
         NAMES.into_iter().filter(|name| wanted(name)).collect(),
         |name| name,
-        10,
-        10,
+        (10, 10),
     )?;
     let found = names.iter().map(
         |name| json!({ "capacityProviderArn": arn(name), "name": name, "status": "ACTIVE", "type": name, "tags": [] }),

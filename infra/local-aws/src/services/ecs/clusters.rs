@@ -129,7 +129,7 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
         clusters.map(|cluster| arn(&world.settings, &cluster.name)).collect()
     };
     let arns = world.store.read(active);
-    let (arns, next) = Page { max_results, next_token }.of(arns, |arn| arn, 100, 100)?;
+    let (arns, next) = Page { max_results, next_token }.of("ListClusters", arns, |arn| arn, (100, 100))?;
     Ok(super::with_token(json!({ "clusterArns": arns }), next))
 }
 

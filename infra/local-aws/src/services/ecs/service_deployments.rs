@@ -140,7 +140,8 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
         });
         Ok(briefs.collect::<Vec<_>>())
     })?;
-    let (records, next) = Page { max_results, next_token }.of(records, |(arn, _)| arn, 20, 100)?;
+    let (records, next) =
+        Page { max_results, next_token }.of("ListServiceDeployments", records, |(arn, _)| arn, (20, 100))?;
     let briefs: Vec<_> = records.into_iter().map(|(_, brief)| brief).collect();
     Ok(with_token(json!({ "serviceDeployments": briefs }), next))
 }

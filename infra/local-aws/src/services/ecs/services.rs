@@ -85,7 +85,7 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
         });
         Ok(services.map(|service| service_wire::arn(&world.settings, service)).collect::<Vec<_>>())
     })?;
-    let (arns, next) = Page { max_results, next_token }.of(arns, |arn| arn, 10, 100)?;
+    let (arns, next) = Page { max_results, next_token }.of("ListServices", arns, |arn| arn, (10, 100))?;
     Ok(with_token(json!({ "serviceArns": arns }), next))
 }
 

@@ -63,7 +63,7 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
     if sort == "DESC" {
         arns.reverse();
     }
-    let (arns, next) = Page { max_results, next_token }.of(arns, |arn| arn, 100, 100)?;
+    let (arns, next) = Page { max_results, next_token }.of("ListTaskDefinitions", arns, |arn| arn, (100, 100))?;
     Ok(with_token(json!({ "taskDefinitionArns": arns }), next))
 }
 
@@ -89,7 +89,8 @@ pub(super) fn list_families(world: &World, given: &Value) -> Answer<Value> {
         });
         fitting.map(|(name, _)| name.clone()).collect::<Vec<_>>()
     });
-    let (families, next) = Page { max_results, next_token }.of(names, |name| name, 100, 100)?;
+    let (families, next) =
+        Page { max_results, next_token }.of("ListTaskDefinitionFamilies", names, |name| name, (100, 100))?;
     Ok(with_token(json!({ "families": families }), next))
 }
 

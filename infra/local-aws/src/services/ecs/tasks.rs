@@ -97,8 +97,12 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
         });
         Ok(tasks.into_iter().map(|task| task_wire::arn(&world.settings, task)).collect::<Vec<_>>())
     })?;
-    let (arns, next) =
-        Page { max_results: given.max_results, next_token: given.next_token }.of(arns, |arn| arn, 100, 100)?;
+    let (arns, next) = Page { max_results: given.max_results, next_token: given.next_token }.of(
+        "ListTasks",
+        arns,
+        |arn| arn,
+        (100, 100),
+    )?;
     Ok(with_token(json!({ "taskArns": arns }), next))
 }
 
