@@ -143,7 +143,8 @@ impl LogStore {
         limit: usize,
     ) -> anyhow::Result<(Vec<Placed>, u64)> {
         let path = self.path(group, stream);
-        forward::read(&path, from, span, limit).with_context(|| format!("failed to read `{path}`"))
+        let part = forward::read(&path, from, span, limit).with_context(|| format!("failed to read `{path}`"))?;
+        Ok((part.events, part.next))
     }
 
     /// At most `limit` events before the place `until`, or the end, oldest first, and the place before which nothing was

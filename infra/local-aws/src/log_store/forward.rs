@@ -11,9 +11,20 @@ use crate::time::Timestamp;
 /// AWS: an answer has at most 1 MiB (`GetLogEvents`).
 pub(super) const BYTES: usize = 1 << 20;
 
-/// At most `limit` events from `from` on, and where to go on.
-pub(super) fn read(path: &Utf8Path, from: u64, span: Span, limit: usize) -> io::Result<(Vec<Placed>, u64)> {
-    let Some(mut file) = open(path)? else { return Ok((Vec::new(), from)) };
+/// A part of a stream.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// What was found.
+    pub(super) events: Vec<Placed>,
+    /// Where reading began: what is before was passed over.
+    pub(super) begun: u64,
+    /// Where to go on.
+    pub(super) next: u64,
+}
+
+/// At most `limit` events from `from` on.
+pub(super) fn read(path: &Utf8Path, from: u64, span: Span, limit: usize) -> io::Result<Part> {
+    let Some(mut file) = open(path)? else { return Ok(Part { events: Vec::new(), begun: from, next: from }) };
     let length = file.metadata()?.len();
     let mut next = first_since(&mut file, from.min(length), length, span.start)?;
     file.seek(SeekFrom::Start(next))?;
@@ -33,7 +44,7 @@ pub(super) fn read(path: &Utf8Path, from: u64, span: Span, limit: usize) -> io::
         }
         next += count as u64;
     }
-    Ok((events, next))
+    Ok(Part { events, begun, next })
 }
 
 /// A place before which every event has a moment before `start`. No event has a later moment than its arrival

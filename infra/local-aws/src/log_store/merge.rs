@@ -66,15 +66,15 @@ impl Reader {
         if self.is_over || !self.ahead.is_empty() {
             return Ok(0);
         }
-        let (events, next) = forward::read(&self.path, self.next, span, AHEAD)?;
-        let looked_at = next - self.next;
+        let forward::Part { events, begun, next } = forward::read(&self.path, self.next, span, AHEAD)?;
+        let has_come = next > self.next;
         self.next = next;
         if events.is_empty() {
             self.taken = next;
         }
-        self.is_over = events.is_empty() && looked_at == 0;
+        self.is_over = events.is_empty() && !has_come;
         self.ahead = events.into();
-        Ok(looked_at)
+        Ok(next - begun)
     }
 
     fn head(&self) -> Option<Timestamp> {

@@ -156,3 +156,28 @@ fn what_is_removed_is_gone() {
     logs.remove("g", None).unwrap();
     assert_eq!(logs.read("g", "t").unwrap(), []);
 }
+
+#[test]
+fn what_is_passed_over_does_not_count_as_read() {
+    let folder = Folder::new();
+    let logs = LogStore::new(&folder.0);
+    // More than one page may go through, before what is searched for.
+    let filler = "f".repeat(500_000);
+    for number in 0..EFFORT / 500_000 + 5 {
+        logs.append("g", "s", &[event(number, &filler)]).unwrap();
+    }
+    let late = events(1_000_000..1_000_500);
+    logs.append("g", "s", &late).unwrap();
+    let from = BTreeMap::new();
+    let span = Span { start: Timestamp::from_millis(1_000_000), ..Span::ALL };
+    let search = Search { streams: &["s".to_owned()], from: &from, span, limit: MOST, fits: &|_| true };
+    let page = logs.search("g", &search).unwrap();
+    assert_eq!((page.events.len(), page.next), (500, None));
+    // Without a time to begin with, a page ends where it has gone through enough, and the next one goes on.
+    let search = Search { span: Span::ALL, fits: &|text| text.starts_with("line 1000000 "), ..search };
+    let page = logs.search("g", &search).unwrap();
+    assert_eq!(page.events.len(), 0);
+    let next = page.next.unwrap();
+    let page = logs.search("g", &Search { from: &next, ..search }).unwrap();
+    assert_eq!((page.events.len(), page.next), (1, None));
+}
