@@ -57,8 +57,8 @@ def referee() -> Referee:
 
 
 @pytest.fixture(scope="session")
-def make_stand_in() -> Iterator[Callable[..., StandIn]]:
-    """Makes daemons that are removed at the end, each with the proof that it left nothing."""
+def make_stand_in(image: str) -> Iterator[Callable[..., StandIn]]:
+    """Makes daemons that are removed at the end, before the image is, each with the proof that it left nothing."""
     made: list[StandIn] = []
 
     def make(**options: Any) -> StandIn:
@@ -99,8 +99,8 @@ def image(docker: Docker) -> Iterator[str]:
     """A small image in the engine: busybox and the front's script. Ends with the run, under all of its names."""
     name = f"{PREFIX}:{os.getpid()}"
     docker("import", "-", name, given=root_of_busybox(Path(variable("SLIPWAY_TEST_BUSYBOX")), PAGE))
-    yield name
     image_id = docker("image", "inspect", "--format", "{{.Id}}", name)
+    yield name
     docker("image", "rm", "--force", image_id)
 
 

@@ -102,10 +102,7 @@ def test_an_answer_is_lost_after_all_was_done(aws: Aws, mishaps: Mishaps) -> Non
 
 def test_an_upload_that_is_dropped_on_the_way(aws: Aws, docker: Docker, mishaps: Mishaps, reference: str) -> None:
     mishaps.add("drop", operation="PUT upload", bytes=100)
-    finished = docker.run("push", reference)
-    assert (finished.returncode != 0, b"EOF" in finished.stderr or b"reset" in finished.stderr) == (True, True), (
-        finished
-    )
+    assert docker.run("push", reference).returncode != 0
     assert aws.ecr.describe_images(repositoryName="faults/app")["imageDetails"] == []
     docker("push", reference)
     (details,) = aws.ecr.describe_images(repositoryName="faults/app")["imageDetails"]

@@ -154,7 +154,9 @@ def test_without_a_way_back_the_deployment_stays_failed(walk: Walk) -> None:
     walk.register(task("walk-crash", container("app", walk.image, CRASH)))
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
     made = {"cluster": CLUSTER, "serviceName": "walk-crash", "taskDefinition": "walk-crash", "desiredCount": 1}
-    walk.aws.ecs.create_service(**made, networkConfiguration=NETWORK, deploymentConfiguration=breaker)
+    walk.aws.ecs.create_service(
+        **made, launchType="FARGATE", networkConfiguration=NETWORK, deploymentConfiguration=breaker
+    )
 
     def failed() -> list[dict[str, Any]]:
         found = walk.aws.ecs.describe_services(cluster=CLUSTER, services=["walk-crash"])["services"][0]
