@@ -82,7 +82,7 @@ impl Stand {
     /// As `kill -9` does: nothing is finished, nothing is told.
     pub(crate) fn kill_daemon(&mut self) {
         let (runtime, world) = self.daemon.take().unwrap();
-        runtime.block_on(world.store.durable());
+        runtime.block_on(world.store.durable()).unwrap();
         runtime.shutdown_timeout(Duration::from_secs(5));
     }
 

@@ -16,9 +16,10 @@ use crate::client::{Daemon, Folder};
 
 /// What a test runs programs with: credentials in a folder of their own.
 struct Stage {
+    // Ends before its state goes.
+    daemon: Daemon,
     folder: Folder,
     _state: Folder,
-    daemon: Daemon,
 }
 
 impl Stage {
@@ -35,7 +36,7 @@ impl Stage {
         // A layer that does not fit one read of a socket.
         std::fs::create_dir_all(folder.0.join("root")).unwrap();
         std::fs::write(folder.0.join("root/data"), b"content ".repeat(1_000_000)).unwrap();
-        let stage = Stage { folder, _state: state, daemon };
+        let stage = Stage { daemon, folder, _state: state };
         stage.run("tar", &["-C", "root", "-cf", "layer.tar", "data"]).await.unwrap();
         stage
     }
@@ -106,7 +107,10 @@ async fn crane_pushes_copies_and_is_refused_an_immutable_tag() {
     stage.run(&crane, &["pull", "--format", "oci", &image, "copy"]).await.unwrap();
     stage.run(&crane, &["push", "copy", &stage.image("again")]).await.unwrap();
     assert_eq!(stage.run(&crane, &["digest", &stage.image("again")]).await.unwrap(), digest);
-    let complaint = stage.run(&crane, &["push", "copy", &image.replace(&digest, "v1")]).await.unwrap_err();
+    // crane looks first: what is there already is not pushed again. Something else under the same tag is refused.
+    stage.run(&crane, &["push", "copy", &image]).await.unwrap();
+    let other = ["append", "--base", &image, "--new_layer", "layer.tar", "--new_tag", &image];
+    let complaint = stage.run(&crane, &other).await.unwrap_err();
     assert!(complaint.contains("TAG_INVALID") && complaint.contains("because the tag is immutable"), "{complaint}");
 }
 

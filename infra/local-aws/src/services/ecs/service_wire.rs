@@ -73,7 +73,7 @@ pub(super) fn service<'a>(settings: &Settings, service: &'a Service, counts: &Co
             ("healthCheckGracePeriodSeconds", service.health_check_grace_period_seconds.map(Value::from)),
             // AWS's service role registers targets, so a service without any has none.
             ("roleArn", (!service.load_balancers.is_empty()).then(|| role.into())),
-            ("tags", (with_tags && !service.tags.is_empty()).then(|| json!(service.tags))),
+            ("tags", with_tags.then(|| json!(service.tags))),
             ("currentServiceDeployment", service.service_deployments.front().map(|record| json!(record.arn))),
             ("currentServiceRevisions", (!current.is_empty()).then(|| json!(current))),
         ],
