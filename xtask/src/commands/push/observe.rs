@@ -98,7 +98,11 @@ pub(super) fn here(root: &Utf8Path, request: &Request, report: &Report) -> anyho
 
 fn ready(root: &Utf8Path, name: ImageName, built: Built, tags: Tags) -> anyhow::Result<Ready> {
     let layout = Layout::open(&root.join(&built.layout))?;
-    let bytes = layout.document(&built.digest)?;
+    let lost = |digest: &Digest, error: &dyn std::fmt::Display| {
+        let text = format!("the layout of `{name}` has lost blob {}: {error}", digest.short());
+        Failure::refused(text).hint("cargo xtask build")
+    };
+    let bytes = layout.document(&built.digest).map_err(|error| lost(&built.digest, &error))?;
     if Digest::of(&bytes) != built.digest {
         return Err(Failure::refused(format!("the manifest of `{name}` has changed since the image was proven"))
             .hint("cargo xtask build --no-cache")
@@ -109,10 +113,7 @@ fn ready(root: &Utf8Path, name: ImageName, built: Built, tags: Tags) -> anyhow::
     let media_type = media_type.unwrap_or_else(|| "application/vnd.oci.image.manifest.v1+json".to_owned());
     let blobs = manifest.layers.iter().chain([&manifest.config]).map(|blob| (blob.digest, blob.size)).collect();
     for digest in BTreeMap::keys(&blobs) {
-        layout.size(digest).map_err(|error| {
-            let text = format!("the layout of `{name}` has lost blob {}: {error}", digest.short());
-            Failure::refused(text).hint("cargo xtask build")
-        })?;
+        layout.size(digest).map_err(|error| lost(digest, &error))?;
     }
     let manifest = Document { digest: built.digest, media_type, bytes };
     Ok(Ready { name, built, tags, layout, manifest, blobs })
