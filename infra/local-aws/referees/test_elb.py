@@ -57,5 +57,5 @@ def test_what_is_not_there(aws: Aws, group: str) -> None:
 
 
 def test_what_is_not_supported_says_so(aws: Aws) -> None:
-    with refused("UnsupportedFeatureException"):
+    with refused("InvalidAction"):
         aws.elbv2.describe_ssl_policies()

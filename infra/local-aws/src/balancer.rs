@@ -18,7 +18,7 @@ mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::routing::{Algorithm, Routing, Table};
 use self::target::Target;
 use self::watch::Place;
-use self::worker::{Front, Workers};
+use self::worker::{Front, Terms, Workers};
 use crate::daemon::World;
 use crate::store::Store;
 use crate::store::elb::{Elb, TargetState};
@@ -123,7 +123,7 @@ struct Here {
     store: Store,
     workers: Workers,
     groups: BTreeMap<String, Group>,
-    fronts: BTreeMap<String, (WantedFront, CancellationToken)>,
+    fronts: BTreeMap<String, Front>,
 }
 
 #[derive(Default)]
@@ -160,27 +160,24 @@ impl Here {
             self.group_becomes(&arn, &mut group, &wanted);
             self.groups.insert(arn, group);
         }
-        self.fronts.retain(|arn, (front, closed)| {
-            let stays = wanted.fronts.get(arn) == Some(front);
+        self.fronts.retain(|arn, front| {
+            let stays = wanted.fronts.get(arn).is_some_and(|wanted| wanted.address == front.address);
             if !stays {
-                closed.cancel();
+                front.closed.cancel();
             }
             stays
         });
-        for (arn, front) in wanted.fronts {
-            if self.fronts.contains_key(&arn) {
+        for (arn, wanted) in wanted.fronts {
+            let Some(group) = self.groups.get(&wanted.target_group) else { continue };
+            let terms = Terms { routing: Arc::clone(&group.routing), idle: wanted.idle };
+            if let Some(front) = self.fronts.get(&arn) {
+                *front.terms.write().unwrap_or_else(PoisonError::into_inner) = terms;
                 continue;
             }
-            let Some(group) = self.groups.get(&front.target_group) else { continue };
-            let closed = CancellationToken::new();
-            let made = Front {
-                address: front.address,
-                routing: Arc::clone(&group.routing),
-                idle: front.idle,
-                closed: closed.clone(),
-            };
-            tokio::spawn(listener::run(self.store.clone(), arn.clone(), made, self.workers.clone()));
-            self.fronts.insert(arn, (front, closed));
+            let terms = Arc::new(RwLock::new(terms));
+            let front = Front { address: wanted.address, terms, closed: CancellationToken::new() };
+            tokio::spawn(listener::run(self.store.clone(), arn.clone(), front.clone(), self.workers.clone()));
+            self.fronts.insert(arn, front);
         }
     }
 

@@ -13,6 +13,8 @@ pub mod daemon;
 pub mod error;
 /// Mishaps on request, for tests.
 pub mod faults;
+/// What was typed, checked.
+pub mod flags;
 /// Output of containers, kept on disk.
 pub mod log_store;
 /// The wire: JSON 1.1 and Query, requests in and answers out.

@@ -1,70 +1,36 @@
-//! `local-aws serve` and `local-aws sweep`: typed flags in, exit code out.
+//! `local-aws serve` and `local-aws sweep`: typed flags in, exit code out. 1: it failed. 2: it was told something wrong.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use local_aws::flags::{BadUsage, Command, Flags, Sweep};
 use local_aws::settings::Settings;
 
-/// The stand-in for AWS that the environment `local` deploys to. `cargo xtask local` starts it.
-#[derive(Debug, Parser)]
-struct Flags {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve until told to end
-    Serve {
-        /// Where to listen, loopback only
-        #[arg(long)]
-        endpoint: SocketAddr,
-        /// AWS region in ARNs
-        #[arg(long)]
-        region: String,
-        /// Folder for everything that outlives the daemon
-        #[arg(long)]
-        state: Utf8PathBuf,
-        /// Address of the Docker engine
-        #[arg(long)]
-        engine: String,
-        /// What is there at the start, as JSON
-        #[arg(long)]
-        seed: Option<Utf8PathBuf>,
-    },
-    /// Remove every container, network and volume that a daemon with this state has left in the engine
-    Sweep {
-        /// Folder of the state
-        #[arg(long)]
-        state: Utf8PathBuf,
-        /// Address of the Docker engine
-        #[arg(long)]
-        engine: String,
-    },
-}
+/// What is still being written when the daemon ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let result = run(Flags::parse().command);
-    match result {
+    match run(Flags::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(1)
+            ExitCode::from(if error.is::<BadUsage>() { 2 } else { 1 })
         }
     }
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match command {
-        Command::Serve { endpoint, region, state, engine, seed: _ } => {
-            let instance = Settings::instance_of(&state);
-            runtime.block_on(local_aws::daemon::serve(Settings { endpoint, region, state, engine, instance }))
+    let result = match command {
+        Command::Serve(serve) => {
+            let (settings, seed) = serve.checked()?;
+            runtime.block_on(local_aws::daemon::serve(settings, &seed))
         }
-        Command::Sweep { state, engine } => {
+        Command::Sweep(Sweep { state, engine }) => {
             runtime.block_on(local_aws::runner::sweep(&engine, &Settings::instance_of(&state)))
         }
-    }
+    };
+    runtime.shutdown_timeout(LAST_WORDS);
+    result
 }

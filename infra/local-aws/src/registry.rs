@@ -8,6 +8,7 @@ pub mod digest;
 pub mod images;
 mod listings;
 pub(crate) mod manifest;
+mod mishap;
 pub(crate) mod publish;
 mod pull;
 mod receive;
@@ -25,11 +26,13 @@ use axum::routing::any;
 
 use self::collect::NotDeleted;
 use self::digest::{Reference, is_repository_name};
+use self::mishap::{Fate, Met};
 use self::publish::Offer;
 use self::reply::RegistryError;
 use self::route::Target;
 use self::sessions::Sessions;
 use crate::daemon::World;
+use crate::faults;
 
 /// Puts in order what an earlier run left behind. Called once, before anything is served.
 pub fn prepare(world: &World) {
@@ -47,6 +50,11 @@ pub fn routes() -> Router<World> {
 }
 
 async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Request) -> Response {
+    let target = asked.and_then(|(_, path)| route::parse(path)).map(|(_, target)| target);
+    let (request, fate) = match mishap::meet(world, target, request).await {
+        Met::Over(response) => return response,
+        Met::Goes { request, fate } => (request, fate),
+    };
     let mut response = match auth::check(world, request.headers()) {
         Err(refusal) => reply::not_let_in(refusal, &world.settings.registry()),
         Ok(()) => match asked {
@@ -56,6 +64,9 @@ async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Reques
             }
         },
     };
+    if fate == Fate::AnswerLost {
+        return faults::dropped();
+    }
     let (name, value) = reply::API_VERSION;
     response.headers_mut().insert(name, value);
     response
@@ -123,7 +134,7 @@ async fn put_manifest(
     };
     let offer = Offer { repository: name, tag, claimed, media_type, bytes: &bytes, must_be_new: false };
     let published = publish::publish(world, &offer).map_err(|why| reply::refused(name, &why))?;
-    world.store.durable().await;
+    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     let location = format!("/v2/{name}/manifests/{}", published.digest);
     let headers = [(header::LOCATION, location), (uploads::CONTENT_DIGEST, published.digest.to_string())];
     let mut response = (StatusCode::CREATED, headers).into_response();
@@ -147,7 +158,7 @@ async fn delete_manifest(world: &World, name: &str, reference: &Reference) -> Re
         collect::discard(state, &blobs, &deleted.loose);
         Ok(())
     })?;
-    world.store.durable().await;
+    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     blobs.empty();
     Ok(StatusCode::ACCEPTED.into_response())
 }

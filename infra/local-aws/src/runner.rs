@@ -184,11 +184,7 @@ pub async fn stop_all(world: &World) -> anyhow::Result<()> {
 /// The engine's.
 pub async fn sweep(engine: &str, instance: &str) -> anyhow::Result<()> {
     let engine = Engine::connect(engine, instance).await?;
-    let mut found = engine.containers(INSTANCE, instance).await.context("failed to list containers")?;
-    found.sort_by_key(|one| !one.labels.contains_key(CONTAINER));
-    for one in &found {
-        stopping::remove_container(&engine, &one.id).await.context("failed to remove a container")?;
-    }
+    stopping::remove_containers(&engine, INSTANCE, instance).await.context("failed to remove containers")?;
     stopping::remove_volumes(&engine, INSTANCE, instance).await.context("failed to remove volumes")?;
     pause::remove_image(&engine.docker, instance)
         .await

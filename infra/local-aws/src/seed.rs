@@ -4,7 +4,18 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use camino::Utf8Path;
 use serde::Deserialize;
+
+use crate::settings::Settings;
+use crate::store::State;
+use crate::store::ecr::Repository;
+use crate::store::ecs::Cluster;
+use crate::store::logs::LogGroup;
+use crate::store::ssm::{Parameter, ParameterType};
+use crate::time::Timestamp;
 
 /// The document behind `--seed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -56,4 +67,179 @@ pub struct SeedLoadBalancer {
     pub unhealthy_threshold: u32,
     /// How long a draining target may finish its requests, in seconds. AWS: 0 to 3600.
     pub deregistration_delay_seconds: u32,
+}
+
+impl Seed {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the file.
+    pub fn load(file: &Utf8Path) -> Result<Seed, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("failed to read `{file}`: {error}"))?;
+        Seed::parse(&text).map_err(|problem| format!("`{file}`: {problem}"))
+    }
+
+    fn parse(text: &str) -> Result<Seed, String> {
+        let seed: Seed = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        for (at, balancer) in seed.load_balancers.iter().enumerate() {
+            if !balancer.listen.ip().is_loopback() {
+                let problem = "can be reached from outside: only loopback addresses are served";
+                return Err(format!("loadBalancers[{at}].listen: {} {problem}", balancer.listen));
+            }
+        }
+        let names = [
+            ("clusters", &seed.clusters),
+            ("repositories", &seed.repositories),
+            ("roles", &seed.roles),
+            ("logGroups", &seed.log_groups),
+            ("fileSystems", &seed.file_systems),
+            ("randomParameters", &seed.random_parameters),
+        ];
+        for (list, names) in names {
+            if let Some(at) = names.iter().position(String::is_empty) {
+                return Err(format!("{list}[{at}]: a name is empty"));
+            }
+        }
+        Ok(seed)
+    }
+}
+
+/// Brings into the state what is missing from it; `true` if anything was.
+pub fn apply(
+    state: &mut State,
+    seed: &Seed,
+    settings: &Settings,
+    now: Timestamp,
+    random: &mut dyn FnMut() -> String,
+) -> bool {
+    let mut changed = false;
+    for name in &seed.clusters {
+        let cluster = state.ecs.clusters.entry(name.clone()).or_insert_with(|| {
+            changed = true;
+            Cluster { name: name.clone(), status: "ACTIVE".into(), tags: Vec::new() }
+        });
+        // One that was deleted is made again, as `CreateCluster` does it.
+        if cluster.status != "ACTIVE" {
+            cluster.status = "ACTIVE".into();
+            changed = true;
+        }
+    }
+    for name in &seed.repositories {
+        changed |= add(&mut state.ecr.repositories, name, || Repository::new(now));
+    }
+    for balancer in &seed.load_balancers {
+        let before = (state.elb.load_balancers.len(), state.elb.target_groups.len());
+        state.elb.add_load_balancer(settings, balancer, now);
+        changed |= before != (state.elb.load_balancers.len(), state.elb.target_groups.len());
+    }
+    for (names, known) in [(&seed.roles, &mut state.ecs.roles), (&seed.file_systems, &mut state.ecs.file_systems)] {
+        for name in names.iter().filter(|name| !known.contains(name)).cloned().collect::<Vec<_>>() {
+            known.push(name);
+            changed = true;
+        }
+    }
+    for name in &seed.log_groups {
+        changed |= add(&mut state.logs.groups, name, || LogGroup { created_at: now, ..LogGroup::default() });
+    }
+    let parameter =
+        |kind, value| Parameter { kind, value, version: 1, last_modified: now, description: None, tags: Vec::new() };
+    for (name, value) in &seed.parameters {
+        changed |= add(&mut state.ssm.parameters, name, || parameter(ParameterType::String, value.clone()));
+    }
+    for name in &seed.random_parameters {
+        changed |= add(&mut state.ssm.parameters, name, || parameter(ParameterType::SecureString, random()));
+    }
+    changed
+}
+
+fn add<T>(known: &mut BTreeMap<String, T>, name: &str, make: impl FnOnce() -> T) -> bool {
+    let is_new = !known.contains_key(name);
+    if is_new {
+        known.insert(name.to_owned(), make());
+    }
+    is_new
+}
+
+/// 50 characters that nobody guesses: as many as Django wants of a key.
+pub fn random() -> String {
+    let bytes: Vec<u8> = (0..3).flat_map(|_| uuid::Uuid::new_v4().into_bytes()).collect();
+    let mut text = URL_SAFE_NO_PAD.encode(bytes);
+    text.truncate(50);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{
+        "clusters": ["c"], "repositories": ["a/b"], "roles": ["r"], "logGroups": ["/g"], "fileSystems": ["fs-1"],
+        "loadBalancers": [{ "name": "web", "listen": "127.0.0.1:8080", "targetPort": 80, "healthCheckPath": "/",
+            "healthCheckIntervalSeconds": 1, "healthyThreshold": 2, "unhealthyThreshold": 2,
+            "deregistrationDelaySeconds": 5 }],
+        "parameters": { "/p/plain": "v" }, "randomParameters": ["/p/secret"]
+    }"#;
+
+    fn settings() -> Settings {
+        Settings {
+            endpoint: "127.0.0.1:1".parse().unwrap(),
+            region: "eu-central-1".into(),
+            state: "/state".into(),
+            engine: String::new(),
+            instance: String::new(),
+        }
+    }
+
+    fn json(state: &State) -> String {
+        serde_json::to_string(state).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_made_once_and_what_was_changed_stays() {
+        let seed = Seed::parse(TEXT).unwrap();
+        let mut state = State::default();
+        let grow = |state: &mut State, now| apply(state, &seed, &settings(), Timestamp::from_millis(now), &mut random);
+        assert!(grow(&mut state, 1));
+        assert_eq!(state.ssm.parameters["/p/secret"].value.len(), 50);
+        assert_eq!(state.elb.target_groups.len(), 1);
+        let first = json(&state);
+        assert!(!grow(&mut state, 2));
+        assert_eq!(json(&state), first);
+        state.ssm.parameters.get_mut("/p/plain").unwrap().value = "changed".into();
+        state.logs.groups.get_mut("/g").unwrap().retention_days = Some(7);
+        let changed = json(&state);
+        assert!(!grow(&mut state, 3));
+        assert_eq!(json(&state), changed);
+        state.ecs.clusters.get_mut("c").unwrap().status = "INACTIVE".into();
+        state.ecr.repositories.clear();
+        assert!(grow(&mut state, 4));
+        assert_eq!(state.ecs.clusters["c"].status, "ACTIVE");
+        assert_eq!(state.ecr.repositories.len(), 1);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_arns() {
+        let seed = Seed::parse(TEXT).unwrap();
+        let arns = |now| {
+            let mut state = State::default();
+            apply(&mut state, &seed, &settings(), Timestamp::from_millis(now), &mut random);
+            (state.elb.load_balancers.into_keys().next(), state.elb.target_groups.into_keys().next())
+        };
+        assert_eq!(arns(1), arns(2));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let check = |text: &str, words: &str| {
+            let problem = Seed::parse(text).unwrap_err();
+            assert!(problem.contains(words), "{problem}");
+        };
+        check("{\n  \"cluster\": []\n}", "unknown field `cluster`");
+        check("{\n  \"cluster\": []\n}", "line 2 column 11");
+        check("{", "line 1 column 1");
+        check("", "EOF");
+        check("{\"clusters\": [\"a\", \"\"]}", "clusters[1]: a name is empty");
+        check(&TEXT.replace("127.0.0.1:8080", "0.0.0.0:8080"), "loadBalancers[0].listen");
+        assert!(Seed::load(Utf8Path::new("/none/seed.json")).unwrap_err().contains("/none/seed.json"));
+    }
 }

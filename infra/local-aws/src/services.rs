@@ -1,6 +1,7 @@
 //! One module per AWS service. Each takes the members of a call and gives the members of its answer; what AWS has and the
 //! stand-in does not is an error of AWS's own, never a fake success.
 
+mod actions;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -41,6 +42,31 @@ impl Service {
             "AmazonSSM" => Service::Ssm,
             _ => return None,
         })
+    }
+}
+
+impl Service {
+    /// Whether AWS has an action of this name.
+    pub fn has(self, action: &str) -> bool {
+        actions::exists(self, action)
+    }
+
+    /// As a signature names it.
+    pub fn signing_name(self) -> &'static str {
+        match self {
+            Service::Ecr => "ecr",
+            Service::Ecs => "ecs",
+            Service::Elb => "elasticloadbalancing",
+            Service::Logs => "logs",
+            Service::Ssm => "ssm",
+            Service::Sts => "sts",
+        }
+    }
+
+    /// From the credential scope of a signature.
+    pub fn from_signing_name(name: &str) -> Option<Service> {
+        let all = [Service::Ecr, Service::Ecs, Service::Elb, Service::Logs, Service::Ssm, Service::Sts];
+        all.into_iter().find(|service| service.signing_name() == name)
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Whoever changes the state tells nobody: scheduler, runner and balancer wait for `Store::changes` and look.
 
+mod disk;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -11,12 +12,16 @@ pub mod ssm;
 pub mod task;
 pub mod task_definition;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use anyhow::Context;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+use self::disk::Disk;
+pub(crate) use self::disk::{private_folder, replace};
 
 /// The whole state, one field per service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,14 +39,14 @@ pub struct State {
     pub ssm: ssm::Ssm,
 }
 
-/// The document on disk. A newer daemon that changes its shape raises `VERSION`; an older one refuses it.
-#[derive(Serialize, Deserialize)]
-struct Document<S> {
-    version: u32,
-    state: S,
-}
+/// How long a call waits for the disk: longer than any disk that works needs, shorter than any client of AWS's waits.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-const VERSION: u32 = 1;
+/// How long after a failure the disk is let alone, so that a full disk costs next to nothing.
+const REST: Duration = Duration::from_millis(100);
+
+/// How often the disk is tried again while nothing changes: nobody tells us when there is room.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The state, shared by everything in the daemon. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -54,10 +59,32 @@ struct Inner {
     state: Mutex<State>,
     /// Counts changes.
     changed: watch::Sender<u64>,
-    /// Up to which change the file on disk is true.
-    written: watch::Sender<u64>,
-    file: Utf8PathBuf,
+    saved: watch::Sender<Saved>,
+    disk: Disk,
 }
+
+/// How far the file on disk is behind.
+#[derive(Clone, Debug, Default)]
+struct Saved {
+    /// Up to which change the file is true.
+    written: u64,
+    /// Up to which change writing it was tried.
+    tried: u64,
+    /// Why the last try failed.
+    problem: Option<String>,
+}
+
+/// What was changed is not on disk, for this reason. It still holds in memory, and is written once that is possible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDurable(String);
+
+impl fmt::Display for NotDurable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the state of the local stand-in is not on disk: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotDurable {}
 
 impl Store {
     /// Reads `state.json` in `folder`, or begins with nothing.
@@ -65,24 +92,13 @@ impl Store {
     /// # Errors
     /// The file cannot be read, or was written by a newer daemon.
     pub fn open(folder: &Utf8Path) -> anyhow::Result<Store> {
-        std::fs::create_dir_all(folder).with_context(|| format!("failed to create `{folder}`"))?;
-        let file = folder.join("state.json");
-        let state = match std::fs::read(&file) {
-            Ok(bytes) => {
-                let document: Document<State> =
-                    serde_json::from_slice(&bytes).with_context(|| format!("failed to read `{file}`"))?;
-                anyhow::ensure!(
-                    document.version == VERSION,
-                    "`{file}` has version {}, not {VERSION}",
-                    document.version
-                );
-                document.state
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::default(),
-            Err(error) => return Err(error).with_context(|| format!("failed to read `{file}`")),
+        let (disk, state) = Disk::open(folder)?;
+        let inner = Inner {
+            state: Mutex::new(state),
+            changed: watch::Sender::new(0),
+            saved: watch::Sender::new(Saved::default()),
+            disk,
         };
-        let inner =
-            Inner { state: Mutex::new(state), changed: watch::Sender::new(0), written: watch::Sender::new(0), file };
         Ok(Store { inner: Arc::new(inner) })
     }
 
@@ -120,12 +136,23 @@ impl Store {
         self.inner.changed.subscribe()
     }
 
-    /// Returns once all that was written before the call is on disk. The API answers no mutating call before.
-    pub async fn durable(&self) {
+    /// Returns once all that was written before the call is on disk, or cannot be. The API answers no mutating call
+    /// before.
+    ///
+    /// # Errors
+    /// The disk is full, or takes too long.
+    pub async fn durable(&self) -> Result<(), NotDurable> {
         let wanted = *self.inner.changed.borrow();
-        let mut written = self.inner.written.subscribe();
-        // The sender lives in `self`.
-        let _ = written.wait_for(|count| *count >= wanted).await;
+        let mut saved = self.inner.saved.subscribe();
+        let tried = saved.wait_for(|saved| saved.written >= wanted || saved.tried >= wanted);
+        let Ok(tried) = tokio::time::timeout(PATIENCE, tried).await else {
+            return Err(NotDurable(format!("writing it takes longer than {} s", PATIENCE.as_secs())));
+        };
+        match tried {
+            Ok(saved) if saved.written < wanted => Err(NotDurable(saved.problem.clone().unwrap_or_default())),
+            // The sender lives in `self`.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Writes the state to disk after every change, several changes at once where they come fast. Runs for as long as
@@ -134,33 +161,40 @@ impl Store {
         let mut changes = self.changes();
         loop {
             let count = *changes.borrow_and_update();
-            if count > *self.inner.written.borrow() {
-                match self.save() {
-                    Ok(()) => {
-                        self.inner.written.send_replace(count);
-                    }
-                    Err(error) => {
-                        eprintln!("error: {error:#}; retrying in a second");
-                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                        continue;
-                    }
+            if count <= self.inner.saved.borrow().written {
+                if changes.changed().await.is_err() {
+                    return;
                 }
+                continue;
             }
-            if changes.changed().await.is_err() {
-                return;
+            let store = self.clone();
+            // The disk may be slow: nobody who answers requests waits for it.
+            let saving = tokio::task::spawn_blocking(move || store.inner.disk.save(|| store.lock()));
+            let outcome = saving.await.map_err(anyhow::Error::from).and_then(|saved| saved);
+            let problem = outcome.err().map(|error| format!("{error:#}"));
+            let has_failed = problem.is_some();
+            self.note(count, problem);
+            if has_failed {
+                tokio::time::sleep(REST).await;
+                // Whatever comes first: another change, or the time to look again.
+                let _ = tokio::time::timeout(RETRY, changes.changed()).await;
             }
         }
     }
 
-    fn save(&self) -> anyhow::Result<()> {
-        let bytes = {
-            let state = self.lock();
-            serde_json::to_vec(&Document { version: VERSION, state: &*state })
-                .context("failed to serialise the state")?
-        };
-        let file = &self.inner.file;
-        let next = file.with_extension("json.next");
-        std::fs::write(&next, bytes).with_context(|| format!("failed to write `{next}`"))?;
-        std::fs::rename(&next, file).with_context(|| format!("failed to replace `{file}`"))
+    /// Tells whoever waits how a try has ended, and the log where that is news.
+    fn note(&self, count: u64, problem: Option<String>) {
+        self.inner.saved.send_modify(|saved| {
+            match (&saved.problem, &problem) {
+                (None, Some(problem)) => eprintln!("error: {problem}; trying again until it succeeds"),
+                (Some(_), None) => eprintln!("the state is written again"),
+                _ => {}
+            }
+            saved.tried = count;
+            if problem.is_none() {
+                saved.written = count;
+            }
+            saved.problem = problem;
+        });
     }
 }

@@ -4,6 +4,8 @@
 mod compile;
 mod context;
 mod local;
+mod local_balancer;
+mod local_registry;
 mod local_stage;
 mod proof;
 mod size;
@@ -34,19 +36,25 @@ pub enum Measurement {
     Size,
     /// The stand-in for AWS: a task's start, the idle daemon, calls among many services.
     Local,
+    /// The registry of the stand-in against Debian's.
+    LocalRegistry,
+    /// The load balancer of the stand-in against nginx, and while tasks are replaced and killed.
+    LocalBalancer,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 6] = [
+    const USUAL: [Measurement; 8] = [
         Measurement::Unchanged,
         Measurement::Context,
         Measurement::View,
         Measurement::Proof,
         Measurement::Size,
         Measurement::Local,
+        Measurement::LocalRegistry,
+        Measurement::LocalBalancer,
     ];
 }
 
@@ -65,6 +73,12 @@ impl Row {
         let print =
             |number: f64| if number < 10.0 { format!("{number:.3} {unit}") } else { format!("{number:.1} {unit}") };
         Row { what: what.into(), measured: print(figure), bar: format!("at most {}", print(bar)), holds: figure <= bar }
+    }
+
+    /// A figure that must not be below its bar.
+    fn at_least(what: impl Into<String>, figure: f64, bar: f64, unit: &str) -> Row {
+        let (measured, bar_text) = (format!("{figure:.3} {unit}"), format!("at least {bar:.3} {unit}"));
+        Row { what: what.into(), measured, bar: bar_text, holds: figure >= bar }
     }
 
     /// A figure without a bar, for the reader.
@@ -92,6 +106,8 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::Proof => proof::measure(report)?,
             Measurement::Size => size::measure(root, report)?,
             Measurement::Local => local::measure(root, report)?,
+            Measurement::LocalRegistry => local_registry::measure(root, report)?,
+            Measurement::LocalBalancer => local_balancer::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

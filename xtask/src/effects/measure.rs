@@ -68,6 +68,19 @@ pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
     Ok((user + system) / 100.0)
 }
 
+/// Highest resident memory of a running process so far, in MiB.
+///
+/// # Errors
+/// There is no such process.
+pub fn high_water_mib(id: u32) -> anyhow::Result<f64> {
+    let text =
+        fs::read_to_string(format!("/proc/{id}/status")).with_context(|| format!("failed to look at process {id}"))?;
+    let mark = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+    Ok(mark.with_context(|| format!("process {id} has no memory"))? / 1024.0)
+}
+
 /// A file without a name that goes when it is closed.
 fn tempfile() -> anyhow::Result<fs::File> {
     let path = std::env::temp_dir().join(format!("slipway-measure-{}", std::process::id()));

@@ -103,3 +103,14 @@ pub fn unpacked_of(
     files::write_atomically(&stamp, wanted.as_bytes())?;
     Ok(ready)
 }
+
+/// crane, the registry client: the user's own, or Debian's, whose released suites do not have it yet.
+///
+/// # Errors
+/// As `unpacked`.
+pub fn crane(root: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf> {
+    if let Some(own) = host::find_program("crane") {
+        return Ok(own);
+    }
+    unpacked_of(root, "crane", &["crane"], Some("sid"), report)?.runnable("/usr/bin/crane")
+}

@@ -81,8 +81,10 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
     let tasks = containers(&stand);
     assert_eq!(tasks.len(), 2, "{tasks:?}");
 
-    // The program has changed: a new daemon, the same tasks.
-    fs::File::options().append(true).open(&stand.program).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    // The program has changed, as cargo changes it: another file under the same name.
+    let next = stand.program.with_extension("next");
+    fs::copy(&stand.program, &next).unwrap();
+    fs::rename(&next, &stand.program).unwrap();
     stand.local_is(&["start"], "restarted");
     let second = stand.process().unwrap();
     assert_ne!(first, second);
@@ -106,7 +108,7 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
     // A stop ends the tasks; a start brings the service back with another one.
     stand.local_is(&["stop"], "stopped");
     assert_eq!(
-        (stand.process(), docker_ok(&["ps", "--quiet", "--filter", "label=slipway.local"])),
+        (stand.process(), docker_ok(&["ps", "--quiet", "--filter", "label=slipway.local.instance"])),
         (None, String::new())
     );
     stand.local_is(&["stop"], "unchanged");

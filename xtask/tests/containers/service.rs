@@ -45,7 +45,6 @@ pub(crate) fn register(stand: &Stand, images: &Images, release: &str, command: &
         "healthCheck": { "command": ["CMD", "uwsgi", "--ping", "127.0.0.1:8000", "--ping-timeout", "3"],
             "interval": 5, "timeout": 5, "retries": 3, "startPeriod": 30 },
         "stopTimeout": 40, "logConfiguration": log("web"),
-        "ulimits": [{ "name": "nofile", "softLimit": 65535, "hardLimit": 65535 }],
         "systemControls": [{ "namespace": "net.core.somaxconn", "value": "1024" }],
     });
     let nginx = json!({

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -34,12 +34,19 @@ const MOST: usize = 4;
 pub(super) struct Front {
     /// Where it listens.
     pub(super) address: SocketAddr,
+    /// For connections from now on: they change while the port stays open.
+    pub(super) terms: Arc<RwLock<Terms>>,
+    /// The listener is gone: connections end with their current request.
+    pub(super) closed: CancellationToken,
+}
+
+/// What one connection keeps to.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
     /// Where requests go.
     pub(super) routing: Arc<Routing>,
     /// `idle_timeout.timeout_seconds`.
     pub(super) idle: Duration,
-    /// The listener is gone: connections end with their current request.
-    pub(super) closed: CancellationToken,
 }
 
 enum Message {
@@ -116,14 +123,10 @@ async fn serve(stream: std::net::TcpStream, peer: SocketAddr, front: Front, pool
     else {
         return;
     };
+    let Terms { routing, idle } = front.terms.read().unwrap_or_else(PoisonError::into_inner).clone();
     let activity = Activity::begin();
-    let client = Rc::new(Client {
-        origin: Origin { address, port },
-        routing: front.routing,
-        pool,
-        activity: Arc::clone(&activity),
-        idle: front.idle,
-    });
+    let client =
+        Rc::new(Client { origin: Origin { address, port }, routing, pool, activity: Arc::clone(&activity), idle });
     let service = service_fn(move |request| {
         let client = Rc::clone(&client);
         async move { Ok::<_, std::convert::Infallible>(forward::answer(client, request).await) }
@@ -141,7 +144,7 @@ async fn serve(stream: std::net::TcpStream, peer: SocketAddr, front: Front, pool
             biased;
             // What goes wrong with a client's connection concerns nobody else.
             _ = connection.as_mut() => return,
-            () = activity.idle(front.idle) => return,
+            () = activity.idle(idle) => return,
             () = front.closed.cancelled(), if !closing => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();

@@ -1,6 +1,7 @@
 //! What the registry answers when it does not do what was asked: the error document of the distribution specification,
 //! with ECR's statuses and ECR's words where those are known.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -11,18 +12,23 @@ use serde_json::json;
 use super::auth::Refusal;
 use super::publish::Refused;
 use crate::settings::ACCOUNT;
+use crate::store::NotDurable;
 
 /// One error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RegistryError {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
 }
 
 impl RegistryError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> RegistryError {
-        RegistryError { status, code, message: message.into() }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> RegistryError {
+        RegistryError { status, code: code.into(), message: message.into() }
     }
 
     /// There is no such repository, and a push does not make one.
@@ -54,6 +60,11 @@ impl RegistryError {
     pub(crate) fn disk(error: &io::Error) -> RegistryError {
         let message = format!("failed to write to the disk of the local stand-in: {error}");
         RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
+    }
+
+    /// The same, of what the registry knows rather than what it holds.
+    pub(crate) fn not_durable(error: &NotDurable) -> RegistryError {
+        RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.to_string())
     }
 }
 

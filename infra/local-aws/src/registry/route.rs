@@ -39,6 +39,20 @@ pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
     Some((name, target))
 }
 
+impl Target<'_> {
+    /// How `faults` calls it, after the method.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Target::Manifest(_) => "manifest",
+            Target::Blob(_) => "blob",
+            Target::Uploads => "uploads",
+            Target::Upload(_) => "upload",
+            Target::Tags => "tags",
+            Target::Referrers(_) => "referrers",
+        }
+    }
+}
+
 /// The last value of `key` in a query.
 pub(crate) fn query_value(query: &str, key: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == key).last().map(|(_, value)| value.into_owned())

@@ -31,7 +31,7 @@ pub(crate) async fn begin(
         && let Some(from) = query_value(query, "from")
         && mount(world, repository, &from, &digest)
     {
-        world.store.durable().await;
+        world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
         return Ok(created(repository, &digest));
     }
     let draft = Blobs::of(&world.settings).draft().map_err(|error| RegistryError::disk(&error))?;
@@ -112,7 +112,7 @@ async fn complete(world: &World, repository: &str, draft: Draft, claimed: &Diges
         repository.blobs.insert(verified.digest.as_str().to_owned(), verified.size());
         Ok(())
     })?;
-    world.store.durable().await;
+    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 //! errors mean that it is away rather than that it refuses.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use bollard::errors::Error;
@@ -34,6 +36,8 @@ pub(super) struct Engine {
     pub(super) start_interval: bool,
     /// Where limits of whole tasks are set; `None` where we cannot.
     pub(super) cgroups: Option<Cgroups>,
+    /// Set once it has turned out that it may not give containers as many open files as Fargate does.
+    pub(super) few_files: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -57,6 +61,7 @@ impl Engine {
             // The engine's API has `StartInterval` since 1.44.
             start_interval: (version.major_version, version.minor_version) >= (1, 44),
             cgroups: if local { Cgroups::of(&info, instance) } else { None },
+            few_files: Arc::default(),
             docker,
         })
     }

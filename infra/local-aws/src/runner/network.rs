@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig, PortBinding};
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 
 use super::engine::{self, Kind, kind, name_of, sentence};
 use super::keeper::{Keeper, Trouble};
@@ -53,12 +54,8 @@ impl Keeper {
         }
         let id = match &sight.pause {
             Some((id, true)) => id.clone(),
-            // It may have been created a moment before the daemon was killed.
-            Some((id, false)) if sight.containers.values().all(|seen| seen.id.is_none()) => {
-                let options = RemoveContainerOptionsBuilder::default().v(true).force(true).build();
-                docker.remove_container(id, Some(options)).await.map_err(refused)?;
-                self.create_pause(task, definition).await.map_err(refused)?
-            }
+            // It may have been created a moment before the daemon was killed; nobody has joined it, so it may start again.
+            Some((id, false)) if sight.containers.values().all(|seen| seen.id.is_none()) => id.clone(),
             Some(_) => return Err(Trouble::Failed(reasons::no_network("its container has ended"))),
             None => self.create_pause(task, definition).await.map_err(refused)?,
         };
@@ -108,19 +105,28 @@ impl Keeper {
         platform: &str,
         body: ContainerCreateBody,
     ) -> Result<String, bollard::errors::Error> {
-        let options = CreateContainerOptionsBuilder::default().name(name).platform(platform).build();
-        match self.engine.docker.create_container(Some(options), body).await {
-            Ok(made) => Ok(made.id),
-            Err(error) if kind(&error) == Kind::Conflict => {
-                let found = self.engine.docker.inspect_container(name, None).await?;
-                let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
-                match (found.id, labels.get(engine::TASK)) {
-                    (Some(id), Some(task)) if *task == self.id => Ok(id),
-                    _ => Err(error),
+        let docker = &self.engine.docker;
+        // 10 s: the engine keeps the name from the first moment on, but shows the container only when it is complete.
+        for _ in 0..100 {
+            let options = CreateContainerOptionsBuilder::default().name(name).platform(platform).build();
+            let conflict = match docker.create_container(Some(options), body.clone()).await {
+                Ok(made) => return Ok(made.id),
+                Err(error) if kind(&error) == Kind::Conflict => error,
+                Err(error) => return Err(error),
+            };
+            match docker.inspect_container(name, None).await {
+                Ok(found) => {
+                    let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+                    match (found.id, labels.get(engine::TASK)) {
+                        (Some(id), Some(task)) if *task == self.id => return Ok(id),
+                        _ => return Err(conflict),
+                    }
                 }
+                Err(error) if kind(&error) == Kind::Missing => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
+        Err(bollard::errors::Error::RequestTimeoutError)
     }
 }
 

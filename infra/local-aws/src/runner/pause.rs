@@ -30,7 +30,10 @@ pub(super) async fn ensure_image(docker: &Docker, instance: &str, architecture: 
     let archive = tar(&program(architecture));
     let mut progress = docker.create_image(Some(options), Some(bollard::body_full(Bytes::from(archive))), None);
     while let Some(step) = progress.next().await {
-        step?;
+        // Another task may have made it in the meantime: the engine does not want it twice.
+        if let Err(error) = step {
+            return docker.inspect_image(&image(instance)).await.map(|_| ()).map_err(|_| error);
+        }
     }
     Ok(())
 }

@@ -34,6 +34,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) cgroup_parent: Option<String>,
     /// Whether the engine checks health more often while a container starts.
     pub(super) start_interval: bool,
+    /// Whether the engine itself may have fewer open files than Fargate gives.
+    pub(super) few_files: bool,
 }
 
 /// Where a volume of a task is.
@@ -104,7 +106,7 @@ fn host(container: &ContainerDefinition, around: &Surroundings<'_>) -> HostConfi
         network_mode: Some(format!("container:{}", around.pause)),
         readonly_rootfs: container.readonly_root_filesystem,
         mounts: Some(mounts.collect()),
-        ulimits: Some(ulimits(&container.ulimits)),
+        ulimits: Some(ulimits(&container.ulimits, around.few_files)),
         cap_add: Some(capabilities.add),
         cap_drop: Some(capabilities.drop),
         init: linux.init_process_enabled.filter(|wanted| *wanted),
@@ -130,7 +132,12 @@ pub(super) fn log_config() -> HostConfigLogConfig {
     }
 }
 
-fn ulimits(own: &[Ulimit]) -> Vec<ResourcesUlimits> {
+/// Whether a definition says how many files may be open.
+pub(super) fn sets_open_files(own: &[Ulimit]) -> bool {
+    own.iter().any(|limit| limit.name == "nofile")
+}
+
+fn ulimits(own: &[Ulimit], few_files: bool) -> Vec<ResourcesUlimits> {
     let mut limits: Vec<ResourcesUlimits> = own
         .iter()
         .map(|limit| ResourcesUlimits {
@@ -139,7 +146,7 @@ fn ulimits(own: &[Ulimit]) -> Vec<ResourcesUlimits> {
             hard: Some(limit.hard_limit),
         })
         .collect();
-    if !own.iter().any(|limit| limit.name == "nofile") {
+    if !few_files && !sets_open_files(own) {
         limits.push(ResourcesUlimits { name: Some("nofile".into()), soft: Some(OPEN_FILES), hard: Some(OPEN_FILES) });
     }
     limits
@@ -190,6 +197,7 @@ mod tests {
             limits: ContainerLimits::default(),
             cgroup_parent: None,
             start_interval: true,
+            few_files: false,
         };
         body(task, container, &around)
     }

@@ -1,6 +1,7 @@
 //! The first half of a task's life: from `PROVISIONING` to `RUNNING`.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bollard::models::VolumeCreateRequest;
@@ -16,6 +17,7 @@ use super::order::{self, Phase, Step};
 use super::prepare::{self, Secrets};
 use super::reasons;
 use super::spec::{self, Surroundings, VolumeSource};
+use super::stopping::remove_container;
 use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
@@ -183,8 +185,10 @@ impl Keeper {
                 }
                 continue;
             }
-            let starts =
-                to_start.into_iter().map(|container| self.start_one(task, definition, container, parts, &sight));
+            let starts = to_start.into_iter().map(|container| {
+                let known = sight.containers.get(&container.name).and_then(|seen| seen.id.clone());
+                self.start_one(task, definition, container, parts, known, true)
+            });
             join_all(starts).await.into_iter().collect::<Result<(), Trouble>>()?;
         }
     }
@@ -209,9 +213,9 @@ impl Keeper {
         definition: &TaskDefinition,
         container: &ContainerDefinition,
         parts: &Parts,
-        sight: &Sight,
+        known: Option<String>,
+        again: bool,
     ) -> Result<(), Trouble> {
-        let known = sight.containers.get(&container.name).and_then(|seen| seen.id.clone());
         let id = match known {
             Some(id) => id,
             None => match self.create_one(task, definition, container, parts).await {
@@ -226,6 +230,16 @@ impl Keeper {
         match self.engine.docker.start_container(&id, None).await {
             Ok(()) => Ok(()),
             Err(error) if kind(&error) == Kind::Away => Err(error.into()),
+            // An engine that is not quite root cannot raise its own limit: the default is then what it has.
+            Err(error)
+                if sentence(&error).contains("setting rlimit")
+                    && !spec::sets_open_files(&container.ulimits)
+                    && again =>
+            {
+                self.engine.few_files.store(true, Ordering::Relaxed);
+                remove_container(&self.engine, &id).await?;
+                Box::pin(self.start_one(task, definition, container, parts, None, false)).await
+            }
             Err(error) => {
                 self.give_up_container(&container.name, &reasons::cannot_start(&sentence(&error)));
                 Ok(())
@@ -250,6 +264,7 @@ impl Keeper {
             limits: container_limits(task, container, limits, self.engine.cgroups.is_some()),
             cgroup_parent: self.engine.cgroups.as_ref().map(|cgroups| cgroups.parent(&self.id)),
             start_interval: self.engine.start_interval,
+            few_files: self.engine.few_files.load(Ordering::Relaxed),
         };
         let body = spec::body(task, container, &around);
         self.create(&name_of(&self.id, Some(&container.name)), &parts.platform, body).await

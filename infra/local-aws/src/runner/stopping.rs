@@ -135,12 +135,7 @@ impl Keeper {
 
 /// Removes whatever the engine has of a task. Nothing to remove is fine.
 pub(super) async fn remove_task(engine: &Engine, task: &str) -> Result<(), bollard::errors::Error> {
-    let mut found = engine.containers(TASK, task).await?;
-    // The one that holds the network goes last.
-    found.sort_by_key(|one| !one.labels.contains_key(CONTAINER));
-    for one in found {
-        remove_container(engine, &one.id).await?;
-    }
+    remove_containers(engine, TASK, task).await?;
     remove_volumes(engine, TASK, task).await?;
     if let Some(cgroups) = &engine.cgroups {
         cgroups.remove(task).await;
@@ -148,13 +143,38 @@ pub(super) async fn remove_task(engine: &Engine, task: &str) -> Result<(), bolla
     Ok(())
 }
 
-/// With its anonymous volumes, killed where it runs.
-pub(super) async fn remove_container(engine: &Engine, id: &str) -> Result<(), bollard::errors::Error> {
+/// All containers with a label, until there is none: a daemon that was killed may have left the engine in the middle of
+/// creating or removing one, and neither is over when the engine says so.
+pub(super) async fn remove_containers(engine: &Engine, label: &str, value: &str) -> Result<(), bollard::errors::Error> {
+    // 30 s: an engine under load needs seconds to remove one container.
+    for _ in 0..300 {
+        let mut found = engine.containers(label, value).await?;
+        if found.is_empty() {
+            break;
+        }
+        // The one that holds the network goes last.
+        found.sort_by_key(|one| !one.labels.contains_key(CONTAINER));
+        let mut under_way = false;
+        for one in found {
+            under_way |= !remove_container(engine, &one.id).await?;
+        }
+        if under_way {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}
+
+/// With its anonymous volumes, killed where it runs. False: the engine is at it already.
+pub(super) async fn remove_container(engine: &Engine, id: &str) -> Result<bool, bollard::errors::Error> {
     let options = RemoveContainerOptionsBuilder::default().v(true).force(true).build();
     match engine.docker.remove_container(id, Some(options)).await {
-        // `Conflict`: its removal is under way already.
-        Err(error) if !matches!(kind(&error), Kind::Missing | Kind::Conflict) => Err(error),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) => match kind(&error) {
+            Kind::Missing => Ok(true),
+            Kind::Conflict => Ok(false),
+            _ => Err(error),
+        },
     }
 }
 

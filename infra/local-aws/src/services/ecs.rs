@@ -1,6 +1,30 @@
-//! ECS, as far as a deploy needs it.
+//! ECS, as far as a deploy needs it: all that Fargate does with rolling deployments. Everything here checks, and reads or
+//! changes the state; that tasks are started and stopped is the scheduler's and the runner's.
+//!
+//! Kept and answered, but without effect here: subnets, security groups and public addresses, `enableExecuteCommand`,
+//! `availabilityZoneRebalancing`, `ephemeralStorage`, `versionConsistency`, names and protocols of ports, encryption of
+//! file systems, `awslogs` options for multi-line messages and buffering, weights of capacity providers. Client tokens of
+//! `CreateService` are taken and forgotten. What has an effect on AWS and none here is refused: `beyond` has the list.
 
-use serde_json::Value;
+mod attributes;
+mod beyond;
+mod capacity_providers;
+mod clusters;
+mod counts;
+mod input;
+mod page;
+mod reference;
+mod service_deployments;
+mod service_input;
+mod service_wire;
+mod services;
+mod tags;
+mod task_definitions;
+mod task_wire;
+mod tasks;
+mod validation;
+
+use serde_json::{Value, json};
 
 use crate::daemon::World;
 use crate::error::{Answer, AwsError};
@@ -9,6 +33,77 @@ use crate::error::{Answer, AwsError};
 ///
 /// # Errors
 /// The service's own.
-pub async fn call(_world: &World, action: &str, _input: Value) -> Answer<Value> {
-    Err(AwsError::unsupported(action))
+#[expect(clippy::unused_async, reason = "all services are called the same way; some of them wait")]
+pub async fn call(world: &World, action: &str, input: Value) -> Answer<Value> {
+    match action {
+        "CreateCluster" => clusters::create(world, input),
+        "DescribeClusters" => clusters::describe(world, &input),
+        "ListClusters" => clusters::list(world, &input),
+        "UpdateCluster" | "UpdateClusterSettings" => clusters::update(world, input),
+        "DeleteCluster" => clusters::delete(world, &input),
+        "DescribeCapacityProviders" => capacity_providers::describe(world, &input),
+        "RegisterTaskDefinition" => task_definitions::register::register(world, input),
+        "DescribeTaskDefinition" => task_definitions::describe(world, &input),
+        "ListTaskDefinitions" => task_definitions::list(world, &input),
+        "ListTaskDefinitionFamilies" => task_definitions::list_families(world, &input),
+        "DeregisterTaskDefinition" => task_definitions::deregister(world, &input),
+        "DeleteTaskDefinitions" => task_definitions::delete(world, &input),
+        "CreateService" => services::create::create(world, input),
+        "UpdateService" => services::update::update(world, input),
+        "DescribeServices" => services::describe(world, &input),
+        "ListServices" => services::list(world, &input),
+        "DeleteService" => services::delete(world, &input),
+        "DescribeServiceDeployments" => service_deployments::describe(world, &input),
+        "ListServiceDeployments" => service_deployments::list(world, &input),
+        "DescribeServiceRevisions" => service_deployments::describe_revisions(world, &input),
+        "StopServiceDeployment" => service_deployments::stop(world, &input),
+        "RunTask" => tasks::run::run(world, input),
+        "StopTask" => tasks::stop(world, &input),
+        "DescribeTasks" => tasks::describe(world, &input),
+        "ListTasks" => tasks::list(world, &input),
+        "TagResource" => tags::add(world, &input),
+        "UntagResource" => tags::remove(world, &input),
+        "ListTagsForResource" => tags::list(world, &input),
+        // The daemon has no shell to hand out, no instances, no task sets, no daemons, no gateways.
+        _ => Err(AwsError::unsupported(action)),
+    }
+}
+
+/// A parameter that AWS does not take.
+fn invalid(message: impl Into<String>) -> AwsError {
+    AwsError::client("InvalidParameterException", message)
+}
+
+/// What AWS does not do for this client.
+fn refused(message: impl Into<String>) -> AwsError {
+    AwsError::client("ClientException", message)
+}
+
+/// An entry of `failures`.
+fn failure(arn: &str) -> Value {
+    json!({ "arn": arn, "reason": "MISSING" })
+}
+
+/// Checks the flags of `include`.
+fn includes<'a>(given: &'a [String], known: &[&str]) -> Answer<Vec<&'a str>> {
+    match given.iter().find(|flag| !known.contains(&flag.as_str())) {
+        Some(_) => Err(invalid(format!("include should be one of [{}]", known.join(",")))),
+        None => Ok(given.iter().map(String::as_str).collect()),
+    }
+}
+
+/// Adds `nextToken` to an answer where there is more.
+fn with_token(mut answer: Value, token: Option<String>) -> Value {
+    if let Some(token) = token {
+        answer["nextToken"] = token.into();
+    }
+    answer
+}
+
+/// Checks a member that may have few values.
+fn one_of(member: &str, given: &str, known: &[&str]) -> Answer<()> {
+    if known.contains(&given) {
+        return Ok(());
+    }
+    Err(invalid(format!("{member} should be one of [{}], but was {given}", known.join(","))))
 }

@@ -158,6 +158,8 @@ pub struct Task {
     pub network_configuration: Option<NetworkConfiguration>,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// As given to `RunTask`: a call with the same token starts nothing more.
+    pub client_token: Option<String>,
     /// Where its targets are registered; the service's, as they were at the start.
     pub load_balancers: Vec<ServiceLoadBalancer>,
 
@@ -242,6 +244,7 @@ impl Task {
             overrides: TaskOverride::default(),
             network_configuration: None,
             tags: Vec::new(),
+            client_token: None,
             load_balancers: Vec::new(),
             stop: None,
             last_status: TaskStatus::Provisioning,

@@ -121,9 +121,11 @@ impl Inner {
             if std::mem::take(&mut first) {
                 self.used.fetch_add(1, Ordering::SeqCst);
             }
-            if !message.has("x-unread", "1") {
-                message.body = client::read_body(&mut stream, &mut buffer, &message, true);
-            }
+            // What is to be read by the behaviour may have come with the head, in part.
+            message.body = match message.has("x-unread", "1") {
+                true => std::mem::take(&mut buffer),
+                false => client::read_body(&mut stream, &mut buffer, &message, true),
+            };
             self.seen.lock().unwrap().push(message.clone());
             if !(self.behaviour)(&message, &mut stream) {
                 let _ = stream.shutdown(Shutdown::Both);

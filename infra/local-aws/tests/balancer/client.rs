@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+
+use crate::stage::PATIENCE;
 
 /// A request or a response.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,7 @@ impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Client {
         let stream = TcpStream::connect(to).unwrap();
         // Longer than any wait here is meant to be, so that a hang is a failure and not a hang.
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Client { stream, buffer: Vec::new() }
     }
 

@@ -7,14 +7,17 @@ use local_aws::store::elb::TargetState;
 
 use crate::backend::{Backend, ok};
 use crate::client::{self, Client};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 
-/// A target whose answers wait: says when a request has come, and answers when it is told to.
+/// A target whose answers wait: says when a request has come, and answers when it is told to. `/now` does not wait.
 fn held() -> (Backend, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (come, has_come) = mpsc::channel();
     let (go, may_go) = mpsc::channel();
     let (come, may_go) = (Mutex::new(come), Arc::new(Mutex::new(may_go)));
-    let backend = Backend::start(move |_, stream| {
+    let backend = Backend::start(move |request, stream| {
+        if request.line.contains("/now") {
+            return ok(stream, "now");
+        }
         let _ = come.lock().unwrap().send(());
         let _ = may_go.lock().unwrap().recv();
         ok(stream, "held")
@@ -29,12 +32,12 @@ fn a_draining_target_ends_what_it_has_and_is_then_removed() {
     let stage = Stage::with(&[&old]);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv().unwrap();
+    has_come.recv_timeout(PATIENCE).unwrap();
     stage.register(new.address);
     stage.wait_for(new.address, TargetState::Healthy);
     stage.deregister(old.address);
     stage.wait("requests to go elsewhere", || {
-        let response = client::get(stage.address, "/");
+        let response = client::get(stage.address, "/now");
         assert_eq!(response.status(), 200);
         response.text() == new.address.to_string()
     });
@@ -56,7 +59,7 @@ fn a_target_whose_delay_is_over_is_removed_with_requests_in_flight() {
     stage.group(|group| group.deregistration_delay_seconds = 1);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv().unwrap();
+    has_come.recv_timeout(PATIENCE).unwrap();
     stage.deregister(backend.address);
     stage.wait_until_gone(backend.address);
 }
@@ -67,19 +70,14 @@ fn a_target_that_comes_back_while_it_drains_gets_requests_again() {
     let stage = Stage::with(&[&backend]);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv().unwrap();
+    has_come.recv_timeout(PATIENCE).unwrap();
     stage.deregister(backend.address);
-    stage.wait("no new requests", || client::get(stage.address, "/").status() == 503);
+    stage.wait("no new requests", || client::get(stage.address, "/now").status() == 503);
     stage.register(backend.address);
     stage.wait_for(backend.address, TargetState::Healthy);
     go.send(()).unwrap();
     assert_eq!(waiting.response(false).unwrap().status(), 200);
-    go.send(()).unwrap();
-    stage.wait("the new target to be used", || {
-        let response = client::get(stage.address, "/");
-        let _ = go.send(());
-        response.status() == 200
-    });
+    stage.wait("the new target to be used", || client::get(stage.address, "/now").status() == 200);
     assert_eq!(stage.target(backend.address).unwrap().state, TargetState::Healthy);
 }
 

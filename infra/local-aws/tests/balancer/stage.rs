@@ -21,6 +21,9 @@ use tokio::runtime::Runtime;
 
 use crate::backend::Backend;
 
+/// Longer than anything here takes on a machine under load.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) address: SocketAddr,
@@ -91,7 +94,7 @@ impl Stage {
     pub(crate) fn wait(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !so() {
-            assert!(begun.elapsed() < Duration::from_secs(40), "waited in vain for {what}: {:?}", self.targets());
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}: {:?}", self.targets());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -124,13 +127,12 @@ impl Stage {
         self.targets().into_iter().find(|one| one.reached_at == address)
     }
 
-    /// Shortens the idle timeout. The listener is made anew; connections from before keep theirs.
+    /// Shortens the idle timeout. Connections from before keep theirs.
     pub(crate) fn idle_after_a_second(&self) {
         self.world.store.write(|state| {
             let found = state.elb.load_balancers.get_mut(&self.load_balancer).unwrap();
             found.attributes.insert("idle_timeout.timeout_seconds".into(), "1".into());
         });
-        // The old listener goes before the new one comes: a request is answered by one or the other, never by none.
         self.wait("the new timeout", || {
             let Ok(mut stream) = std::net::TcpStream::connect(self.address) else { return false };
             stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();

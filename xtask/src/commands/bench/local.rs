@@ -26,7 +26,7 @@ const SERVICES: usize = 200;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A web server that is ready at once, and a second container that does nothing.
-const SERVE: &str =
+pub(super) const SERVE: &str =
     "mkdir -p /tmp/www/healthz && echo yes > /tmp/www/healthz/live && exec /bin/busybox httpd -f -p 8080 -h /tmp/www";
 const WAIT: &str = "exec /bin/busybox sleep 600";
 
@@ -96,21 +96,16 @@ fn docker_run(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Resu
 /// Seconds from `CreateService` until the load balancer serves. The service of the last round stays.
 fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64> {
     let cluster = &stage.names.cluster;
-    let family = register(stage, image, &format!("start-{round}"))?;
-    let group = target_group(stage)?;
+    let name = format!("start-{round}");
     let begun = Instant::now();
-    stage.ecs("CreateService", &json!({
-        "cluster": cluster, "serviceName": family, "taskDefinition": family, "desiredCount": 1, "launchType": "FARGATE",
-        "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"], "securityGroups": ["sg-1"] } },
-        "loadBalancers": [{ "targetGroupArn": group, "containerName": "server", "containerPort": 8080 }],
-    }))?;
+    service(stage, image, &name, SERVE, 1)?;
     stage.seconds_until("a healthy target", || {
         let answer = loopback::send(stage.local.balancer, &Request::get("/healthz/live"), Duration::from_secs(5));
         Ok(answer.is_ok_and(|answer| answer.status == 200))
     })?;
     let seconds = begun.elapsed().as_secs_f64();
     if round + 1 < STARTS {
-        stage.ecs("DeleteService", &json!({ "cluster": cluster, "service": family, "force": true }))?;
+        stage.ecs("DeleteService", &json!({ "cluster": cluster, "service": name, "force": true }))?;
         stage.seconds_until("the end of a service", || {
             let tasks = stage.ecs("ListTasks", &json!({ "cluster": cluster }))?;
             let answer = loopback::send(stage.local.balancer, &Request::get("/"), Duration::from_secs(5));
@@ -120,38 +115,35 @@ fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64
     Ok(seconds)
 }
 
-fn register(stage: &LocalStage<'_>, image: &str, family: &str) -> anyhow::Result<String> {
+/// A service of this name behind the load balancer; the revision that it runs.
+pub(super) fn service(
+    stage: &LocalStage<'_>,
+    image: &str,
+    name: &str,
+    command: &str,
+    count: usize,
+) -> anyhow::Result<String> {
+    let revision = register(stage, image, name, command)?;
+    stage.ecs("CreateService", &json!({
+        "cluster": stage.names.cluster, "serviceName": name, "taskDefinition": revision, "desiredCount": count, "launchType": "FARGATE",
+        "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"], "securityGroups": ["sg-1"] } },
+        "loadBalancers": [{ "targetGroupArn": stage.target_group()?, "containerName": "server", "containerPort": 8080 }],
+    }))?;
+    Ok(revision)
+}
+
+/// A revision of two containers, one of which serves; its ARN.
+pub(super) fn register(stage: &LocalStage<'_>, image: &str, family: &str, command: &str) -> anyhow::Result<String> {
     let container = |name: &str, command: &str| json!({ "name": name, "image": image, "command": ["/bin/sh", "-c", command], "stopTimeout": 2 });
-    let mut server = container("server", SERVE);
+    let mut server = container("server", command);
     server["portMappings"] = json!([{ "containerPort": 8080 }]);
-    stage.ecs("RegisterTaskDefinition", &json!({
+    let registered = stage.ecs("RegisterTaskDefinition", &json!({
         "family": family, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
         "executionRoleArn": format!("arn:aws:iam::{}:role/{}", crate::plan::local::ACCOUNT, stage.names.execution_role),
         "containerDefinitions": [server, container("companion", WAIT)],
     }))?;
-    Ok(family.to_owned())
-}
-
-/// The ARN of the one target group. The Query protocol is asked by a form and answers in XML.
-fn target_group(stage: &LocalStage<'_>) -> anyhow::Result<String> {
-    let headers = [
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        (
-            "Authorization",
-            "AWS4-HMAC-SHA256 Credential=local/20260101/local/elasticloadbalancing/aws4_request, SignedHeaders=host, Signature=0",
-        ),
-        ("X-Amz-Date", "20260101T000000Z"),
-    ];
-    let request = Request {
-        method: "POST",
-        path: "/",
-        headers: &headers,
-        body: "Action=DescribeTargetGroups&Version=2015-12-01",
-    };
-    let answer = loopback::send(stage.local.endpoint, &request, Duration::from_secs(20))
-        .context("failed to ask for target groups")?;
-    let arn = answer.body.split("<TargetGroupArn>").nth(1).and_then(|rest| rest.split('<').next());
-    arn.map(str::to_owned).with_context(|| format!("no target group in {}", answer.body))
+    let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str();
+    arn.map(str::to_owned).context("failed to read the answer of RegisterTaskDefinition")
 }
 
 /// Percent of a core and MiB of the daemon.
@@ -175,7 +167,7 @@ fn calls(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<f64>> {
     let cluster = &stage.names.cluster;
     let names: Vec<String> = (0..SERVICES).map(|number| format!("many-{number:03}")).collect();
     for name in &names {
-        register(stage, image, name)?;
+        register(stage, image, name, SERVE)?;
         stage.ecs("CreateService", &json!({
             "cluster": cluster, "serviceName": name, "taskDefinition": name, "desiredCount": 0, "launchType": "FARGATE",
             "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },

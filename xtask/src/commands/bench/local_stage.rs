@@ -5,13 +5,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use super::stage::Stage;
 use crate::effects::engine::Engine;
 use crate::effects::local_daemon::{self, Place, Running, Start, program, reset};
-use crate::effects::{engine, files, loopback, packages, process, project_files};
+use crate::effects::loopback::{self, Request};
+use crate::effects::{engine, files, packages, process, project_files};
 use crate::plan::local::{self, Names};
 use crate::project::{EnvironmentName, Local};
 use crate::report::Report;
@@ -60,6 +61,30 @@ impl<'r> LocalStage<'r> {
         self.call("ecs", &format!("AmazonEC2ContainerServiceV20141113.{action}"), input)
     }
 
+    /// A call of the load balancer's API, which is asked by a form and answers in XML; the text of the first such element.
+    pub(super) fn elb(&self, form: &str, element: &str) -> anyhow::Result<String> {
+        let scope = "Credential=local/20260101/local/elasticloadbalancing/aws4_request";
+        let authorization =
+            format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host;x-amz-date, Signature={}", "0".repeat(64));
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("X-Amz-Date", "20260101T000000Z"),
+            ("Authorization", &authorization),
+        ];
+        let body = format!("{form}&Version=2015-12-01");
+        let request = Request { method: "POST", path: "/", headers: &headers, body: &body };
+        let answer =
+            loopback::send(self.local.endpoint, &request, PATIENCE).context("failed to ask the load balancer's API")?;
+        ensure!(answer.status == 200, "`{form}` was refused: {}", answer.body);
+        let text = answer.body.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
+        text.map(str::to_owned).with_context(|| format!("no {element} in {}", answer.body))
+    }
+
+    /// The ARN of the one target group.
+    pub(super) fn target_group(&self) -> anyhow::Result<String> {
+        self.elb("Action=DescribeTargetGroups", "TargetGroupArn")
+    }
+
     /// Makes a busybox of two megabytes an image of the stand-in's first repository; its reference there.
     pub(super) fn push_busybox(&self, root: &Utf8Path) -> anyhow::Result<String> {
         let unpacked = packages::unpacked(root, "busybox", &["busybox-static"], self.report)?;
@@ -76,15 +101,20 @@ impl<'r> LocalStage<'r> {
         let repository = self.names.repositories.first().context("the project has no images")?;
         let reference = format!("{}/{repository}:bench", self.local.endpoint);
         self.docker(&["import", "--change", "CMD [\"/bin/busybox\"]", archive.as_str(), &reference])?;
-        let token = self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))?;
-        let token = &token["authorizationData"][0]["authorizationToken"];
-        let configuration = self.stage.root.join("client");
-        let text = json!({ "auths": { self.local.endpoint.to_string(): { "auth": token } } }).to_string();
-        files::write_atomically(&configuration.join("config.json"), text.as_bytes())?;
         let mut push = self.engine.docker();
-        push.args(["push", "--quiet", &reference]).env("DOCKER_CONFIG", &configuration);
+        push.args(["push", "--quiet", &reference]).env("DOCKER_CONFIG", self.credentials()?);
         process::run(&mut push, PATIENCE)?;
         Ok(reference)
+    }
+
+    /// A folder for `DOCKER_CONFIG` with which registry clients may push here.
+    pub(super) fn credentials(&self) -> anyhow::Result<Utf8PathBuf> {
+        let token = self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))?;
+        let token = &token["authorizationData"][0]["authorizationToken"];
+        let folder = self.stage.root.join("client");
+        let text = json!({ "auths": { self.local.endpoint.to_string(): { "auth": token } } }).to_string();
+        files::write_atomically(&folder.join("config.json"), text.as_bytes())?;
+        Ok(folder)
     }
 
     /// A command of the docker client; its output.
@@ -124,9 +154,14 @@ impl Drop for LocalStage<'_> {
 }
 
 /// Two addresses that nobody has at this moment.
-fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
+pub(super) fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to find a free port");
     let (first, second) = (bind()?, bind()?);
     let address = |listener: &TcpListener| listener.local_addr().context("failed to read the address of a port");
     Ok((address(&first)?, address(&second)?))
+}
+
+/// An address of loopback that nobody has at this moment.
+pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(free_addresses()?.0)
 }

@@ -87,7 +87,7 @@ fn list(layer: &Utf8Path) -> anyhow::Result<()> {
 }
 
 /// An image of files of this machine: the files of the layers, and their bytes before compression.
-fn write_layout(layout: &Utf8Path) -> anyhow::Result<(Vec<Utf8PathBuf>, u64)> {
+pub(super) fn write_layout(layout: &Utf8Path) -> anyhow::Result<(Vec<Utf8PathBuf>, u64)> {
     let blobs = layout.join("blobs/sha256");
     fs::create_dir_all(&blobs).with_context(|| format!("failed to create `{blobs}`"))?;
     let mut sources = ["/usr/lib", "/usr/bin", "/usr/share", "/usr/local"]

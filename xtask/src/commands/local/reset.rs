@@ -27,7 +27,7 @@ pub(super) fn run(root: &Utf8Path, yes: bool, report: &Report) -> anyhow::Result
     if let Some(why) = &removed.unseen {
         report.warn(format!("containers, networks and volumes could not be looked at: {why}"));
         report.detail(
-            "once that engine answers, `docker ps --all --filter label=slipway.local` shows what is left there",
+            "once that engine answers, `docker ps --all --filter label=slipway.local.instance` shows what is left there",
         );
     }
     let outcome = if removed.is_nothing() { "unchanged" } else { "reset" };

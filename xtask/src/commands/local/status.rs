@@ -58,6 +58,11 @@ fn finish(target: &Target, outcome: &str, said: Option<&Value>, report: &Report)
             report.result(line(service));
         }
     }
+    for balancer in said.and_then(|said| said["balancers"].as_array()).into_iter().flatten() {
+        if let Some(problem) = balancer["problem"].as_str() {
+            report.warn(format!("the load balancer cannot be reached: {problem}"));
+        }
+    }
     report.event(&json!({
         "event": "finished",
         "outcome": outcome,

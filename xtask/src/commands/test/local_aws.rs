@@ -68,19 +68,11 @@ fn tools(root: &Utf8Path, command: &mut Command, report: &Report) -> anyhow::Res
     command.env("SLIPWAY_TEST_BUSYBOX", file.context("the package busybox-static has no busybox")?);
     let skopeo = packages::unpacked(root, "skopeo", &["skopeo"], report)?;
     command.env("SLIPWAY_TEST_SKOPEO", skopeo.runnable("/usr/bin/skopeo")?);
-    match crane(root, report) {
+    match packages::crane(root, report) {
         Ok(crane) => {
             command.env("SLIPWAY_TEST_CRANE", crane);
         }
         Err(error) => report.warn(format!("crane cannot be had here, and its tests are left out: {error:#}")),
     }
     Ok(client)
-}
-
-/// The user's own, or Debian's, whose released suites do not have it yet.
-fn crane(root: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf> {
-    if let Some(own) = host::find_program("crane") {
-        return Ok(own);
-    }
-    packages::unpacked_of(root, "crane", &["crane"], Some("sid"), report)?.runnable("/usr/bin/crane")
 }

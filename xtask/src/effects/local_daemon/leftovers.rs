@@ -14,7 +14,7 @@ use crate::effects::process;
 use crate::image::Digest;
 
 /// The label that everything of a daemon has; its value is the daemon's instance (`local-aws`, module `settings`).
-pub const LABEL: &str = "slipway.local";
+pub const LABEL: &str = "slipway.local.instance";
 
 const LIST_LIMIT: Duration = Duration::from_secs(30);
 /// The engine needs about a tenth of a second for each container that it kills.

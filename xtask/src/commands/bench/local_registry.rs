@@ -1,0 +1,103 @@
+//! The stand-in's registry against Debian's `docker-registry`: a 300 MB image pushed by crane, in turn.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::json;
+
+use super::local_stage::{LocalStage, free_addresses};
+use super::{Row, proof};
+use crate::effects::loopback::{self, Request};
+use crate::effects::{files, measure, packages};
+use crate::report::Report;
+
+/// The issue's bars: times as long, and MiB.
+const RATIO: f64 = 1.0;
+const MEMORY: f64 = 64.0;
+
+const ROUNDS: usize = 5;
+
+pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
+    let crane = packages::crane(root, report)?;
+    let stage = LocalStage::start(root, "registry", report)?;
+    let layout = stage.stage.root.join("layout");
+    proof::write_layout(&layout)?;
+    let credentials = stage.credentials()?;
+    let other = Other::start(root, &stage, report)?;
+    let push = |reference: String| -> anyhow::Result<f64> {
+        let mut command = Command::new(&crane);
+        command.args(["push", "--insecure", layout.as_str(), &reference]).env("DOCKER_CONFIG", &credentials);
+        Ok(measure::run(command)?.seconds)
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    // A repository each, so that every round sends everything.
+    for round in 0..ROUNDS {
+        let repository = format!("bench/{round}");
+        let input = json!({ "repositoryName": repository });
+        stage.call("ecr", "AmazonEC2ContainerRegistry_V20150921.CreateRepository", &input)?;
+        ours.push(push(format!("{}/{repository}:one", stage.local.endpoint))?);
+        theirs.push(push(format!("{}/{repository}:one", other.address))?);
+        report.detail(format!("round {round}: {:.2} s, docker-registry {:.2} s", ours[round], theirs[round]));
+        // The bytes of a round are of no use to the next one, and the disk may be small.
+        let input = json!({ "repositoryName": repository, "force": true });
+        stage.call("ecr", "AmazonEC2ContainerRegistry_V20150921.DeleteRepository", &input)?;
+        files::remove_directory(&other.data)?;
+    }
+    let peak = measure::high_water_mib(stage.daemon.id)?;
+    let ratio = measure::median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
+    Ok(vec![
+        Row::plain("local: crane push of a 300 MB image", format!("{:.3} s", measure::median(ours))),
+        Row::plain("  into docker-registry", format!("{:.3} s", measure::median(theirs))),
+        Row::at_most("  ours against theirs", ratio, RATIO, "x"),
+        Row::at_most("  highest memory of the daemon", peak, MEMORY, "MiB"),
+    ])
+}
+
+/// Debian's registry on a free port; gone when dropped.
+struct Other {
+    child: Child,
+    address: SocketAddr,
+    data: Utf8PathBuf,
+}
+
+impl Other {
+    fn start(root: &Utf8Path, stage: &LocalStage<'_>, report: &Report) -> anyhow::Result<Other> {
+        let unpacked = packages::unpacked(root, "docker-registry", &["docker-registry"], report)?;
+        let program = unpacked.runnable("/usr/bin/docker-registry")?;
+        let (address, _) = free_addresses()?;
+        let folder = &stage.stage.root;
+        let data = folder.join("other");
+        let configuration = folder.join("other.yml");
+        let text = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+             storage: {{filesystem: {{rootdirectory: '{data}'}}}}\nhttp: {{addr: '{address}'}}\n"
+        );
+        fs::write(&configuration, text).with_context(|| format!("failed to write `{configuration}`"))?;
+        let child = Command::new(program)
+            .args(["serve", configuration.as_str()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("failed to start docker-registry")?;
+        let other = Other { child, address, data };
+        let begun = Instant::now();
+        stage.seconds_until("an answer of docker-registry", || {
+            let answer = loopback::send(address, &Request::get("/v2/"), super::local_stage::PATIENCE);
+            ensure!(begun.elapsed() < super::local_stage::PATIENCE, "docker-registry does not answer");
+            Ok(answer.is_ok_and(|answer| answer.status == 200))
+        })?;
+        Ok(other)
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
