@@ -49,6 +49,7 @@ pub(crate) struct Inner {
     mishaps: Vec<(String, VecDeque<Mishap>)>,
     sessions: BTreeMap<String, String>,
     tokens: u32,
+    opened: u32,
     /// Tokens before this one are no good any more.
     expired: u32,
     pub(crate) account: String,
@@ -225,7 +226,8 @@ impl Registry {
             Some((digest.to_owned(), inner.repositories.get(from)?.blobs.get(digest)?.clone()))
         });
         let upload = inner.sessions.remove(last);
-        let session = format!("session-{}", inner.requests.len());
+        inner.opened += 1;
+        let session = format!("session-{}", inner.opened);
         let Some(held) = inner.repositories.get_mut(repository) else {
             return error(404, "NAME_UNKNOWN", "The repository does not exist");
         };

@@ -59,7 +59,8 @@ impl Rig {
         let folder = self.sandbox.root.join("target/slipway/images/app/blobs/sha256");
         let mut blobs: Vec<_> = folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
         let layers = self.sandbox.layers("app");
-        let is_layer = |blob: &camino::Utf8PathBuf| layers.iter().any(|layer| layer.ends_with(blob.file_name().unwrap()));
+        let is_layer =
+            |blob: &camino::Utf8PathBuf| layers.iter().any(|layer| layer.ends_with(blob.file_name().unwrap()));
         blobs.sort_by_key(|blob| (!is_layer(blob), std::cmp::Reverse(fs::metadata(blob).unwrap().len())));
         blobs
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,9 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Failure;
 use crate::image::Digest;
 
-/// Bytes read and hashed at a time: large enough that system calls do not count, small enough for a cache.
-const PIECE: u64 = 128 << 10;
+/// Bytes read and hashed at a time: large enough that system calls do not count, and less than what allocators get from
+/// the system anew each time (128 KiB, glibc's M_MMAP_THRESHOLD).
+const PIECE: u64 = 64 << 10;
 
 /// A body.
 #[derive(Debug)]
@@ -90,15 +91,18 @@ impl FileBody {
         Ok(FileBody { file, digest, left: size, hasher: Sha256::new(), progress })
     }
 
-    fn next(&mut self) -> io::Result<Bytes> {
-        let mut piece = vec![0; self.left.min(PIECE) as usize];
-        self.file
-            .read_exact(&mut piece)
-            .map_err(|error| io::Error::other(Broken::new(self.digest, format!("cannot be read: {error}"))))?;
+    fn next(&mut self) -> Result<Bytes, Broken> {
+        let wanted = self.left.min(PIECE);
+        let mut piece = Vec::with_capacity(wanted as usize);
+        let read = (&self.file).take(wanted).read_to_end(&mut piece);
+        read.map_err(|error| Broken::new(self.digest, format!("cannot be read: {error}")))?;
+        if piece.len() as u64 != wanted {
+            return Err(Broken::new(self.digest, "became shorter while it was read"));
+        }
         self.hasher.update(&piece);
         self.left -= piece.len() as u64;
         if self.left == 0 && Digest::from_hasher(std::mem::take(&mut self.hasher)) != self.digest {
-            return Err(io::Error::other(Broken::new(self.digest, "does not have the digest that names it")));
+            return Err(Broken::new(self.digest, "does not have the digest that names it"));
         }
         self.progress.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
         Ok(piece.into())
@@ -117,9 +121,10 @@ impl Payload {
 
 impl Body for Payload {
     type Data = Bytes;
-    type Error = io::Error;
+    // Not wrapped in an `io::Error`, which would leave it out of the chain of causes.
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         Poll::Ready(match self.get_mut() {
             Payload::Nothing => None,
             Payload::Document(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
