@@ -57,6 +57,8 @@ fn words(stand: &Stand) -> Vec<String> {
 fn nothing_is_left(stand: &Stand, words: &[String]) {
     assert_eq!(stand.process(), None);
     assert_eq!(stand.in_engine(), "");
+    let pulled = format!("--filter=reference={}/*/*", stand.endpoint);
+    assert_eq!(docker_ok(&["image", "ls", "--quiet", &pulled]), "");
     assert!(!stand.place().folder().exists());
     // The kernel needs a moment between the end of the last process and an empty control group.
     process::wait_until(Duration::from_secs(30), || traces(words).is_empty());
