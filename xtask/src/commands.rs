@@ -4,5 +4,6 @@ pub mod bench;
 pub mod build;
 pub mod doctor;
 pub mod local;
+pub mod push;
 pub mod setup;
 pub mod test;

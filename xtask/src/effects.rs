@@ -2,10 +2,12 @@
 //! the environment and clocks.
 
 pub mod apt;
+pub mod aws;
 pub mod bases;
 pub mod chromium;
 pub mod context;
 pub mod docker;
+pub mod ecr;
 pub mod engine;
 pub mod files;
 pub mod git;
@@ -23,6 +25,7 @@ pub mod postgres;
 pub mod process;
 pub mod project_files;
 pub mod python;
+pub mod registry;
 pub mod restamp;
 pub mod tests;
 pub mod workshop;

@@ -26,6 +26,8 @@ pub struct Flags {
 pub enum Command {
     /// Builds the images whose inputs changed, each to an OCI layout, and proves that they run on the platform.
     Build(Build),
+    /// Sends the verified images to the environment's registry, nothing twice, and tags them.
+    Push(Push),
     /// Sets up what builds need on this machine: a private Docker engine where none answers. `--remove` takes it away.
     Setup(Setup),
     /// Reports every prerequisite with its version and the fix.
@@ -43,6 +45,7 @@ impl Command {
     pub fn output(&self) -> Output {
         match self {
             Command::Build(flags) => flags.shared.output,
+            Command::Push(flags) => flags.shared.output,
             Command::Setup(flags) => flags.shared.output,
             Command::Doctor(flags) => flags.shared.output,
             Command::Local(flags) => flags.verb.shared().output,
@@ -86,6 +89,25 @@ pub struct Build {
     #[arg(long)]
     pub explain: bool,
     /// Prints the plan, the exact bake document and the command, and stops.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cargo xtask push`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask push\n  cargo xtask push --env staging --dry-run\n  \
+                        cargo xtask push --image app --output json")]
+pub struct Push {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Only this image; may be repeated. Without it, every image of the project.
+    #[arg(long = "image", value_name = "NAME")]
+    pub images: Vec<ImageName>,
+    /// Sends what was built last although its inputs have changed since.
+    #[arg(long)]
+    pub as_built: bool,
+    /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::commands::{bench, build, doctor, local, setup, test};
+use xtask::commands::{bench, build, doctor, local, push, setup, test};
 use xtask::effects::{host, interrupt};
 use xtask::error::{Failure, exit_of};
 use xtask::flags::{Command, Flags};
@@ -37,6 +37,15 @@ fn run(command: Command) -> anyhow::Result<()> {
                 dry_run: flags.dry_run,
             };
             build::run(&root, &request, &report).map(|_| ())
+        }
+        Command::Push(flags) => {
+            let request = push::Request {
+                environment: flags.shared.env,
+                images: flags.images,
+                as_built: flags.as_built,
+                dry_run: flags.dry_run,
+            };
+            push::run(&root, &request, &report).inspect_err(closing)
         }
         Command::Setup(flags) => {
             setup::run(&setup::Setup { remove: flags.remove }, &root, &report).inspect_err(closing)

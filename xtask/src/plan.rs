@@ -5,4 +5,5 @@ pub mod bake;
 pub mod build;
 pub mod counts;
 pub mod local;
+pub mod push;
 pub mod suites;

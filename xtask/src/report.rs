@@ -1,6 +1,7 @@
 //! How commands speak: data on stdout, progress and errors on stderr. Nothing here decides anything.
 
 pub mod progress;
+pub mod transfer;
 
 use std::io::{IsTerminal, Write};
 

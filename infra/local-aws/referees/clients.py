@@ -3,6 +3,7 @@ to both."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -17,7 +18,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from docker_cli import Docker
 from referee import RECORD, Referee
+from stand_in import StandIn
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "local"}
 SERVICES = ("ecr", "ecs", "elbv2", "logs", "ssm", "sts")
@@ -96,6 +99,13 @@ class Cli:
     def __call__(self, *arguments: str) -> Any:
         printed = self.text(*arguments)
         return json.loads(printed) if printed.strip() else None
+
+
+def log_in(aws: Aws, docker: Docker, stand_in: StandIn) -> None:
+    """`docker login` with a fresh token, as every tool does it that is not the AWS CLI."""
+    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    docker("login", "--username", user, "--password-stdin", stand_in.registry, given=password.encode())
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-from clients import Aws, Cli  # noqa: E402
+from clients import Aws, Cli, log_in  # noqa: E402
 from definitions import PAGE  # noqa: E402
 from docker_cli import PREFIX, Docker, root_of_busybox  # noqa: E402
 from referee import Referee  # noqa: E402
@@ -57,8 +57,8 @@ def referee() -> Referee:
 
 
 @pytest.fixture(scope="session")
-def make_stand_in() -> Iterator[Callable[..., StandIn]]:
-    """Makes daemons that are removed at the end, each with the proof that it left nothing."""
+def make_stand_in(image: str) -> Iterator[Callable[..., StandIn]]:
+    """Makes daemons that are removed at the end, before the image is, each with the proof that it left nothing."""
     made: list[StandIn] = []
 
     def make(**options: Any) -> StandIn:
@@ -99,9 +99,26 @@ def image(docker: Docker) -> Iterator[str]:
     """A small image in the engine: busybox and the front's script. Ends with the run, under all of its names."""
     name = f"{PREFIX}:{os.getpid()}"
     docker("import", "-", name, given=root_of_busybox(Path(variable("SLIPWAY_TEST_BUSYBOX")), PAGE))
-    yield name
     image_id = docker("image", "inspect", "--format", "{{.Id}}", name)
+    yield name
     docker("image", "rm", "--force", image_id)
+
+
+@pytest.fixture(scope="session")
+def login(aws: Aws, docker: Docker, stand_in: StandIn) -> Callable[[], None]:
+    """Logs docker in with a fresh token of boto3's."""
+    return lambda: log_in(aws, docker, stand_in)
+
+
+@pytest.fixture(scope="session")
+def seeded(login: Callable[[], None], docker: Docker, image: str, stand_in: StandIn) -> Iterator[str]:
+    """The small image in a repository of the seed; gives its reference."""
+    reference = f"{stand_in.registry}/slipway/seeded:one"
+    login()
+    docker("tag", image, reference)
+    docker("push", reference)
+    yield reference
+    docker("image", "rm", "--force", reference)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

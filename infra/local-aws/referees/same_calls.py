@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from clients import Aws
+from patience import until
 
 # What became of the comparison: call, verdict.
 COMPARED: list[tuple[str, str]] = []
@@ -26,6 +27,8 @@ class Recorder:
     cluster: str
     target_group: str
     load_balancer: str
+    image: str
+    has_containers: bool
     heard: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __call__(self, label: str, service: str, method: str, /, **members: Any) -> Any:
@@ -40,6 +43,16 @@ class Recorder:
         answer.pop("ResponseMetadata")
         self.heard[label] = frozenset(paths(answer))
         return answer
+
+    def wait_until_running(self, task: str) -> None:
+        """Real tasks get there; moto's stay where they are."""
+
+        def is_running() -> bool:
+            found = self.aws.ecs.describe_tasks(cluster=self.cluster, tasks=[task])["tasks"][0]
+            return found["lastStatus"] == "RUNNING"
+
+        if self.has_containers:
+            until("the task runs", is_running)
 
 
 def paths(value: Any, path: str = "") -> set[str]:
@@ -148,12 +161,14 @@ def ecs_definitions(call: Recorder) -> None:
     family = "compared"
     container = {
         "name": "web",
-        "image": "none",
+        "image": call.image,
         "memory": 128,
+        "entryPoint": ["sleep", "300"],
         "portMappings": [{"containerPort": 80}],
         "essential": True,
     }
     fargate = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+    fargate["executionRoleArn"] = "arn:aws:iam::123456789012:role/slipway-execution"
     call("DescribeClusters", "ecs", "describe_clusters", clusters=[call.cluster, "none"])
     call("ListClusters", "ecs", "list_clusters")
     members = {"family": family, "containerDefinitions": [container]} | fargate
@@ -161,7 +176,9 @@ def ecs_definitions(call: Recorder) -> None:
     call("RegisterTaskDefinition tags", "ecs", "register_task_definition", **members, tags=[{"key": "k", "value": "v"}])
     call("RegisterTaskDefinition bad sizes", "ecs", "register_task_definition", **(members | {"memory": "128"}))
     call("DescribeTaskDefinition", "ecs", "describe_task_definition", taskDefinition=f"{family}:1")
-    call("DescribeTaskDefinition TAGS", "ecs", "describe_task_definition", taskDefinition=family, include=["TAGS"])
+    call(
+        "DescribeTaskDefinition TAGS", "ecs", "describe_task_definition", taskDefinition=f"{family}:2", include=["TAGS"]
+    )
     call("DescribeTaskDefinition missing", "ecs", "describe_task_definition", taskDefinition="none")
     call("ListTaskDefinitions", "ecs", "list_task_definitions", familyPrefix=family)
     call("ListTaskDefinitionFamilies", "ecs", "list_task_definition_families", familyPrefix=family)
@@ -205,6 +222,7 @@ def ecs_services(call: Recorder) -> None:
     ran = call("RunTask", "ecs", "run_task", **run, taskDefinition=f"{family}:2")
     call("RunTask no revision", "ecs", "run_task", **run, taskDefinition="none:1")
     task = ran["tasks"][0]["taskArn"]
+    call.wait_until_running(task)
     call("DescribeTasks", "ecs", "describe_tasks", cluster=cluster, tasks=[task, "0" * 32])
     call("ListTasks", "ecs", "list_tasks", cluster=cluster, family=family)
     call("StopTask", "ecs", "stop_task", cluster=cluster, task=task, reason="enough")

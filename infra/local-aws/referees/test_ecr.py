@@ -18,11 +18,9 @@ REPOSITORY = "referees/app"
 
 
 @pytest.fixture(scope="module")
-def push(aws: Aws, docker: Docker, image: str, stand_in: StandIn) -> Iterator[Callable[[str], str]]:
+def push(login: Callable[[], None], docker: Docker, image: str, stand_in: StandIn) -> Iterator[Callable[[str], str]]:
     """Pushes the small image under a name with tag; the answer is what docker said, its refusal included."""
-    token = aws.ecr.get_authorization_token()["authorizationData"][0]
-    user, _, password = base64.b64decode(token["authorizationToken"]).decode().partition(":")
-    docker("login", "--username", user, "--password-stdin", stand_in.registry, given=password.encode())
+    login()
     made: list[str] = []
 
     def push(name: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,15 +39,9 @@ def mishaps(stand_in: StandIn) -> Iterator[Mishaps]:
 
 
 @pytest.fixture
-def login(aws: Aws, docker: Docker, stand_in: StandIn) -> None:
-    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    docker("login", "--username", user, "--password-stdin", stand_in.registry, given=password.encode())
-
-
-@pytest.fixture
-def reference(aws: Aws, docker: Docker, image: str, login: None, stand_in: StandIn) -> Iterator[str]:
+def reference(aws: Aws, docker: Docker, image: str, login: Callable[[], None], stand_in: StandIn) -> Iterator[str]:
     """The small image under a name in a repository of its own."""
+    login()
     aws.ecr.create_repository(repositoryName="faults/app")
     name = f"{stand_in.registry}/faults/app:one"
     docker("tag", image, name)
@@ -107,10 +100,10 @@ def test_an_answer_is_lost_after_all_was_done(aws: Aws, mishaps: Mishaps) -> Non
     assert aws.ssm.get_parameter(Name="/faults/lost")["Parameter"]["Value"] == "v"
 
 
-def test_a_push_survives_a_dropped_upload(aws: Aws, docker: Docker, mishaps: Mishaps, reference: str) -> None:
-    for operation in ("PATCH upload", "PUT upload"):
-        mishaps.add("drop", operation=operation, bytes=1000)
-    # Docker tries again by itself, in a session of its own.
+def test_an_upload_that_is_dropped_on_the_way(aws: Aws, docker: Docker, mishaps: Mishaps, reference: str) -> None:
+    mishaps.add("drop", operation="PUT upload", bytes=100)
+    assert docker.run("push", reference).returncode != 0
+    assert aws.ecr.describe_images(repositoryName="faults/app")["imageDetails"] == []
     docker("push", reference)
     (details,) = aws.ecr.describe_images(repositoryName="faults/app")["imageDetails"]
     assert details["imageTags"] == ["one"]
@@ -124,21 +117,18 @@ def test_a_push_that_always_breaks_leaves_no_image(aws: Aws, docker: Docker, mis
     docker("push", reference)
 
 
-def test_a_token_expires(aws: Aws, docker: Docker, mishaps: Mishaps, reference: str, stand_in: StandIn) -> None:
+def test_a_token_expires(docker: Docker, mishaps: Mishaps, reference: str, login: Callable[[], None]) -> None:
     mishaps.add("expire-tokens")
     finished = docker.run("push", reference)
     said = (finished.stdout + finished.stderr).decode()
-    assert finished.returncode != 0
-    assert "expired" in said, said
-    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    password = base64.b64decode(token).decode().partition(":")[2]
-    docker("login", "--username", "AWS", "--password-stdin", stand_in.registry, given=password.encode())
+    # The sentence of ECR is in a body, which an answer to HEAD does not have.
+    assert (finished.returncode != 0, "403 Forbidden" in said or "has expired" in said) == (True, True), said
+    login()
     docker("push", reference)
 
 
-def test_a_task_is_killed(aws: Aws, docker: Docker, mishaps: Mishaps, reference: str) -> None:
-    docker("push", reference)
-    aws.ecs.register_task_definition(**task("faults", container("sleeper", reference, "sleep 300")))
+def test_a_task_is_killed(aws: Aws, mishaps: Mishaps, seeded: str) -> None:
+    aws.ecs.register_task_definition(**task("faults", container("sleeper", seeded, "sleep 300")))
     run = {"cluster": CLUSTER, "launchType": "FARGATE", "networkConfiguration": NETWORK}
     arn = aws.ecs.run_task(**run, taskDefinition="faults")["tasks"][0]["taskArn"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clients import Aws
+from clients import Aws, log_in
 from definitions import NETWORK, service, web
 from docker_cli import Docker
 from patience import until
@@ -31,9 +30,7 @@ def own_aws(own: StandIn, referee: Referee) -> Aws:
 
 @pytest.fixture(scope="module")
 def pushed(own: StandIn, own_aws: Aws, docker: Docker, image: str) -> Iterator[str]:
-    token = own_aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    docker("login", "--username", user, "--password-stdin", own.registry, given=password.encode())
+    log_in(own_aws, docker, own)
     reference = f"{own.registry}/slipway/seeded:one"
     docker("tag", image, reference)
     docker("push", reference)

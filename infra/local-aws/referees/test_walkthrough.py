@@ -60,7 +60,8 @@ def test_an_image_is_pushed(walk: Walk, image: str) -> None:
     made = walk.cli("ecr", "create-repository", "--repository-name", REPOSITORY)["repository"]
     assert made["repositoryUri"] == walk.image
     login = 'aws ecr get-login-password | "$0" login --username AWS --password-stdin "$1"'
-    environment = walk.cli.environment | walk.docker.environment | {"PATH": walk.cli.path}
+    docker = {name: value for name, value in walk.docker.environment.items() if name.startswith("DOCKER")}
+    environment = walk.cli.environment | docker
     command = ["/bin/sh", "-c", login, walk.docker.program, walk.stand_in.registry]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (said.returncode, "Login Succeeded" in said.stdout) == (0, True), said
@@ -118,16 +119,10 @@ def test_a_revision_that_crashes_is_rolled_back(walk: Walk) -> None:
     with Traffic(walk.stand_in.balancer, clients=2, pause=0.1) as traffic:
         walk.update(broken)
 
-        def failed() -> list[dict[str, Any]]:
-            deployments = walk.describe()["deployments"]
-            return [deployment for deployment in deployments if deployment["rolloutState"] == "FAILED"]
-
         def outcome() -> list[dict[str, Any]]:
             listed = walk.aws.ecs.list_service_deployments(cluster=CLUSTER, service=NAME)["serviceDeployments"]
             return [found for found in listed if found["status"].startswith("ROLLBACK_") and found.get("finishedAt")]
 
-        (deployment,) = until("the circuit breaker trips", failed, pause=0.05)
-        assert (deployment["taskDefinition"], deployment["failedTasks"] >= 3) == (broken, True)
         (rolled_back,) = until("the service is rolled back", outcome)
         until("one deployment is left", walk.is_stable)
     assert traffic.verdict() == ""
@@ -139,6 +134,9 @@ def test_a_revision_that_crashes_is_rolled_back(walk: Walk) -> None:
     # AWS's formula: half of the desired count, at least 3 and at most 200.
     assert (breaker["status"], breaker["threshold"]) == ("TRIGGERED", 3)
     assert record["rollback"]["reason"]
+    events = [event["message"] for event in walk.describe()["events"]]
+    assert any("deployment failed: tasks failed to start." in event for event in events), events
+    assert any("rolling back to deployment" in event for event in events), events
     assert walk.describe()["taskDefinition"] == walk.revisions[1]
     stopped = walk.aws.ecs.list_tasks(cluster=CLUSTER, family=NAME, desiredStatus="STOPPED")["taskArns"]
     tasks = walk.aws.ecs.describe_tasks(cluster=CLUSTER, tasks=stopped)["tasks"]
@@ -150,6 +148,26 @@ def test_a_revision_that_crashes_is_rolled_back(walk: Walk) -> None:
     assert len(crashed) >= 3
     assert all(found["stoppedReason"] == "Essential container in task exited" for found in crashed)
     assert {part.get("exitCode") for found in crashed for part in found["containers"] if part["name"] == "app"} == {3}
+
+
+def test_without_a_way_back_the_deployment_stays_failed(walk: Walk) -> None:
+    walk.register(task("walk-crash", container("app", walk.image, CRASH)))
+    breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    made = {"cluster": CLUSTER, "serviceName": "walk-crash", "taskDefinition": "walk-crash", "desiredCount": 1}
+    walk.aws.ecs.create_service(
+        **made, launchType="FARGATE", networkConfiguration=NETWORK, deploymentConfiguration=breaker
+    )
+
+    def failed() -> list[dict[str, Any]]:
+        found = walk.aws.ecs.describe_services(cluster=CLUSTER, services=["walk-crash"])["services"][0]
+        return [deployment for deployment in found["deployments"] if deployment["rolloutState"] == "FAILED"]
+
+    (deployment,) = until("the circuit breaker trips", failed)
+    assert (deployment["status"], deployment["failedTasks"]) == ("PRIMARY", 3)
+    assert "circuit breaker" in deployment["rolloutStateReason"]
+    (record,) = walk.aws.ecs.list_service_deployments(cluster=CLUSTER, service="walk-crash")["serviceDeployments"]
+    assert record["status"] == "ROLLBACK_FAILED"
+    walk.aws.ecs.delete_service(cluster=CLUSTER, service="walk-crash", force=True)
 
 
 def test_the_first_revision_is_rolled_back_to(walk: Walk) -> None:

@@ -8,6 +8,7 @@ mod local_balancer;
 mod local_registry;
 mod local_stage;
 mod proof;
+mod push;
 mod size;
 mod stage;
 mod unchanged;
@@ -40,13 +41,15 @@ pub enum Measurement {
     LocalRegistry,
     /// The load balancer of the stand-in against nginx, and while tasks are replaced and killed.
     LocalBalancer,
+    /// `push` of a 300 MB image to the stand-in's registry against crane.
+    Push,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 8] = [
+    const USUAL: [Measurement; 9] = [
         Measurement::Unchanged,
         Measurement::Context,
         Measurement::View,
@@ -55,6 +58,7 @@ impl Measurement {
         Measurement::Local,
         Measurement::LocalRegistry,
         Measurement::LocalBalancer,
+        Measurement::Push,
     ];
 }
 
@@ -108,6 +112,7 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::Local => local::measure(root, report)?,
             Measurement::LocalRegistry => local_registry::measure(root, report)?,
             Measurement::LocalBalancer => local_balancer::measure(root, report)?,
+            Measurement::Push => push::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

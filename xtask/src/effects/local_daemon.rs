@@ -1,6 +1,7 @@
 //! The stand-in for AWS as a process of this machine: where it lies, whether it runs, its start and end. It outlives the
 //! command that starts it. Not here: what it is told to have (`plan/local`), and what it does (the crate `local-aws`).
 
+pub mod ensure;
 pub mod holder;
 pub mod leftovers;
 pub mod program;

@@ -29,7 +29,7 @@ const INFO: &str = r#"{"ServerVersion":"28.2.2","Architecture":"x86_64","OSType"
 const CLIENT: &str = r#"#!/bin/sh
 case "$*" in
 "info "*) cat "$FAKE/info.json" ;;
-"ps "*|"network ls "*|"volume ls "*) ;;
+"ps "*|"network ls "*|"volume ls "*|"image ls "*) ;;
 "context inspect "*) echo unix:///nowhere.sock ;;
 "buildx bake "*) cat > "$FAKE/plan.json"; . "$FAKE/bake.sh" ;;
 *) echo "docker $*: not known here" >&2; exit 1 ;;

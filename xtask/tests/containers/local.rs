@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
+use xtask::effects::local_daemon::leftovers::{LABEL, instance};
 use xtask::effects::process;
 
 use crate::service::{Images, serve, settled_on};
@@ -46,16 +47,18 @@ fn traces(words: &[String]) -> Vec<String> {
 
 /// What every trace of this stand-in would name: its state, its instance, its containers.
 fn words(stand: &Stand) -> Vec<String> {
-    let mut words: Vec<String> = stand.in_engine().lines().map(str::to_owned).collect();
+    let mut words: Vec<String> = stand.in_engine().split_whitespace().map(str::to_owned).collect();
     assert!(words.len() > 1, "the stand-in has nothing in the engine");
     words.push(stand.place().state().into_string());
-    words.push(xtask::effects::local_daemon::leftovers::instance(&stand.place()));
+    words.push(instance(&stand.place()));
     words
 }
 
 fn nothing_is_left(stand: &Stand, words: &[String]) {
     assert_eq!(stand.process(), None);
     assert_eq!(stand.in_engine(), "");
+    let pulled = format!("--filter=reference={}/*/*", stand.endpoint);
+    assert_eq!(docker_ok(&["image", "ls", "--quiet", &pulled]), "");
     assert!(!stand.place().folder().exists());
     // The kernel needs a moment between the end of the last process and an empty control group.
     process::wait_until(Duration::from_secs(30), || traces(words).is_empty());
@@ -107,10 +110,8 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
 
     // A stop ends the tasks; a start brings the service back with another one.
     stand.local_is(&["stop"], "stopped");
-    assert_eq!(
-        (stand.process(), docker_ok(&["ps", "--quiet", "--filter", "label=slipway.local.instance"])),
-        (None, String::new())
-    );
+    let ours = format!("label={LABEL}={}", instance(&stand.place()));
+    assert_eq!((stand.process(), docker_ok(&["ps", "--quiet", "--filter", &ours])), (None, String::new()));
     stand.local_is(&["stop"], "unchanged");
     stand.local_is(&["start"], "started");
     stand.wait("the service after a stop", |service| settled_on(service, &revision) && service["runningCount"] == 1);

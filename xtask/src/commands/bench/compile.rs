@@ -20,9 +20,10 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
-aws-config = { version = "1", default-features = false, features = ["rt-tokio", "default-https-client"] }
-aws-sdk-ecs = { version = "1", default-features = false, features = ["rt-tokio", "default-https-client"] }
-aws-sdk-ecr = { version = "1", default-features = false, features = ["rt-tokio", "default-https-client"] }
+aws-config = { version = "1", default-features = false, features = ["rt-tokio"] }
+aws-sdk-ecs = { version = "1", default-features = false, features = ["rt-tokio"] }
+aws-sdk-ecr = { version = "1", default-features = false, features = ["rt-tokio"] }
+aws-smithy-http-client = { version = "1", default-features = false, features = ["rustls-ring"] }
 
 [workspace]
 "#;

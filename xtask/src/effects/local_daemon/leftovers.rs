@@ -1,7 +1,9 @@
 //! What the daemon has made in the Docker engine, found by its label: containers, networks, volumes. Removing them is
 //! `local-aws sweep`'s work.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -67,6 +69,38 @@ pub fn find(engine: &Engine, place: &Place) -> anyhow::Result<Leftovers> {
     })
 }
 
+/// Removes what tasks have pulled from a registry that is about to go: nobody could pull it again. Another daemon's
+/// registry has another address.
+///
+/// # Errors
+/// The engine does not answer.
+pub fn remove_images(engine: &Engine, registry: SocketAddr) -> anyhow::Result<()> {
+    // `*` does not match a slash: names of one to three parts.
+    let filters = ["*", "*/*", "*/*/*"].map(|name| format!("--filter=reference={registry}/{name}"));
+    let mut list = engine.docker();
+    list.args(["image", "ls", "--digests", "--format={{.Repository}} {{.Tag}} {{.Digest}}"]).args(filters);
+    let listed = process::run(&mut list, LIST_LIMIT)?;
+    // By these names only: the same image may be somebody else's under another one.
+    let names: BTreeSet<String> = listed.lines().filter_map(name_of).collect();
+    if !names.is_empty() {
+        process::run(engine.docker().args(["image", "rm"]).args(names), SWEEP_LIMIT)?;
+    }
+    Ok(())
+}
+
+/// The name that a line of the list stands for, if any: with its tag, else with its digest.
+fn name_of(line: &str) -> Option<String> {
+    let mut words = line.split(' ');
+    let (repository, tag, digest) = (words.next(), words.next(), words.next());
+    let there = |word: Option<&str>| word.filter(|word| !word.is_empty() && *word != "<none>").map(str::to_owned);
+    let repository = there(repository)?;
+    match (there(tag), there(digest)) {
+        (Some(tag), _) => Some(format!("{repository}:{tag}")),
+        (None, Some(digest)) => Some(format!("{repository}@{digest}")),
+        (None, None) => None,
+    }
+}
+
 /// Removes everything that the daemon of this place has made in the engine at this address.
 ///
 /// # Errors
@@ -77,4 +111,16 @@ pub fn sweep(program: &Utf8Path, place: &Place, engine: &str) -> anyhow::Result<
     process::run(&mut command, SWEEP_LIMIT)
         .map(drop)
         .with_context(|| format!("failed to clean up in the engine at {engine}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn an_image_goes_by_its_tag_or_by_its_digest() {
+        assert_eq!(name_of("h:1/a/b v1 sha256:aa").as_deref(), Some("h:1/a/b:v1"));
+        assert_eq!(name_of("h:1/a/b <none> sha256:aa").as_deref(), Some("h:1/a/b@sha256:aa"));
+        assert_eq!(name_of("h:1/a/b <none> <none>"), None);
+    }
 }

@@ -67,6 +67,9 @@ pub fn reset(root: &Utf8Path, engine: Option<&Engine>, going: bool, report: &Rep
                     &address,
                 )?;
             }
+            if let Some(start) = &started {
+                leftovers::remove_images(engine, start.endpoint)?;
+            }
             Some(address)
         }
         None => None,

@@ -1,0 +1,54 @@
+//! `cargo xtask push`: sends exactly the verified layouts that `release.json` names, nothing twice, and tags them.
+//! Observe and apply have files of their own; this one is the verb as it reads.
+
+mod apply;
+mod observe;
+mod report;
+
+use std::time::Instant;
+
+use camino::Utf8Path;
+
+use crate::effects::lock::{self, Lock};
+use crate::image::ImageName;
+use crate::plan::push::PushPlan;
+use crate::project::EnvironmentName;
+use crate::report::Report;
+
+/// What `push` was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose registry.
+    pub environment: EnvironmentName,
+    /// Only these images; all where the list is empty.
+    pub images: Vec<ImageName>,
+    /// Sends what was built last, whatever has changed since.
+    pub as_built: bool,
+    /// Stops after the plan is shown.
+    pub dry_run: bool,
+}
+
+/// Sends what the registry does not have.
+///
+/// # Errors
+/// Usage (2); refused (3) for stand-ins, stale images, a dirty tree in production, another account, another image under
+/// the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
+pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    // A build that replaces a layout halfway through would make the registry's image one that nobody proved.
+    let waiting = || report.step("a build is running in this repository, waiting for it");
+    let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
+    let here = observe::here(root, request, report)?;
+    let place = observe::connect(root, request, &here, report)?;
+    let observed = observe::there(&here, &place)?;
+
+    let plan = PushPlan::new(observed)?;
+    report::plan(report, request, &plan, &place);
+    if request.dry_run {
+        report::dry_run(report, &plan, &place);
+        return Ok(());
+    }
+    let sent = apply::apply(&plan, &here, &place, report)?;
+    report::finished(report, &plan, &here, &place, &sent, begun.elapsed());
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! A registry of the OCI distribution specification: what a tag names, blobs sent, manifests tagged. Callers wait for the
+//! result; how requests are made (`http`), let in (`gate`) and repeated (`patience`) is of no concern to them.
+
+mod body;
+mod credentials;
+mod gate;
+mod http;
+mod manifest;
+mod patience;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use self::gate::{Gate, Source};
+use self::http::Client;
+use super::aws;
+use super::ecr::Ecr;
+use super::interrupt;
+use crate::error::Failure;
+use crate::image::{Digest, Tag};
+
+pub use self::manifest::{Document, Put};
+pub use self::upload::{Blob, Event, How, Sent};
+
+/// How often a wait looks whether the user has had enough, and how often progress is drawn.
+const TICK: Duration = Duration::from_millis(50);
+
+/// One registry. Whatever lets us in lives in here, in memory, and goes with it.
+#[derive(Debug)]
+pub struct Registry {
+    runtime: Arc<Runtime>,
+    client: Arc<Client>,
+}
+
+impl Registry {
+    /// ECR's, whose token ECR's API gives.
+    ///
+    /// # Errors
+    /// The host is none.
+    pub fn of_ecr(ecr: &Ecr, host: &str) -> anyhow::Result<Registry> {
+        let gate = Gate::new(Source::Ecr(ecr.clone()));
+        Ok(Registry { runtime: Arc::clone(&ecr.runtime), client: Arc::new(Client::new(host, gate)?) })
+    }
+
+    /// Any other, with the login that docker has for it.
+    ///
+    /// # Errors
+    /// The host is none; docker's configuration cannot be read.
+    pub fn at(host: &str) -> anyhow::Result<Registry> {
+        let gate = Gate::new(Source::Login(credentials::of(host)?));
+        Ok(Registry { runtime: Arc::new(aws::runtime()?), client: Arc::new(Client::new(host, gate)?) })
+    }
+
+    /// The digest that a tag names, if there is such a tag.
+    ///
+    /// # Errors
+    /// The registry's and the network's; interrupted (130).
+    pub fn look(&self, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
+        self.wait(manifest::look(&self.client, repository, tag))
+    }
+
+    /// Sends what is missing of these blobs, several at a time. One that two repositories need is sent once where the
+    /// registry can take it over from the other.
+    ///
+    /// # Errors
+    /// As above; a blob is not what its digest says.
+    pub fn send(&self, blobs: Vec<Blob>, mut show: impl FnMut(&Event)) -> anyhow::Result<Vec<Sent>> {
+        self.runtime.block_on(upload::all(&self.client, blobs, &mut show))
+    }
+
+    /// Gives an image a tag; its blobs are there already.
+    ///
+    /// # Errors
+    /// As above; refused (3) where a tag that cannot be moved names another image.
+    pub fn put(&self, repository: &str, tag: &Tag, document: &Document) -> anyhow::Result<Put> {
+        self.wait(manifest::put(&self.client, repository, tag, document))
+    }
+
+    /// Requests so far, by repository.
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        self.client.requests()
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        self.runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
+            loop {
+                match tokio::time::timeout(TICK, &mut work).await {
+                    Ok(result) => return result,
+                    Err(_) if interrupt::requested() => return Err(interrupted().into()),
+                    Err(_) => {}
+                }
+            }
+        })
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::interrupted("interrupted while pushing; no tag names anything that is not whole")
+        .hint("push again: what has arrived is not sent twice")
+}

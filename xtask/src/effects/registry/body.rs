@@ -1,0 +1,147 @@
+//! What a request carries: nothing, a document, or a blob's file that is hashed on its way out. The last piece of a file
+//! that is not what its digest says is never sent, so no registry can take it for the blob.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Failure;
+use crate::image::Digest;
+
+/// Bytes read and hashed at a time: large enough that system calls do not count, and less than what allocators get from
+/// the system anew each time (128 KiB, glibc's M_MMAP_THRESHOLD).
+const PIECE: u64 = 64 << 10;
+
+/// A body.
+#[derive(Debug)]
+pub(super) enum Payload {
+    Nothing,
+    Document(Option<Bytes>),
+    File(Box<FileBody>),
+}
+
+/// A file on its way.
+#[derive(Debug)]
+pub(super) struct FileBody {
+    file: File,
+    digest: Digest,
+    left: u64,
+    hasher: Sha256,
+    progress: Progress,
+}
+
+/// Bytes that have been handed to connections; shared by whoever counts them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// What was sent in vain is not progress.
+    pub(super) fn take_back(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A blob's file is not what its digest says, or cannot be read.
+#[derive(Debug)]
+pub(super) struct Broken {
+    digest: Digest,
+    why: String,
+}
+
+impl Broken {
+    pub(super) fn new(digest: Digest, why: impl fmt::Display) -> Broken {
+        Broken { digest, why: why.to_string() }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        Failure::refused(format!("{self}; it has changed since the image was proven, and nothing was tagged"))
+            .hint("cargo xtask build --no-cache")
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "blob {} of the layout {}", self.digest.short(), self.why)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl FileBody {
+    /// A file from its beginning.
+    pub(super) fn new(file: File, digest: Digest, size: u64, progress: Progress) -> Result<FileBody, Broken> {
+        let length = file.metadata().map_err(|error| Broken::new(digest, format!("cannot be read: {error}")))?.len();
+        if length != size {
+            return Err(Broken::new(digest, format!("has {length} bytes instead of {size}")));
+        }
+        if size == 0 && digest != Digest::of(b"") {
+            return Err(Broken::new(digest, "is empty"));
+        }
+        Ok(FileBody { file, digest, left: size, hasher: Sha256::new(), progress })
+    }
+
+    fn next(&mut self) -> Result<Bytes, Broken> {
+        let wanted = self.left.min(PIECE);
+        let mut piece = Vec::with_capacity(wanted as usize);
+        let read = (&self.file).take(wanted).read_to_end(&mut piece);
+        read.map_err(|error| Broken::new(self.digest, format!("cannot be read: {error}")))?;
+        if piece.len() as u64 != wanted {
+            return Err(Broken::new(self.digest, "became shorter while it was read"));
+        }
+        self.hasher.update(&piece);
+        self.left -= piece.len() as u64;
+        if self.left == 0 && Digest::from_hasher(std::mem::take(&mut self.hasher)) != self.digest {
+            return Err(Broken::new(self.digest, "does not have the digest that names it"));
+        }
+        self.progress.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        Ok(piece.into())
+    }
+}
+
+impl Payload {
+    /// The count of a file's bytes.
+    pub(super) fn sent(&self) -> Option<Progress> {
+        match self {
+            Payload::File(file) => Some(file.progress.clone()),
+            Payload::Nothing | Payload::Document(_) => None,
+        }
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    // Not wrapped in an `io::Error`, which would leave it out of the chain of causes.
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Poll::Ready(match self.get_mut() {
+            Payload::Nothing => None,
+            Payload::Document(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
+            Payload::File(file) if file.left == 0 => None,
+            Payload::File(file) => Some(file.next().map(Frame::data)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.size_hint().exact() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Payload::Nothing => 0,
+            Payload::Document(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Payload::File(file) => file.left,
+        })
+    }
+}

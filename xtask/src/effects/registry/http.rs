@@ -1,0 +1,272 @@
+//! Requests to one registry: plain HTTP on this machine and TLS everywhere else, connections kept, requests counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Deserialize;
+
+use super::body::{Broken, Payload};
+use super::gate::Gate;
+use super::patience::Trouble;
+use crate::effects::aws::is_loopback;
+use crate::error::Failure;
+
+/// A connection is there in far less, or a firewall drops what we send.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Answers to everything but a blob come within a second; a registry under load may need more.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// ECR takes its time over the last byte of a large blob.
+const BLOB_LIMIT: Duration = Duration::from_secs(300);
+/// Largest answer that is read: a manifest has at most 4 MiB (OCI distribution).
+const MOST_BYTES: usize = 4 << 20;
+
+type Plain = legacy::Client<HttpConnector, Payload>;
+type Secure = legacy::Client<HttpsConnector<HttpConnector>, Payload>;
+
+/// A registry and what is needed to talk to it.
+pub(super) struct Client {
+    /// `https://host`.
+    base: String,
+    pub(super) gate: Gate,
+    plain: Plain,
+    secure: OnceLock<Secure>,
+    counts: Mutex<BTreeMap<String, u64>>,
+}
+
+/// A request before it is let in.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) repository: &'a str,
+    /// A path below the repository, or the whole address that the registry named.
+    pub(super) place: Place<'a>,
+    pub(super) headers: Vec<(HeaderName, &'a str)>,
+    pub(super) payload: Payload,
+}
+
+#[derive(Debug)]
+pub(super) enum Place<'a> {
+    Path(&'a str),
+    Address(&'a Uri),
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// The error document of the distribution specification.
+#[derive(Deserialize)]
+struct Errors {
+    errors: Vec<RegistryError>,
+}
+
+#[derive(Deserialize)]
+struct RegistryError {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Client {
+    pub(super) fn new(host: &str, gate: Gate) -> anyhow::Result<Client> {
+        let scheme = if is_loopback(host) { "http" } else { "https" };
+        let base = format!("{scheme}://{host}");
+        let is_host = !host.contains('/') && base.parse::<Uri>().is_ok_and(|uri| uri.host().is_some());
+        anyhow::ensure!(is_host, Failure::usage(format!("`{host}` is not the host of a registry")));
+        let plain = builder().build(connector());
+        Ok(Client { base, gate, plain, secure: OnceLock::new(), counts: Mutex::default() })
+    }
+
+    /// The registry as messages name it.
+    pub(super) fn name(&self) -> &str {
+        self.base.split("://").nth(1).unwrap_or_default()
+    }
+
+    /// The whole of an address that the registry named in an answer.
+    pub(super) fn resolve(&self, location: &str) -> String {
+        if location.contains("://") {
+            location.to_owned()
+        } else {
+            format!("{}/{}", self.base, location.trim_start_matches('/'))
+        }
+    }
+
+    pub(super) fn requests(&self) -> BTreeMap<String, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One request, let in. A registry that does not let us in any more has us renew what lets us in, once.
+    pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
+        let uri = match ask.place {
+            Place::Path(path) => format!("{}/v2/{}/{path}", self.base, ask.repository)
+                .parse()
+                .map_err(|_| Trouble::Final(anyhow::anyhow!("`{path}` is no path")))?,
+            Place::Address(address) => address.clone(),
+        };
+        // Some registries have blobs sent to another host, which our token is no business of.
+        let is_own = uri.to_string().starts_with(&format!("{}/", self.base));
+        let mut request = Request::builder().method(ask.method).uri(uri).body(ask.payload).map_err(final_of)?;
+        for (name, value) in ask.headers {
+            request.headers_mut().insert(name, HeaderValue::from_str(value).map_err(final_of)?);
+        }
+        let used = if is_own { self.gate.header(ask.repository).await.map_err(Trouble::Final)? } else { None };
+        if let Some(value) = &used {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
+        let answer = self.send(ask.repository, request).await?;
+        let is_expired = answer.status == StatusCode::FORBIDDEN && answer.words().contains("expired");
+        if is_own && (answer.status == StatusCode::UNAUTHORIZED || is_expired) {
+            let challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+            let challenges = challenges.map(str::to_owned).collect::<Vec<_>>();
+            let renewed = self.gate.renew(self, ask.repository, used.as_ref(), &challenges).await;
+            return Err(match renewed {
+                Ok(true) => Trouble::Renewed(answer.words()),
+                Ok(false) => Trouble::Final(self.not_let_in(&answer.words())),
+                Err(error) => Trouble::Final(error),
+            });
+        }
+        Ok(answer)
+    }
+
+    /// One request as it is.
+    pub(super) async fn send(&self, repository: &str, mut request: Request<Payload>) -> Result<Answer, Trouble> {
+        let agent = concat!("slipway/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+        let sent = request.body().sent();
+        let is_secure = request.uri().scheme_str() == Some("https");
+        if !is_secure && !request.uri().authority().is_some_and(|host| is_loopback(host.as_str())) {
+            let text = format!("the registry {} sends us to `{}` without TLS", self.name(), request.uri());
+            return Err(Trouble::Final(Failure::refused(text).into()));
+        }
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.to_owned()).or_default() += 1;
+        let work = async {
+            let response = match is_secure {
+                true => self.secure().map_err(Trouble::Final)?.request(request).await,
+                false => self.plain.request(request).await,
+            };
+            read(response.map_err(|error| self.broken(error))?).await.map_err(|error| self.broken(error))
+        };
+        let mut work = std::pin::pin!(work);
+        let limit = if sent.is_some() { BLOB_LIMIT } else { ANSWER_LIMIT };
+        loop {
+            let before = sent.as_ref().map(super::body::Progress::bytes);
+            match tokio::time::timeout(limit, &mut work).await {
+                Ok(answer) => return answer,
+                // As long as bytes move nothing is wrong.
+                Err(_) if sent.as_ref().map(super::body::Progress::bytes) != before => {}
+                Err(_) => return Err(Trouble::passing(format!("no answer within {} s", limit.as_secs()))),
+            }
+        }
+    }
+
+    fn secure(&self) -> anyhow::Result<&Secure> {
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let tls = HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .context("failed to read the certificates of this machine")?;
+        let mut connector = connector();
+        connector.enforce_http(false);
+        Ok(self.secure.get_or_init(|| builder().build(tls.https_only().enable_http1().wrap_connector(connector))))
+    }
+
+    /// Why there is no answer. A file that is not what it should be is no trouble of the network's.
+    fn broken(&self, error: impl Into<anyhow::Error>) -> Trouble {
+        let error = error.into();
+        if let Some(broken) = error.chain().find_map(|cause| cause.downcast_ref::<Broken>()) {
+            return Trouble::Final(broken.failure().into());
+        }
+        let is_connect = error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect);
+        let why = error.chain().last().map(ToString::to_string).unwrap_or_default();
+        if is_connect {
+            return Trouble::Unreachable(format!("failed to reach the registry {}: {why}", self.name()));
+        }
+        Trouble::passing(format!("the connection broke: {why}"))
+    }
+
+    fn not_let_in(&self, words: &str) -> anyhow::Error {
+        let failure = Failure::failed(format!("the registry {} does not let us in: {words}", self.name()));
+        failure.hint(self.gate.hint(self.name())).into()
+    }
+}
+
+impl Answer {
+    /// Code and sentence of the registry's first error, or the status where it has none.
+    pub(super) fn words(&self) -> String {
+        match self.error() {
+            Some(error) if !error.message.is_empty() => format!("{}: {}", error.code, error.message),
+            Some(error) => error.code,
+            None => self.status.to_string(),
+        }
+    }
+
+    /// Whether the registry names one of these codes.
+    pub(super) fn is(&self, codes: &[&str]) -> bool {
+        self.error().is_some_and(|error| codes.contains(&error.code.as_str()))
+    }
+
+    fn error(&self) -> Option<RegistryError> {
+        let Errors { errors } = serde_json::from_slice(&self.body).ok()?;
+        errors.into_iter().next()
+    }
+
+    /// What an answer means that is not the one hoped for.
+    pub(super) fn trouble(&self, what: &str) -> Trouble {
+        let words = self.words();
+        if self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error() {
+            let seconds = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            return Trouble::Passing { why: words, after: seconds.map(Duration::from_secs) };
+        }
+        Trouble::Final(Failure::failed(format!("the registry refused {what}: {words}")).into())
+    }
+}
+
+async fn read(response: Response<hyper::body::Incoming>) -> anyhow::Result<Answer> {
+    let (parts, body) = response.into_parts();
+    let read = Limited::new(body, MOST_BYTES).collect().await;
+    let body = read.map_err(|error| anyhow::anyhow!("failed to read the answer: {error}"))?.to_bytes();
+    Ok(Answer { status: parts.status, headers: parts.headers, body })
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_LIMIT));
+    connector.set_nodelay(true);
+    connector
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    // A connection that is as old as this may be closed by the other side at any moment.
+    builder.pool_idle_timeout(Duration::from_secs(20)).pool_timer(TokioTimer::new());
+    // Repeating is decided in one place, `patience`.
+    builder.retry_canceled_requests(false);
+    builder
+}
+
+fn final_of(error: impl std::error::Error + Send + Sync + 'static) -> Trouble {
+    Trouble::Final(anyhow::Error::new(error).context("failed to write a request"))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
