@@ -47,7 +47,6 @@ FAULTS = {
     "InternalServerError": {500},
     "ServerException": {500},
     "ServiceUnavailableException": {500, 503},
-    "UploadNotFoundException": {400},
 }
 # Clocks of answers lie between 2001 and 2096; milliseconds taken for seconds do not.
 SECONDS = (1e9, 4e9)

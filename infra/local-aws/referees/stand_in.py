@@ -139,11 +139,12 @@ class StandIn:
                 self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
-        if self.engine == os.environ.get("SLIPWAY_TEST_ENGINE"):
-            sweep = [variable("SLIPWAY_LOCAL_AWS"), "sweep", "--state", str(self.state), "--engine", self.engine]
-            subprocess.run(sweep, check=True, timeout=120)
-            left = self.leftovers()
-            assert not left, f"left in the engine after a sweep: {left}"
+        # The engine of the tests, even where this daemon was told of another one.
+        engine = variable("SLIPWAY_TEST_ENGINE")
+        sweep = [variable("SLIPWAY_LOCAL_AWS"), "sweep", "--state", str(self.state), "--engine", engine]
+        subprocess.run(sweep, check=True, timeout=120)
+        left = self.leftovers()
+        assert not left, f"left in the engine after a sweep: {left}"
         shutil.rmtree(self.folder)
 
     def label(self) -> str:
@@ -152,7 +153,7 @@ class StandIn:
 
     def leftovers(self) -> list[str]:
         """Containers, networks and volumes of this daemon."""
-        docker = docker_cli.Docker(self.engine)
+        docker = docker_cli.Docker(variable("SLIPWAY_TEST_ENGINE"))
         found: list[str] = []
         for what in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
             found += docker(*what, "--quiet", "--filter", f"label={self.label()}").split()
@@ -161,7 +162,7 @@ class StandIn:
     def containers(self) -> set[str]:
         """Ids of its running containers."""
         filters = ["--filter", f"label={self.label()}"]
-        return set(docker_cli.Docker(self.engine)("ps", "--no-trunc", "--quiet", *filters).split())
+        return set(docker_cli.Docker(variable("SLIPWAY_TEST_ENGINE"))("ps", "--no-trunc", "--quiet", *filters).split())
 
     def local(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Asks one of the daemon's own routes, which are not AWS's."""

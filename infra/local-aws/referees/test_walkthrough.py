@@ -53,7 +53,7 @@ def walk(stand_in: StandIn, cli: Cli, docker: Docker, aws: Aws) -> Iterator[Walk
     walk = Walk(stand_in, cli, docker, aws)
     yield walk
     docker.run("logout", stand_in.registry)
-    docker.run("image", "rm", "--force", f"{walk.image}:one")
+    docker.run("image", "rm", "--force", f"{stand_in.registry}/{REPOSITORY}:one")
 
 
 def test_an_image_is_pushed(walk: Walk, image: str) -> None:

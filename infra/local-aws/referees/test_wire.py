@@ -28,7 +28,7 @@ class Raw:
             k.replace("_", "-"): v for k, v in headers.items()
         }
         status, received, answer = self.stand_in.send("POST", "/", {k: v for k, v in sent.items() if v}, body)
-        self.referee.judge(operation("ecs", "ListClusters"), status, received, answer)
+        self.referee.judge(operation("ecs", action), status, received, answer)
         document = json.loads(answer)
         return status, document.get("__type", "").rsplit("#", 1)[-1]
 
@@ -125,6 +125,12 @@ def test_a_body_that_is_too_large(stand_in: StandIn) -> None:
             answer = b""
     assert answer == b"" or answer.split()[1] in (b"400", b"413"), answer
     assert stand_in.local("GET", "status")[0] == 200
+
+
+@pytest.mark.parametrize("header", [{"host": "attacker.example"}, {"origin": "http://attacker.example"}])
+def test_a_page_in_a_browser_is_not_answered(stand_in: StandIn, header: dict[str, str]) -> None:
+    status, _, answer = stand_in.send("POST", "/", header | {"x-amz-target": f"{ECS}.ListClusters"}, "{}")
+    assert (status, json.loads(answer)["__type"]) == (403, "AccessDeniedException")
 
 
 @pytest.mark.parametrize(
