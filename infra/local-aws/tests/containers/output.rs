@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use local_aws::log_store::{MOST, Span};
 use local_aws::store::task_definition::{ContainerDefinition, LogConfiguration};
 
 use crate::stand::Stand;
@@ -14,8 +15,16 @@ fn logged(mut container: ContainerDefinition) -> ContainerDefinition {
 }
 
 fn lines(stand: &Stand, id: &str) -> Vec<String> {
-    let events = stand.world().logs.read("/web", &format!("ecs/app/{id}")).unwrap();
-    events.into_iter().map(|event| event.message).collect()
+    let (logs, stream) = (stand.world().logs.clone(), format!("ecs/app/{id}"));
+    let (mut lines, mut from) = (Vec::new(), 0);
+    loop {
+        let (events, next) = logs.after("/web", &stream, from, Span::ALL, MOST).unwrap();
+        lines.extend(events.into_iter().map(|placed| placed.event.message));
+        if next == from {
+            return lines;
+        }
+        from = next;
+    }
 }
 
 #[test]
