@@ -2,27 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Local, definition, merge};
+use crate::world::{merge, refused_all, web};
 
 const CLIENT: &str = "ClientException";
 const INVALID: &str = "InvalidParameterException";
 const UNSUPPORTED: &str = "UnsupportedFeatureException";
-
-fn check(cases: &[(Value, &str, &str)]) {
-    let local = Local::new();
-    for (change, code, part) in cases {
-        let mut input = definition();
-        merge(&mut input, change);
-        local.refused("RegisterTaskDefinition", &input, code, part);
-    }
-}
-
-/// A definition whose only container is changed.
-fn web(change: &Value) -> Value {
-    let mut container = definition()["containerDefinitions"][0].clone();
-    merge(&mut container, change);
-    json!({ "containerDefinitions": [container] })
-}
 
 /// A definition with these containers, each changed.
 fn containers(changes: &[Value]) -> Value {
@@ -36,7 +20,7 @@ fn containers(changes: &[Value]) -> Value {
 
 #[test]
 fn task_and_size() {
-    check(&[
+    refused_all(&[
         (json!({"family": ""}), CLIENT, "Family should not be null or empty."),
         (json!({"family": null}), CLIENT, "Family should not be null or empty."),
         (json!({"family": "no spaces"}), CLIENT, "Family contains invalid characters."),
@@ -75,7 +59,7 @@ fn task_and_size() {
 #[test]
 fn containers_and_their_shares() {
     let eleven: Vec<Value> = (0..11).map(|_| json!({})).collect();
-    check(&[
+    refused_all(&[
         (json!({"containerDefinitions": []}), CLIENT, "Container list cannot be empty."),
         (containers(&eleven), CLIENT, "Too many containers."),
         (web(&json!({"name": ""})), CLIENT, "Container.name should not be null or empty."),
@@ -118,7 +102,7 @@ fn ports_volumes_and_files() {
         change
     };
     let efs = |members: Value| json!({"volumes": [{"name": "v", "efsVolumeConfiguration": members}]});
-    check(&[
+    refused_all(&[
         (
             web(&json!({"portMappings": [{"containerPort": 80, "hostPort": 81}]})),
             CLIENT,
@@ -177,7 +161,7 @@ fn dependencies_and_health() {
     let on = |name: &str, condition: &str| json!({"dependsOn": [{"containerName": name, "condition": condition}]});
     let checked = |members: Value| web(&json!({"healthCheck": members}));
     let limit = |member: &str, value: u32| checked(json!({"command": ["CMD", "true"], member: value}));
-    check(&[
+    refused_all(&[
         (containers(&[on("none", "START")]), CLIENT, "'c0' cannot depend on 'none'"),
         (containers(&[on("c0", "START")]), CLIENT, "that is itself"),
         (containers(&[on("c1", "START"), on("c0", "START")]), CLIENT, "c0 → c1 → c0"),

@@ -3,27 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Local, definition, merge};
+use crate::world::{refused_all, web};
 
 const CLIENT: &str = "ClientException";
 const INVALID: &str = "InvalidParameterException";
 const SERIALIZATION: &str = "SerializationException";
 const UNSUPPORTED: &str = "UnsupportedFeatureException";
-
-fn check(cases: &[(Value, &str, &str)]) {
-    let local = Local::new();
-    for (change, code, part) in cases {
-        let mut input = definition();
-        merge(&mut input, change);
-        local.refused("RegisterTaskDefinition", &input, code, part);
-    }
-}
-
-fn web(change: &Value) -> Value {
-    let mut container = definition()["containerDefinitions"][0].clone();
-    merge(&mut container, change);
-    json!({ "containerDefinitions": [container] })
-}
 
 /// As `web`, with an image from somewhere else and without an execution role.
 fn roleless(change: &Value) -> Value {
@@ -46,7 +31,7 @@ fn variables_and_logs() {
         web(&logs("awslogs", &options))
     };
     let secret = |name: &str, from: &str| json!({"secrets": [{"name": name, "valueFrom": from}]});
-    check(&[
+    refused_all(&[
         (web(&json!({"environment": [{"name": "A"}, {"name": "A"}]})), CLIENT, "name must be unique, unlike 'A'"),
         (web(&json!({"environment": [{"name": "", "value": "v"}]})), CLIENT, "'' is no name"),
         (web(&json!({"environment": [{"name": "A=B", "value": "v"}]})), CLIENT, "'A=B' is no name"),
@@ -90,7 +75,7 @@ fn the_kernels() {
     let capability = |way: &str, name: &str| web(&json!({"linuxParameters": {"capabilities": {way: [name]}}}));
     let limit = |name: &str, soft: i64, hard: i64| json!({"name": name, "softLimit": soft, "hardLimit": hard});
     let control = |namespace: &str, value: &str| json!({"namespace": namespace, "value": value});
-    check(&[
+    refused_all(&[
         (capability("add", "NET_ADMIN"), CLIENT, "not 'NET_ADMIN'"),
         (capability("add", "FLY"), CLIENT, "'FLY' is no Linux capability"),
         (capability("drop", "FLY"), CLIENT, "'FLY' is no Linux capability"),
@@ -121,7 +106,7 @@ fn the_kernels() {
 
 #[test]
 fn members_that_nobody_knows_say_where_they_are() {
-    check(&[
+    refused_all(&[
         (json!({"colour": "teal"}), INVALID, "Unknown parameter in input: \"colour\"."),
         (web(&json!({"portMapings": []})), INVALID, "\"containerDefinitions[0].portMapings\""),
         (
@@ -144,7 +129,7 @@ fn members_that_nobody_knows_say_where_they_are() {
 
 #[test]
 fn what_fargate_or_the_stand_in_has_not() {
-    check(&[
+    refused_all(&[
         (web(&json!({"links": ["other"]})), CLIENT, "Links are not supported when networkMode=awsvpc."),
         (web(&json!({"privileged": true})), CLIENT, "do not support privileged"),
         (web(&json!({"hostname": "x"})), CLIENT, "do not support hostname"),

@@ -165,3 +165,20 @@ pub(crate) fn merge(input: &mut Value, change: &Value) {
         input[name] = value.clone();
     }
 }
+
+/// Task definitions that must be refused: what is changed in a good one, the code, part of the message.
+pub(crate) fn refused_all(cases: &[(Value, &str, &str)]) {
+    let local = Local::new();
+    for (change, code, part) in cases {
+        let mut input = definition();
+        merge(&mut input, change);
+        local.refused("RegisterTaskDefinition", &input, code, part);
+    }
+}
+
+/// A definition whose only container is changed.
+pub(crate) fn web(change: &Value) -> Value {
+    let mut container = definition()["containerDefinitions"][0].clone();
+    merge(&mut container, change);
+    json!({ "containerDefinitions": [container] })
+}
