@@ -12,6 +12,14 @@ pub enum Exit {
     Usage = 2,
     /// A check refused to go on: the image, the plan or the account is not what it must be.
     Refused = 3,
+    /// Deployed, then rolled back: the release before it serves.
+    RolledBack = 4,
+    /// Somebody else deploys to this environment.
+    Locked = 5,
+    /// Another deployment took the place of ours.
+    Superseded = 6,
+    /// The deployment had no verdict in time; it may still get one.
+    TimedOut = 7,
     /// The user interrupted (SIGINT or SIGTERM).
     Interrupted = 130,
 }
