@@ -3,12 +3,14 @@
 
 pub mod environment;
 pub mod parse;
+mod partition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
 pub use environment::{Bases, Environment, EnvironmentName, Local, StandIn, Strategy};
+pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};
 
