@@ -9,8 +9,12 @@ mod json;
 mod ledger;
 mod patience;
 mod query;
+#[cfg(test)]
+pub(super) mod scripted;
 mod send;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

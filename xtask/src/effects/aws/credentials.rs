@@ -9,7 +9,7 @@ use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
@@ -37,13 +37,19 @@ pub(super) struct Keys {
     region: String,
     http: Arc<Http<Full<Bytes>>>,
     /// Where they come from; found when they are needed first.
-    chain: OnceCell<DefaultCredentialsChain>,
+    chain: OnceCell<SharedCredentialsProvider>,
     kept: Mutex<Option<Credentials>>,
 }
 
 impl Keys {
     pub(super) fn new(caller: Caller, region: &str, http: Arc<Http<Full<Bytes>>>) -> Keys {
         Keys { caller, region: region.to_owned(), http, chain: OnceCell::new(), kept: Mutex::default() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(provider: SharedCredentialsProvider, http: Arc<Http<Full<Bytes>>>) -> Keys {
+        let chain = OnceCell::new_with(Some(provider));
+        Keys { chain, ..Keys::new(Caller::Surroundings, "", http) }
     }
 
     /// Keys that are good for a while. The error is the providers' words.
@@ -75,12 +81,13 @@ impl Keys {
         self.get().await.is_ok_and(|keys| keys.access_key_id() != used.access_key_id())
     }
 
-    async fn chain(&self) -> DefaultCredentialsChain {
+    async fn chain(&self) -> SharedCredentialsProvider {
         let http = Arc::clone(&self.http);
         let region = Region::new(self.region.clone());
         let configuration =
             ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(client(http));
-        DefaultCredentialsChain::builder().configure(configuration).region(region).build().await
+        let chain = DefaultCredentialsChain::builder().configure(configuration).region(region);
+        SharedCredentialsProvider::new(chain.build().await)
     }
 }
 
