@@ -5,6 +5,8 @@ mod deployments;
 mod service;
 mod task;
 mod task_definition;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -141,3 +141,109 @@ fn attributes(result: Element<'_>) -> Option<BTreeMap<String, String>> {
     let pair = |one: Element<'_>| Some((text(one, "Key")?, text(one, "Value").unwrap_or_default()));
     members(result, "Attributes").map(pair).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{listeners, load_balancer, target_group, target_group_attributes, target_health};
+    use crate::ecs::{Balancer, Listener, TargetGroup, TargetHealth};
+    use crate::effects::aws::scripted::{Scene, Scripted};
+
+    /// An answer in ELB's form.
+    fn server(action: &str, result: &str) -> Scripted {
+        let text = format!(
+            r#"<{action}Response xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><{action}Result>{result}</{action}Result>
+            <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}Response>"#
+        );
+        Scripted::new(&[Scene::Answer(200, text.leak())])
+    }
+
+    fn absent(code: &str) -> Scripted {
+        let text = format!("<ErrorResponse><Error><Code>{code}</Code><Message>none</Message></Error></ErrorResponse>");
+        Scripted::new(&[Scene::Answer(400, text.leak())])
+    }
+
+    #[test]
+    fn target_groups() {
+        let group = "<TargetGroups><member><TargetGroupArn>arn:g</TargetGroupArn><TargetGroupName>web</TargetGroupName>
+            <Protocol>HTTP</Protocol><Port>80</Port><TargetType>ip</TargetType><HealthCheckPath>/healthz</HealthCheckPath>
+            <HealthCheckIntervalSeconds>10</HealthCheckIntervalSeconds><HealthCheckTimeoutSeconds>5</HealthCheckTimeoutSeconds>
+            <HealthyThresholdCount>2</HealthyThresholdCount><UnhealthyThresholdCount>3</UnhealthyThresholdCount>
+            <Matcher><HttpCode>200-299</HttpCode></Matcher><LoadBalancerArns><member>arn:b</member></LoadBalancerArns>
+            </member></TargetGroups>";
+        let server = server("DescribeTargetGroups", group);
+        let expected = TargetGroup {
+            arn: "arn:g".into(),
+            name: "web".into(),
+            port: Some(80),
+            protocol: Some("HTTP".into()),
+            target_type: "ip".into(),
+            health_check_path: Some("/healthz".into()),
+            matcher: Some("200-299".into()),
+            interval_seconds: Some(10),
+            timeout_seconds: Some(5),
+            healthy_threshold: Some(2),
+            unhealthy_threshold: Some(3),
+            load_balancer_arns: vec!["arn:b".into()],
+        };
+        assert_eq!(target_group(&server.aws(), "web").unwrap(), Some(expected));
+        assert!(server.asked().body.ends_with("&Names.member.1=web"));
+        assert_eq!(target_group(&absent("TargetGroupNotFound").aws(), "web").unwrap(), None);
+        assert!(target_group(&absent("AccessDenied").aws(), "web").is_err());
+    }
+
+    #[test]
+    fn the_health_of_targets() {
+        let result = "<TargetHealthDescriptions><member><Target><Id>10.0.0.1</Id><Port>8080</Port></Target>
+            <TargetHealth><State>unhealthy</State><Reason>Target.ResponseCodeMismatch</Reason>
+            <Description>Health checks failed with these codes: [404]</Description></TargetHealth></member>
+            <member><Target><Id>10.0.0.2</Id><Port>8080</Port></Target><TargetHealth><State>healthy</State></TargetHealth></member>
+            </TargetHealthDescriptions>";
+        let health = target_health(&server("DescribeTargetHealth", result).aws(), "arn:g").unwrap();
+        let bad = TargetHealth {
+            address: "10.0.0.1".into(),
+            port: 8080,
+            state: "unhealthy".into(),
+            reason: Some("Target.ResponseCodeMismatch".into()),
+            description: Some("Health checks failed with these codes: [404]".into()),
+        };
+        let good = TargetHealth {
+            address: "10.0.0.2".into(),
+            state: "healthy".into(),
+            reason: None,
+            description: None,
+            ..bad.clone()
+        };
+        assert_eq!(health, [bad, good]);
+        assert_eq!(target_health(&server("DescribeTargetHealth", "").aws(), "arn:g").unwrap(), []);
+    }
+
+    #[test]
+    fn load_balancers_and_listeners() {
+        let result = "<LoadBalancers><member><LoadBalancerArn>arn:b</LoadBalancerArn><LoadBalancerName>web</LoadBalancerName>
+            <DNSName>web-1.elb.amazonaws.com</DNSName><Scheme>internet-facing</Scheme><State><Code>active</Code></State></member>
+            </LoadBalancers>";
+        let server_of_balancers = server("DescribeLoadBalancers", result);
+        let expected = Balancer {
+            arn: "arn:b".into(),
+            name: "web".into(),
+            dns_name: "web-1.elb.amazonaws.com".into(),
+            scheme: Some("internet-facing".into()),
+            state: Some("active".into()),
+        };
+        assert_eq!(load_balancer(&server_of_balancers.aws(), "arn:b").unwrap(), Some(expected));
+        assert!(server_of_balancers.asked().body.ends_with("&LoadBalancerArns.member.1=arn%3Ab"));
+        assert_eq!(load_balancer(&absent("LoadBalancerNotFound").aws(), "web").unwrap(), None);
+        let result = "<Listeners><member><ListenerArn>arn:l</ListenerArn><Port>443</Port><Protocol>HTTPS</Protocol></member></Listeners>";
+        let expected = Listener { arn: "arn:l".into(), port: Some(443), protocol: Some("HTTPS".into()) };
+        assert_eq!(listeners(&server("DescribeListeners", result).aws(), "arn:b").unwrap(), [expected]);
+    }
+
+    #[test]
+    fn attributes_by_key() {
+        let result = "<Attributes><member><Key>a.b</Key><Value>60</Value></member><member><Key>c</Key><Value/></member></Attributes>";
+        let found = target_group_attributes(&server("DescribeTargetGroupAttributes", result).aws(), "arn:g").unwrap();
+        assert_eq!(found, BTreeMap::from([("a.b".into(), "60".into()), ("c".into(), String::new())]));
+    }
+}

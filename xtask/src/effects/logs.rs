@@ -103,7 +103,37 @@ fn milliseconds(at: Timestamp) -> i64 {
 mod tests {
     use serde_json::json;
 
-    use super::{LogLine, Timestamp, lines, milliseconds};
+    use super::{LogLine, Streams, Timestamp, filter, lines, milliseconds, tail};
+    use crate::effects::aws::scripted::{Scene, Scripted};
+
+    #[test]
+    fn an_empty_page_is_passed_over_and_the_end_is_seen() {
+        let server = Scripted::new(&[
+            Scene::Answer(200, r#"{"events":[],"nextBackwardToken":"b/1","nextForwardToken":"f/1"}"#),
+            Scene::Answer(200, r#"{"events":[{"timestamp":1000,"message":"one"}],"nextBackwardToken":"b/2"}"#),
+            Scene::Answer(200, r#"{"events":[],"nextBackwardToken":"b/3"}"#),
+            Scene::Answer(200, r#"{"events":[],"nextBackwardToken":"b/3"}"#),
+        ]);
+        let aws = server.aws();
+        assert_eq!(tail(&aws, "g", "s", 10).unwrap().len(), 1);
+        assert_eq!(tail(&aws, "g", "s", 10).unwrap(), []);
+        assert_eq!(aws.calls().total, 4);
+    }
+
+    #[test]
+    fn groups_and_streams_that_are_not_there_yet_have_no_lines() {
+        let absent = Scene::Answer(400, r#"{"__type":"ResourceNotFoundException","message":"no such stream"}"#);
+        let page = Scene::Answer(200, r#"{"events":[],"nextToken":"n"}"#);
+        let server = Scripted::new(&[absent.clone(), absent, page]);
+        let aws = server.aws();
+        assert_eq!(tail(&aws, "g", "s", 10).unwrap(), []);
+        let page = || filter(&aws, "g", Streams::Prefix("app/"), Timestamp(1.5), Some("t"));
+        assert_eq!(page().unwrap(), (vec![], None));
+        assert_eq!(page().unwrap(), (vec![], Some("n".to_owned())));
+        server.asked();
+        let asked = json!({ "logGroupName": "g", "logStreamNamePrefix": "app/", "startTime": 1500, "nextToken": "t" });
+        assert_eq!(server.asked().json(), asked);
+    }
 
     #[test]
     fn lines_of_both_calls() {

@@ -91,3 +91,48 @@ pub fn delete(aws: &Aws, name: &str) -> Result<(), CallError> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Put, delete, get, missing, put_new};
+    use crate::effects::aws::scripted::{Scene, Scripted};
+
+    const EXISTS: Scene = Scene::Answer(400, r#"{"__type":"ParameterAlreadyExists","message":"exists"}"#);
+    const ABSENT: Scene = Scene::Answer(400, r#"{"__type":"ParameterNotFound"}"#);
+
+    fn check(script: &[Scene], expected: Put) {
+        let server = Scripted::new(script);
+        assert_eq!(put_new(&server.aws(), "/lock", "mine").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_parameter_that_is_to_be_new() {
+        let mine = Scene::Answer(200, r#"{"Parameter":{"Value":"mine","Version":1}}"#);
+        let other = Scene::Answer(200, r#"{"Parameter":{"Value":"other","Version":1}}"#);
+        check(&[Scene::Answer(200, r#"{"Version":1}"#)], Put::Created);
+        check(&[EXISTS, other], Put::Exists);
+        check(&[EXISTS, ABSENT], Put::Exists);
+        // The first answer was lost, and what exists is ours.
+        check(&[Scene::Lose, EXISTS, mine], Put::Created);
+    }
+
+    #[test]
+    fn parameters_that_are_not_there() {
+        let server = Scripted::new(&[ABSENT, ABSENT]);
+        let aws = server.aws();
+        assert_eq!(get(&aws, "/lock").unwrap(), None);
+        delete(&aws, "/lock").unwrap();
+    }
+
+    #[test]
+    fn existence_is_asked_for_ten_at_a_time_and_never_in_the_clear() {
+        let server = Scripted::new(&[
+            Scene::Answer(200, r#"{"Parameters":[{"Name":"/1","Value":"hidden"}],"InvalidParameters":["/2"]}"#),
+            Scene::Answer(200, r#"{"Parameters":[],"InvalidParameters":["/11"]}"#),
+        ]);
+        let names: Vec<_> = (1..=11).map(|number| format!("/{number}")).collect();
+        assert_eq!(missing(&server.aws(), &names).unwrap(), ["/2", "/11"]);
+        let asked = server.asked().json();
+        assert_eq!((asked["Names"].as_array().unwrap().len(), &asked["WithDecryption"]), (10, &false.into()));
+    }
+}

@@ -20,3 +20,21 @@ pub fn caller(aws: &Aws) -> Result<Identity, CallError> {
         Some(Identity { account: text(result, "Account")?, arn: text(result, "Arn")? })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, caller};
+    use crate::effects::aws::scripted::{Scene, Scripted};
+
+    #[test]
+    fn who_the_caller_is() {
+        let body = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+            <Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci</Arn><UserId>A:ci</UserId><Account>123456789012</Account>
+            </GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"#;
+        let server = Scripted::new(&[Scene::Answer(200, body)]);
+        let identity = caller(&server.aws()).unwrap();
+        let arn = "arn:aws:sts::123456789012:assumed-role/deploy/ci".to_owned();
+        assert_eq!(identity, Identity { account: "123456789012".into(), arn });
+        assert!(server.asked().head.contains("/eu-central-1/sts/aws4_request"));
+    }
+}

@@ -165,3 +165,53 @@ fn request(address: &str, headers: &[(&str, &str)]) -> Result<Request<Empty<Byte
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{MOST_BYTES, NoAnswer, Web};
+    use crate::effects::aws::scripted::{Scene, Scripted};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_page_as_it_is_with_another_host() {
+        let server = Scripted::new(&[Scene::Answer(302, "away")]);
+        let web = Web::new().unwrap();
+        let headers = [("Host", "shop.example"), ("X-Forwarded-Proto", "https")];
+        let answer = web.get(&format!("{}/a?b=c", server.endpoint()), &headers, LIMIT).unwrap();
+        assert_eq!((answer.status, answer.text().as_str(), answer.is_cut), (302, "away", false));
+        assert_eq!(answer.header("content-length"), Some("4"));
+        let head = server.asked().head;
+        assert!(head.starts_with("get /a?b=c http/1.1\r\n"), "{head}");
+        assert!(head.matches("host: ").count() == 1 && head.contains("host: shop.example\r\n"), "{head}");
+        assert!(head.contains("x-forwarded-proto: https\r\n"), "{head}");
+    }
+
+    #[test]
+    fn a_long_page_is_cut() {
+        let (long, full) = ("x".repeat(MOST_BYTES + 1), "x".repeat(MOST_BYTES));
+        for (page, is_cut) in [(full, false), (long, true)] {
+            let server = Scripted::new(&[Scene::Answer(200, page.leak())]);
+            let answer = Web::new().unwrap().get(&server.endpoint(), &[], LIMIT).unwrap();
+            assert_eq!((answer.body.len(), answer.is_cut), (MOST_BYTES, is_cut));
+        }
+    }
+
+    #[test]
+    fn no_answer() {
+        let web = Web::new().unwrap();
+        let server = Scripted::new(&[Scene::Silence, Scene::Lose]);
+        let limit = Duration::from_millis(300);
+        assert_eq!(web.get(&server.endpoint(), &[], limit), Err(NoAnswer::Late(limit)));
+        let broken = Web::new().unwrap();
+        drop(web);
+        assert!(matches!(broken.get(&server.endpoint(), &[], LIMIT), Err(NoAnswer::Broken(_))));
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(matches!(broken.get(&format!("http://{gone}/"), &[], LIMIT), Err(NoAnswer::Unreachable(_))));
+        for address in ["nowhere", "file:///etc/passwd", "http://a b"] {
+            assert!(matches!(broken.get(address, &[], LIMIT), Err(NoAnswer::Unwritten(_))), "{address}");
+        }
+    }
+}

@@ -110,6 +110,10 @@ impl CallError {
                 }
                 _ => None,
             },
+            // The providers' words for a network that does not let them through.
+            Why::NoCredentials(why) if why.contains("dispatch failure") => {
+                Some("see whether this machine may reach who gives the credentials".to_owned())
+            }
             Why::NoCredentials(why) if why.to_ascii_lowercase().contains("sso") => {
                 Some("log in first: aws sso login".to_owned())
             }
@@ -200,6 +204,7 @@ mod tests {
         check(refused("ExpiredTokenException", "old"), "old", "log in to AWS again");
         check(refused("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"), "1", "clock");
         check(Why::NoCredentials("none".into()), "no credentials for ECS", "AWS_PROFILE");
+        check(Why::NoCredentials("dispatch failure: timeout".into()), "no credentials", "may reach who gives");
         check(Why::NoCredentials("the SSO session has expired".into()), "SSO", "aws sso login");
         check(Why::Unreachable("refused".into()), "failed to reach ECS for UpdateService: refused", "may reach AWS");
         check(Why::Lost("reset".into()), "is lost: reset", "may have been carried out");
