@@ -64,6 +64,11 @@ where
 
     /// Sends a request to where its URI says, and waits for the head of the answer.
     pub(super) async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Silence> {
+        // Between two waits of ours nobody looks at the connections. Those that the other side has ended since are noticed
+        // while this gives up its turn twice: first the system is asked, then each connection sees its end. A request that
+        // is sent on such a connection would be one whose answer is lost.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
         let sent = match request.uri().scheme_str() {
             Some("https") => self.secure().map_err(Silence::Certificates)?.request(request).await,
             _ => self.plain.request(request).await,

@@ -58,11 +58,6 @@ impl Aws {
         };
         let request = signed(call, written, &address, &self.shared.region, keys, SystemTime::now());
         let request = request.map_err(|error| Why::Unwritten(why(&error)))?;
-        // Between two calls nobody looks at the connections. Those that the other side has ended since are noticed while
-        // this waits for its turn twice: first the system is asked, then each connection sees its end. A change that is sent
-        // on such a connection would count as lost.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).count(call);
         let answer = tokio::time::timeout(ATTEMPT_LIMIT, self.shared.http.ask(request, MOST_BYTES)).await;
         let silent = |why: String| if call.is_mutating() { Why::Lost(why) } else { Why::Unreachable(why) };

@@ -12,7 +12,7 @@ use crate::effects::aws::Why;
 use crate::effects::aws::scripted::{Scene, Scripted};
 use crate::error::hints_of;
 
-fn document(value: Value) -> Map<String, Value> {
+fn document(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -75,14 +75,14 @@ fn a_revision_is_registered_as_its_document_says_with_further_tags() {
                    "tags":[{"key":"release","value":"abc"}]}"#;
     let server = Scripted::new(&[Scene::Answer(200, body), Scene::Answer(200, body)]);
     let aws = server.aws();
-    let given = document(json!({ "family": "shop", "brandNew": true, "tags": [{ "key": "team", "value": "x" }] }));
+    let given = document(&json!({ "family": "shop", "brandNew": true, "tags": [{ "key": "team", "value": "x" }] }));
     let tags = BTreeMap::from([("release".to_owned(), "abc".to_owned())]);
     let revision = register_task_definition(&aws, &given, &tags).unwrap();
     assert_eq!((revision.short(), &revision.tags), ("shop:7", &tags));
     assert_eq!(revision.document["brandNew"], true);
     let tags = json!([{ "key": "release", "value": "abc" }, { "key": "team", "value": "x" }]);
     assert_eq!(server.asked().json(), json!({ "family": "shop", "brandNew": true, "tags": tags }));
-    register_task_definition(&aws, &document(json!({ "family": "shop" })), &BTreeMap::new()).unwrap();
+    register_task_definition(&aws, &document(&json!({ "family": "shop" })), &BTreeMap::new()).unwrap();
     assert_eq!(server.asked().json(), json!({ "family": "shop" }));
 }
 
@@ -95,8 +95,8 @@ fn a_task_or_service_that_is_asked_for_again_is_the_same_one() {
         Scene::Answer(200, r#"{"service":{"serviceName":"web"}}"#),
     ]);
     let aws = server.aws();
-    assert_eq!(run_task(&aws, &document(json!({ "cluster": "main" }))).unwrap().id(), "1");
-    assert_eq!(create_service(&aws, &document(json!({ "serviceName": "web" }))).unwrap().service_name, "web");
+    assert_eq!(run_task(&aws, &document(&json!({ "cluster": "main" }))).unwrap().id(), "1");
+    assert_eq!(create_service(&aws, &document(&json!({ "serviceName": "web" }))).unwrap().service_name, "web");
     let tokens: Vec<_> = (0..4).map(|_| server.asked().json()["clientToken"].as_str().unwrap().to_owned()).collect();
     assert!(tokens[0] == tokens[1] && tokens[2] == tokens[3] && tokens[0] != tokens[2], "{tokens:?}");
     // AWS's limit for a service.
@@ -118,8 +118,8 @@ fn an_update_is_repeated_unless_it_forces_a_deployment() {
     let done = Scene::Answer(200, r#"{"service":{"serviceName":"web"}}"#);
     let server = Scripted::new(&[Scene::Lose, done, Scene::Lose]);
     let aws = server.aws();
-    update_service(&aws, &document(json!({ "service": "web" }))).unwrap();
-    let error = update_service(&aws, &document(json!({ "service": "web", "forceNewDeployment": true }))).unwrap_err();
+    update_service(&aws, &document(&json!({ "service": "web" }))).unwrap();
+    let error = update_service(&aws, &document(&json!({ "service": "web", "forceNewDeployment": true }))).unwrap_err();
     assert!(matches!(error.why, Why::Lost(_)), "{error}");
     assert_eq!(aws.calls().by_action["ecs:UpdateService"], 3);
 }
