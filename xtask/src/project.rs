@@ -4,12 +4,14 @@
 pub mod environment;
 pub mod names;
 pub mod parse;
+mod partition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
 pub use environment::{Bases, Environment, EnvironmentName, Local, Network, StandIn, Strategy, Volume};
+pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};
 

@@ -221,7 +221,7 @@ fn this_tool_and_the_stand_in_share_names_and_no_code() {
     assert!(!manifest.lines().any(|line| line.starts_with("local-aws")), "xtask depends on local-aws");
     for file in files().iter().filter(|file| file.starts_with("xtask/src")) {
         // Network clients alone, and what they offer to others waits for its result (docs/decisions/0007).
-        let is_client = ["aws.rs", "ecr.rs", "registry/"]
+        let is_client = ["aws.rs", "aws/", "ecr.rs", "http.rs", "registry/", "web.rs"]
             .iter()
             .any(|part| file.as_str().starts_with(&format!("xtask/src/effects/{part}")));
         let code = text(file);

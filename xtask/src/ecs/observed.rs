@@ -142,6 +142,24 @@ pub struct ServiceDeployment {
     pub rollback: Option<Rollback>,
 }
 
+/// Such a record as `ListServiceDeployments` has it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeploymentBrief {
+    /// Its ARN.
+    pub service_deployment_arn: String,
+    /// Where it is.
+    pub status: ServiceDeploymentStatus,
+    /// In ECS's words.
+    pub status_reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it was over.
+    pub finished_at: Option<Timestamp>,
+    /// ARN of the service revision that it goes to.
+    pub target_service_revision_arn: Option<String>,
+}
+
 /// `status` of such a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

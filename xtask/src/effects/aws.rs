@@ -1,34 +1,140 @@
-//! How AWS is reached: credentials, region, endpoint, and the one runtime that network clients run on. Async code is in
-//! this folder's network clients only; what they offer to others waits for its result. Not here: any service.
+//! How AWS's APIs are called: signed requests with AWS's own documents in and out, counted, and repeated where that is
+//! right. docs/decisions/0008 says why there is no generated SDK. Async code is in this folder's network clients only; what
+//! they offer to others waits for its result. Not here: any call of a service (`ecr`, `ecs`, `elb`, `logs`, `ssm`, `sts`).
 
-use std::net::IpAddr;
+mod api;
+mod call_error;
+mod credentials;
+mod json;
+mod ledger;
+mod patience;
+mod query;
+#[cfg(test)]
+pub(super) mod scripted;
+mod send;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecr::config::Credentials;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use http_body_util::Full;
+use hyper::Uri;
+use hyper::body::Bytes;
 use tokio::runtime::Runtime;
+
+pub use self::api::Api;
+pub(super) use self::api::Call;
+pub use self::call_error::{CallError, Why};
+use self::credentials::Keys;
+pub(super) use self::json::typed;
+pub use self::ledger::Calls;
+pub(super) use self::query::{Element, child, members, number, text};
+use super::http::Http;
+use super::interrupt;
+use crate::error::Failure;
+use crate::project::{Partition, partition_of};
 
 /// The variable that every AWS SDK takes for the endpoint of all services.
 pub const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
 /// A connection in one region is there in far less, or a firewall drops what we send.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// The calls made here answer within a second; credentials of a federated login may take some more.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Whose credentials sign the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Whoever the environment, the profile or the machine says: the SDK's own order.
+    /// Whoever the environment, the profile or the machine says: the order of AWS's SDKs.
     Surroundings,
     /// Anybody: the stand-in takes any keys, and must not be shown real ones.
     Anybody,
+}
+
+/// AWS in one region, as one caller sees it. Clones share connections, credentials and the count of calls.
+#[derive(Clone)]
+pub struct Aws {
+    shared: Arc<Shared>,
+    /// Whether the user has had enough.
+    is_interrupted: fn() -> bool,
+}
+
+struct Shared {
+    runtime: Arc<Runtime>,
+    http: Arc<Http<Full<Bytes>>>,
+    keys: Keys,
+    region: String,
+    endpoint: Option<String>,
+    calls: Mutex<Calls>,
+}
+
+impl Aws {
+    /// Nothing is asked yet, not even for credentials. With an endpoint, every service is there; plain HTTP is spoken only
+    /// where the endpoint says so.
+    ///
+    /// # Errors
+    /// Usage (2) where the endpoint is no address; the system's.
+    pub fn connect(region: &str, endpoint: Option<&str>, caller: Caller) -> anyhow::Result<Aws> {
+        let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
+        if let Some(endpoint) = endpoint {
+            let uri = endpoint.parse::<Uri>().ok();
+            let is_address = uri.is_some_and(|uri| {
+                matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+            });
+            let text = || Failure::usage(format!("the endpoint `{endpoint}` is no address such as `https://host`"));
+            anyhow::ensure!(is_address, text().hint(format!("see {ENDPOINT_VARIABLE} and `endpoint`")));
+        }
+        let http = Arc::new(Http::new(CONNECT_LIMIT));
+        let shared = Shared {
+            runtime: Arc::new(runtime()?),
+            keys: Keys::new(caller, region, Arc::clone(&http)),
+            http,
+            region: region.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            calls: Mutex::default(),
+        };
+        Ok(Aws { shared: Arc::new(shared), is_interrupted: interrupt::requested })
+    }
+
+    /// The same for what must be cleaned up even though the user has interrupted: its calls are carried out all the same.
+    #[must_use]
+    pub fn in_spite_of_interrupts(&self) -> Aws {
+        Aws { shared: Arc::clone(&self.shared), is_interrupted: || false }
+    }
+
+    /// The region that it is in.
+    pub fn region(&self) -> &str {
+        &self.shared.region
+    }
+
+    /// The partition of that region.
+    pub fn partition(&self) -> Partition {
+        partition_of(&self.shared.region)
+    }
+
+    /// The endpoint that stands in for AWS's own, if one does.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.shared.endpoint.as_deref()
+    }
+
+    /// Requests so far.
+    pub fn calls(&self) -> Calls {
+        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The runtime of whoever works together with calls of ours.
+    pub(super) fn runtime(&self) -> Arc<Runtime> {
+        Arc::clone(&self.shared.runtime)
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { region, endpoint, .. } = &*self.shared;
+        f.debug_struct("Aws").field("region", region).field("endpoint", endpoint).finish_non_exhaustive()
+    }
 }
 
 /// The endpoint that the environment asks for, if it does.
@@ -39,54 +145,4 @@ pub fn endpoint_of_environment() -> Option<String> {
 /// One thread does: what takes time is the network, and hashing keeps up with it.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("failed to start the network client")
-}
-
-/// What clients of a service are made of.
-pub(super) async fn configuration(region: &str, endpoint: Option<&str>, caller: Caller) -> SdkConfig {
-    // Certificates are read when the client is made, and a plain address needs none.
-    let http = match endpoint {
-        Some(endpoint) if endpoint.starts_with("http://") => Builder::new().build_http(),
-        _ => Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
-    };
-    let limits = TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(ATTEMPT_LIMIT);
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .retry_config(RetryConfig::standard())
-        .timeout_config(limits.build())
-        .http_client(http);
-    let loader = match endpoint {
-        Some(endpoint) => loader.endpoint_url(endpoint),
-        None => loader,
-    };
-    match caller {
-        Caller::Surroundings => loader.load().await,
-        Caller::Anybody => {
-            loader.credentials_provider(Credentials::new("local", "local", None, None, "anybody")).load().await
-        }
-    }
-}
-
-/// Whether a host, with or without a port, is this machine: there alone is plain HTTP good enough.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn this_machine_and_others() {
-        for here in ["127.0.0.1:5000", "localhost", "localhost:80", "[::1]:5000", "127.9.9.9"] {
-            assert!(is_loopback(here), "{here}");
-        }
-        for there in ["example.com", "10.0.0.1:5000", "localhost.example.com", "127.0.0.1.example.com:80", ""] {
-            assert!(!is_loopback(there), "{there}");
-        }
-    }
 }

@@ -4,24 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
-use aws_sdk_ecr::Client;
-use aws_sdk_ecr::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_ecr::types::ImageIdentifier;
+use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::aws::{self, Caller};
-use crate::error::Failure;
+use super::aws::{Api, Aws, Call, Caller};
 use crate::image::{Digest, Tag};
 
 /// ECR in one region, as one caller sees it.
 #[derive(Clone, Debug)]
 pub struct Ecr {
-    pub(super) runtime: Arc<Runtime>,
-    client: Client,
-    endpoint: Option<String>,
+    aws: Aws,
 }
 
 /// A repository as ECR describes it.
@@ -56,30 +51,37 @@ impl Ecr {
     /// Nothing is asked yet.
     ///
     /// # Errors
-    /// The system's.
+    /// As `Aws::connect`.
     pub fn new(region: &str, endpoint: Option<&str>, caller: Caller) -> anyhow::Result<Ecr> {
-        let runtime = Arc::new(aws::runtime()?);
-        let client = Client::new(&runtime.block_on(aws::configuration(region, endpoint, caller)));
-        Ok(Ecr { runtime, client, endpoint: endpoint.map(str::to_owned) })
+        Ok(Ecr::of(&Aws::connect(region, endpoint, caller)?))
+    }
+
+    /// The one that belongs to other services' calls.
+    pub fn of(aws: &Aws) -> Ecr {
+        Ecr { aws: aws.clone() }
+    }
+
+    pub(super) fn runtime(&self) -> Arc<Runtime> {
+        self.aws.runtime()
     }
 
     /// `DescribeRepositories`.
     ///
     /// # Errors
-    /// No credentials, no permission, no network.
+    /// No credentials, no permission, no network; interrupted (130).
     pub fn repositories(&self, names: &[String]) -> anyhow::Result<Repositories> {
-        let call = self.client.describe_repositories().set_repository_names(Some(names.to_vec()));
-        let answer = match self.runtime.block_on(call.send()) {
+        let call = Call::new(Api::Ecr, "DescribeRepositories");
+        let answer = match self.aws.call_json(call, &json!({ "repositoryNames": names })) {
             Ok(answer) => answer,
-            Err(error) if error.code() == Some("RepositoryNotFoundException") => {
-                return Ok(Repositories::Missing(error.message().unwrap_or("a repository does not exist").to_owned()));
+            Err(error) if error.is(&["RepositoryNotFoundException"]) => {
+                let words = error.message().filter(|words| !words.is_empty()).unwrap_or("a repository does not exist");
+                return Ok(Repositories::Missing(words.to_owned()));
             }
-            Err(error) => return Err(self.failure("DescribeRepositories", error)),
+            Err(error) => return Err(error.into()),
         };
-        let found = answer.repositories().iter().map(|repository| {
-            let uri = repository.repository_uri()?;
-            let (host, name) = uri.split_once('/')?;
-            let account = repository.registry_id()?.to_owned();
+        let found = list(&answer, "repositories").map(|repository| {
+            let (host, name) = text(repository, "repositoryUri")?.split_once('/')?;
+            let account = text(repository, "registryId")?.to_owned();
             Some(Repository { name: name.to_owned(), account, host: host.to_owned() })
         });
         let found: Option<Vec<_>> = found.collect();
@@ -91,12 +93,12 @@ impl Ecr {
     /// # Errors
     /// As above.
     pub fn look(&self, repository: &str, tags: &[Tag]) -> anyhow::Result<BTreeMap<Tag, Digest>> {
-        let ids = tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.to_string()).build());
-        let call = self.client.batch_get_image().repository_name(repository).set_image_ids(Some(ids.collect()));
-        let answer = self.runtime.block_on(call.send()).map_err(|error| self.failure("BatchGetImage", error))?;
+        let ids: Vec<_> = tags.iter().map(|tag| json!({ "imageTag": tag.to_string() })).collect();
+        let input = json!({ "repositoryName": repository, "imageIds": ids });
+        let answer = self.aws.call_json(Call::new(Api::Ecr, "BatchGetImage"), &input)?;
         let mut found = BTreeMap::new();
-        for id in answer.images().iter().filter_map(|image| image.image_id()) {
-            if let (Some(tag), Some(digest)) = (id.image_tag(), id.image_digest()) {
+        for id in list(&answer, "images").filter_map(|image| image.get("imageId")) {
+            if let (Some(tag), Some(digest)) = (text(id, "imageTag"), text(id, "imageDigest")) {
                 let digest = digest.parse().with_context(|| format!("failed to read what ECR has as `{tag}`"))?;
                 found.insert(tag.parse().context("failed to read a tag of ECR's")?, digest);
             }
@@ -110,7 +112,7 @@ impl Ecr {
     /// # Errors
     /// As above.
     pub fn account(&self) -> anyhow::Result<Option<String>> {
-        let token = self.runtime.block_on(self.token())?;
+        let token = self.aws.runtime().block_on(self.token())?;
         let host = token.endpoint.split("://").nth(1).unwrap_or_default();
         let first = host.split('.').next().unwrap_or_default();
         let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
@@ -119,50 +121,22 @@ impl Ecr {
 
     /// `GetAuthorizationToken`.
     pub(super) async fn token(&self) -> anyhow::Result<Token> {
-        let answer = self.client.get_authorization_token().send().await;
-        let answer = answer.map_err(|error| self.failure("GetAuthorizationToken", error))?;
-        let data = answer.authorization_data().first().context("ECR gave no token")?;
+        let answer = self.aws.ask_json(Call::new(Api::Ecr, "GetAuthorizationToken"), &json!({})).await?;
+        let data = list(&answer, "authorizationData").next().context("ECR gave no token")?;
         // No word of the token in an error: they are printed.
-        let decoded = data.authorization_token().and_then(|token| STANDARD.decode(token).ok());
-        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).context("ECR's token is not one")?;
-        let (user, password) = text.split_once(':').context("ECR's token is not one")?;
-        let endpoint = data.proxy_endpoint().unwrap_or_default().to_owned();
+        let decoded = text(data, "authorizationToken").and_then(|token| STANDARD.decode(token).ok());
+        let text_of_token =
+            decoded.and_then(|bytes| String::from_utf8(bytes).ok()).context("ECR's token is not one")?;
+        let (user, password) = text_of_token.split_once(':').context("ECR's token is not one")?;
+        let endpoint = text(data, "proxyEndpoint").unwrap_or_default().to_owned();
         Ok(Token { user: user.to_owned(), password: password.to_owned(), endpoint })
-    }
-
-    fn failure<E>(&self, call: &str, error: SdkError<E>) -> anyhow::Error
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let place = self.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
-        match error {
-            SdkError::ServiceError(refused) => {
-                let refused = refused.into_err();
-                let (code, message) =
-                    (refused.code().unwrap_or("unknown error"), refused.message().unwrap_or_default());
-                let failure = Failure::failed(format!("ECR{place} refused {call}: {code}: {message}"));
-                match code {
-                    "AccessDeniedException" => failure.hint(format!("the caller needs the permission `ecr:{call}`")),
-                    "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException" => {
-                        failure.hint("log in to AWS again; `aws sts get-caller-identity` shows who you are")
-                    }
-                    _ => failure,
-                }
-                .into()
-            }
-            error => {
-                let words = DisplayErrorContext(&error).to_string();
-                let failure = Failure::failed(format!("failed to reach ECR{place} for {call}: {}", brief(&words)));
-                if words.contains("credentials") {
-                    return failure.hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY").into();
-                }
-                anyhow!(failure)
-            }
-        }
     }
 }
 
-/// The SDK's words without the debug form of the whole error that follows them.
-fn brief(words: &str) -> &str {
-    words.split(" (").next().unwrap_or(words)
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
 }

@@ -44,7 +44,7 @@ impl Registry {
     /// The host is none.
     pub fn of_ecr(ecr: &Ecr, host: &str) -> anyhow::Result<Registry> {
         let gate = Gate::new(Source::Ecr(ecr.clone()));
-        Ok(Registry { runtime: Arc::clone(&ecr.runtime), client: Arc::new(Client::new(host, gate)?) })
+        Ok(Registry { runtime: ecr.runtime(), client: Arc::new(Client::new(host, gate)?) })
     }
 
     /// Any other, with the login that docker has for it.

@@ -16,6 +16,7 @@ use super::credentials::Login;
 use super::http::Client;
 use super::patience::Trouble;
 use crate::effects::ecr::Ecr;
+use crate::effects::http::encoded;
 use crate::error::Failure;
 
 /// Where it comes from.
@@ -188,15 +189,6 @@ async fn exchange(
     secret(&format!("Bearer {}", token.ok_or_else(|| Failure::failed("the token service gave no token"))?))
 }
 
-/// For a query (RFC 3986): everything but unreserved characters is escaped.
-fn encoded(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
-}
-
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Gate")
@@ -205,7 +197,7 @@ impl fmt::Debug for Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::{Challenge, encoded};
+    use super::Challenge;
 
     #[test]
     fn challenges_of_the_token_protocol() {
@@ -218,6 +210,5 @@ mod tests {
         for other in ["Basic realm=\"x\"", "Bearer", "Bearer ", "Bearer service=\"x\"", "Bearer realm=\"x", ""] {
             assert_eq!(Challenge::parse(other), None, "{other}");
         }
-        assert_eq!(encoded("repository:a/b:pull,push"), "repository%3Aa%2Fb%3Apull%2Cpush");
     }
 }

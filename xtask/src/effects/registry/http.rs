@@ -1,25 +1,18 @@
-//! Requests to one registry: plain HTTP on this machine and TLS everywhere else, connections kept, requests counted.
+//! Requests to one registry: plain HTTP on this machine and TLS everywhere else, requests counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::{Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 
 use super::body::{Broken, Payload};
 use super::gate::Gate;
 use super::patience::Trouble;
-use crate::effects::aws::is_loopback;
+use crate::effects::http::{AGENT, Answer, Http, Silence, is_loopback, why};
 use crate::error::Failure;
 
 /// A connection is there in far less, or a firewall drops what we send.
@@ -31,16 +24,12 @@ const BLOB_LIMIT: Duration = Duration::from_secs(300);
 /// Largest answer that is read: a manifest has at most 4 MiB (OCI distribution).
 const MOST_BYTES: usize = 4 << 20;
 
-type Plain = legacy::Client<HttpConnector, Payload>;
-type Secure = legacy::Client<HttpsConnector<HttpConnector>, Payload>;
-
 /// A registry and what is needed to talk to it.
 pub(super) struct Client {
     /// `https://host`.
     base: String,
     pub(super) gate: Gate,
-    plain: Plain,
-    secure: OnceLock<Secure>,
+    http: Http<Payload>,
     counts: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -59,14 +48,6 @@ pub(super) struct Ask<'a> {
 pub(super) enum Place<'a> {
     Path(&'a str),
     Address(&'a Uri),
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
 }
 
 /// The error document of the distribution specification.
@@ -89,8 +70,7 @@ impl Client {
         let base = format!("{scheme}://{host}");
         let is_host = !host.contains('/') && base.parse::<Uri>().is_ok_and(|uri| uri.host().is_some());
         anyhow::ensure!(is_host, Failure::usage(format!("`{host}` is not the host of a registry")));
-        let plain = builder().build(connector());
-        Ok(Client { base, gate, plain, secure: OnceLock::new(), counts: Mutex::default() })
+        Ok(Client { base, gate, http: Http::new(CONNECT_LIMIT), counts: Mutex::default() })
     }
 
     /// The registry as messages name it.
@@ -146,22 +126,15 @@ impl Client {
 
     /// One request as it is.
     pub(super) async fn send(&self, repository: &str, mut request: Request<Payload>) -> Result<Answer, Trouble> {
-        let agent = concat!("slipway/", env!("CARGO_PKG_VERSION"));
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let sent = request.body().sent();
-        let is_secure = request.uri().scheme_str() == Some("https");
-        if !is_secure && !request.uri().authority().is_some_and(|host| is_loopback(host.as_str())) {
+        let is_plain = request.uri().scheme_str() != Some("https");
+        if is_plain && !request.uri().authority().is_some_and(|host| is_loopback(host.as_str())) {
             let text = format!("the registry {} sends us to `{}` without TLS", self.name(), request.uri());
             return Err(Trouble::Final(Failure::refused(text).into()));
         }
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.to_owned()).or_default() += 1;
-        let work = async {
-            let response = match is_secure {
-                true => self.secure().map_err(Trouble::Final)?.request(request).await,
-                false => self.plain.request(request).await,
-            };
-            read(response.map_err(|error| self.broken(error))?).await.map_err(|error| self.broken(error))
-        };
+        let work = async { self.http.ask(request, MOST_BYTES).await.map_err(|silence| self.no_answer(silence)) };
         let mut work = std::pin::pin!(work);
         let limit = if sent.is_some() { BLOB_LIMIT } else { ANSWER_LIMIT };
         loop {
@@ -175,30 +148,18 @@ impl Client {
         }
     }
 
-    fn secure(&self) -> anyhow::Result<&Secure> {
-        if let Some(client) = self.secure.get() {
-            return Ok(client);
-        }
-        let tls = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .context("failed to read the certificates of this machine")?;
-        let mut connector = connector();
-        connector.enforce_http(false);
-        Ok(self.secure.get_or_init(|| builder().build(tls.https_only().enable_http1().wrap_connector(connector))))
-    }
-
     /// Why there is no answer. A file that is not what it should be is no trouble of the network's.
-    fn broken(&self, error: impl Into<anyhow::Error>) -> Trouble {
-        let error = error.into();
-        if let Some(broken) = error.chain().find_map(|cause| cause.downcast_ref::<Broken>()) {
-            return Trouble::Final(broken.failure().into());
+    fn no_answer(&self, silence: Silence) -> Trouble {
+        match silence {
+            Silence::Certificates(error) => Trouble::Final(error),
+            Silence::Unreachable(why) => {
+                Trouble::Unreachable(format!("failed to reach the registry {}: {why}", self.name()))
+            }
+            Silence::Broken(error) => match error.chain().find_map(|cause| cause.downcast_ref::<Broken>()) {
+                Some(broken) => Trouble::Final(broken.failure().into()),
+                None => Trouble::passing(format!("the connection broke: {}", why(&error))),
+            },
         }
-        let is_connect = error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect);
-        let why = error.chain().last().map(ToString::to_string).unwrap_or_default();
-        if is_connect {
-            return Trouble::Unreachable(format!("failed to reach the registry {}: {why}", self.name()));
-        }
-        Trouble::passing(format!("the connection broke: {why}"))
     }
 
     fn not_let_in(&self, words: &str) -> anyhow::Error {
@@ -236,29 +197,6 @@ impl Answer {
         }
         Trouble::Final(Failure::failed(format!("the registry refused {what}: {words}")).into())
     }
-}
-
-async fn read(response: Response<hyper::body::Incoming>) -> anyhow::Result<Answer> {
-    let (parts, body) = response.into_parts();
-    let read = Limited::new(body, MOST_BYTES).collect().await;
-    let body = read.map_err(|error| anyhow::anyhow!("failed to read the answer: {error}"))?.to_bytes();
-    Ok(Answer { status: parts.status, headers: parts.headers, body })
-}
-
-fn connector() -> HttpConnector {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT_LIMIT));
-    connector.set_nodelay(true);
-    connector
-}
-
-fn builder() -> legacy::Builder {
-    let mut builder = legacy::Client::builder(TokioExecutor::new());
-    // A connection that is as old as this may be closed by the other side at any moment.
-    builder.pool_idle_timeout(Duration::from_secs(20)).pool_timer(TokioTimer::new());
-    // Repeating is decided in one place, `patience`.
-    builder.retry_canceled_requests(false);
-    builder
 }
 
 fn final_of(error: impl std::error::Error + Send + Sync + 'static) -> Trouble {

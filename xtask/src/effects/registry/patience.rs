@@ -1,11 +1,9 @@
-//! What goes wrong and may go right the next time: repeated after a while that grows, with chance in it, so that many
-//! who were turned away at once do not come back at once.
+//! What goes wrong and may go right the next time: repeated after a while that grows, or that the registry names.
 
-use std::collections::hash_map::RandomState;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
+use crate::effects::backoff::{Backoff, chance};
 use crate::error::Failure;
 
 /// Attempts in all. With the waits below they last about fifteen seconds, which a throttled `PutImage` (10 a second in
@@ -13,10 +11,8 @@ use crate::error::Failure;
 const ATTEMPTS: u32 = 8;
 /// Nobody listens: that is soon clear.
 const CONNECTS: u32 = 3;
-/// The first wait; each further one is twice as long.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest wait that we choose.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Waits that we choose.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 /// The longest wait that a registry may choose for us with `Retry-After`.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
@@ -83,30 +79,19 @@ pub(super) async fn attempt<T, Work: Future<Output = Result<T, Trouble>>>(
 
 /// How long to wait before the attempt of this number. `chance` is from 0 to 1.
 fn wait(number: u32, asked: Option<Duration>, chance: f64) -> Duration {
-    let most = FIRST.saturating_mul(1 << number.saturating_sub(1).min(16)).min(LONGEST);
-    // Never less than half: no wait at all is no help to anybody.
-    let ours = most.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
+    let ours = BACKOFF.wait(number, chance);
     ours.max(asked.unwrap_or_default().min(LONGEST_ASKED))
-}
-
-/// From 0 to 1: the standard library's keys of hash maps are random, and nothing here needs more than that.
-fn chance() -> f64 {
-    f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{LONGEST, LONGEST_ASKED, wait};
+    use super::{BACKOFF, LONGEST_ASKED, wait};
 
     #[test]
-    fn waits_grow_to_a_bound_have_chance_in_them_and_respect_what_is_asked() {
-        for number in 1..40 {
-            let (least, most) = (wait(number, None, 0.0), wait(number, None, 1.0));
-            assert!(least * 2 == most && most <= LONGEST, "{number}: {least:?} {most:?}");
-            assert!(wait(number + 1, None, 0.5) >= wait(number, None, 0.5));
-        }
+    fn waits_respect_what_is_asked() {
+        assert_eq!(wait(3, None, 0.5), BACKOFF.wait(3, 0.5));
         assert_eq!(wait(1, Some(Duration::from_secs(7)), 0.5), Duration::from_secs(7));
         assert_eq!(wait(1, Some(Duration::from_secs(7000)), 0.5), LONGEST_ASKED);
     }

@@ -11,9 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::body::{Broken, FileBody, Payload, Progress};
-use super::http::{Answer, Ask, Client, Place};
+use super::http::{Ask, Client, Place};
 use super::patience::{Trouble, attempt};
 use super::{TICK, interrupted};
+use crate::effects::http::Answer;
 use crate::effects::interrupt;
 use crate::effects::layouts::Layout;
 use crate::error::Failure;

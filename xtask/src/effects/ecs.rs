@@ -1,0 +1,70 @@
+//! ECS's API, one function a call. Documents of ours go out as they are; answers come back in `crate::ecs`'s types. Not here:
+//! what is asked for when, and what follows from an answer.
+
+mod deployments;
+mod service;
+mod task;
+mod task_definition;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+pub use self::deployments::{
+    Stop, describe_service_deployment, describe_service_revision, list_service_deployments, stop_service_deployment,
+};
+pub use self::service::{create_service, describe_cluster, describe_service, update_service};
+pub use self::task::{NotRun, TaskFailure, TaskFilter, describe_tasks, list_tasks, run_task, stop_task};
+pub use self::task_definition::{describe_task_definition, list_task_definitions, register_task_definition};
+use super::aws::{Api, Aws, Call, CallError};
+use super::backoff::random;
+
+/// `TagResource`: gives something tags, beside those that it has.
+///
+/// # Errors
+/// ECS's and the network's.
+pub fn tag_resource(aws: &Aws, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+    let input = json!({ "resourceArn": arn, "tags": tag_list(tags) });
+    aws.call_json(call("TagResource").repeatable(), &input).map(|_| ())
+}
+
+fn call(action: &'static str) -> Call {
+    Call::new(Api::Ecs, action)
+}
+
+/// `[{"key": …, "value": …}]`, as ECS writes tags.
+fn tag_list(tags: &BTreeMap<String, String>) -> Vec<Value> {
+    tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+}
+
+/// The tags of an answer.
+fn tags_of(answer: &Value) -> BTreeMap<String, String> {
+    let tags = answer.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    tags.map(|tag| (text(tag, "key"), text(tag, "value"))).collect()
+}
+
+/// A document with a client token, so that ECS takes repetitions of one call for one call.
+fn with_token(document: &Map<String, Value>) -> Value {
+    let mut input = document.clone();
+    // AWS: at most 36 characters for a service, 64 for tasks.
+    input.entry("clientToken").or_insert_with(|| format!("{:016x}{:016x}", random(), random()).into());
+    Value::Object(input)
+}
+
+/// All pages of a call that lists ARNs, `most` of them if it is not to be all.
+fn list(aws: &Aws, call: Call, input: &Value, member: &str, most: Option<usize>) -> Result<Vec<String>, CallError> {
+    let mut input = input.clone();
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let mut answer = aws.call_json(call, &input)?;
+        found.extend(aws.member::<Vec<String>>(call, &mut answer, member)?);
+        let next = answer.get("nextToken").filter(|_| most.is_none_or(|most| found.len() < most));
+        match (next, input.as_object_mut()) {
+            (Some(next), Some(input)) => input.insert("nextToken".to_owned(), next.clone()),
+            _ => break,
+        };
+    }
+    found.truncate(most.unwrap_or(usize::MAX));
+    Ok(found)
+}

@@ -1,0 +1,59 @@
+//! The records of deployments, and the end of one that is under way.
+
+use serde_json::{Value, json};
+
+use super::call;
+use crate::ecs::{DeploymentBrief, ServiceDeployment};
+use crate::effects::aws::{Aws, CallError};
+
+/// What becomes of a service whose deployment is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The revision before serves again.
+    Rollback,
+    /// It stays as it is.
+    Abort,
+}
+
+/// `ListServiceDeployments`: the newest first, 100 at most (AWS's page; it keeps them for 90 days).
+///
+/// # Errors
+/// ECS's and the network's; `ServiceNotFoundException` where there is no such service.
+pub fn list_service_deployments(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<DeploymentBrief>, CallError> {
+    let call = call("ListServiceDeployments");
+    let mut answer = aws.call_json(call, &json!({ "cluster": cluster, "service": service, "maxResults": 100 }))?;
+    aws.member(call, &mut answer, "serviceDeployments")
+}
+
+/// `DescribeServiceDeployments` of one; `None` where there is no such record.
+///
+/// # Errors
+/// ECS's and the network's.
+pub fn describe_service_deployment(aws: &Aws, arn: &str) -> Result<Option<ServiceDeployment>, CallError> {
+    let call = call("DescribeServiceDeployments");
+    let mut answer = aws.call_json(call, &json!({ "serviceDeploymentArns": [arn] }))?;
+    let found: Vec<ServiceDeployment> = aws.member(call, &mut answer, "serviceDeployments")?;
+    Ok(found.into_iter().next())
+}
+
+/// `DescribeServiceRevisions` of one: the whole document; `None` where there is no such revision.
+///
+/// # Errors
+/// As above.
+pub fn describe_service_revision(aws: &Aws, arn: &str) -> Result<Option<Value>, CallError> {
+    let mut answer = aws.call_json(call("DescribeServiceRevisions"), &json!({ "serviceRevisionArns": [arn] }))?;
+    Ok(answer.pointer_mut("/serviceRevisions/0").map(Value::take))
+}
+
+/// `StopServiceDeployment`.
+///
+/// # Errors
+/// As above; `ConflictException` or `ServiceDeploymentNotFoundException` where it is over.
+pub fn stop_service_deployment(aws: &Aws, arn: &str, stop: Stop) -> Result<(), CallError> {
+    let stop = match stop {
+        Stop::Rollback => "ROLLBACK",
+        Stop::Abort => "ABORT",
+    };
+    let input = json!({ "serviceDeploymentArn": arn, "stopType": stop });
+    aws.call_json(call("StopServiceDeployment").repeatable(), &input).map(|_| ())
+}

@@ -1,0 +1,132 @@
+//! Tasks: found, described, started, stopped.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::{call, list, with_token};
+use crate::ecs::Task;
+use crate::effects::aws::{Aws, CallError};
+use crate::error::Failure;
+
+/// AWS: at most 100 tasks a call of `DescribeTasks`.
+const MOST_DESCRIBED: usize = 100;
+
+/// Which tasks of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskFilter<'f> {
+    /// Of this service.
+    pub service: Option<&'f str>,
+    /// Of revisions of this family.
+    pub family: Option<&'f str>,
+    /// Started by this: a deployment's id, or what `RunTask` was given. ECS takes it without `service` only.
+    pub started_by: Option<&'f str>,
+    /// `RUNNING` (ECS's own choice) or `STOPPED`.
+    pub desired_status: Option<&'f str>,
+}
+
+/// `ListTasks`: ARNs, all pages.
+///
+/// # Errors
+/// ECS's and the network's.
+pub fn list_tasks(aws: &Aws, cluster: &str, filter: &TaskFilter<'_>) -> Result<Vec<String>, CallError> {
+    let mut input = json!({ "cluster": cluster });
+    let members = [
+        ("serviceName", filter.service),
+        ("family", filter.family),
+        ("startedBy", filter.started_by),
+        ("desiredStatus", filter.desired_status),
+    ];
+    for (name, value) in members {
+        if let (Some(value), Some(input)) = (value, input.as_object_mut()) {
+            input.insert(name.to_owned(), value.into());
+        }
+    }
+    list(aws, call("ListTasks"), &input, "taskArns", None)
+}
+
+/// `DescribeTasks`. Tasks that ECS has forgotten, about an hour after their end, are left out.
+///
+/// # Errors
+/// As above.
+pub fn describe_tasks(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<Task>, CallError> {
+    let call = call("DescribeTasks");
+    let mut tasks = Vec::new();
+    for some in arns.chunks(MOST_DESCRIBED) {
+        let mut answer = aws.call_json(call, &json!({ "cluster": cluster, "tasks": some }))?;
+        tasks.extend(aws.member::<Vec<Task>>(call, &mut answer, "tasks")?);
+    }
+    Ok(tasks)
+}
+
+/// A task that could not be started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// `RESOURCE:MEMORY`, `Capacity is unavailable at this time`, …
+    pub reason: String,
+    /// More of it, if ECS says more.
+    pub detail: Option<String>,
+}
+
+/// Why no task was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRun {
+    /// The call came to nothing.
+    Call(CallError),
+    /// ECS took the call, and could not place the task.
+    Failed(TaskFailure),
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotRun::Call(error) => error.fmt(f),
+            NotRun::Failed(TaskFailure { reason, detail }) => {
+                write!(f, "ECS could not start the task: {reason}")?;
+                detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
+            }
+        }
+    }
+}
+
+impl From<CallError> for NotRun {
+    fn from(error: CallError) -> NotRun {
+        NotRun::Call(error)
+    }
+}
+
+impl From<NotRun> for anyhow::Error {
+    fn from(not_run: NotRun) -> anyhow::Error {
+        match not_run {
+            NotRun::Call(error) => error.into(),
+            failed @ NotRun::Failed(_) => Failure::failed(failed.to_string()).into(),
+        }
+    }
+}
+
+/// `RunTask` of one task, with a client token: asked for again, it is the same task.
+///
+/// # Errors
+/// Why there is no task.
+pub fn run_task(aws: &Aws, document: &Map<String, Value>) -> Result<Task, NotRun> {
+    let call = call("RunTask").repeatable();
+    let mut answer = aws.call_json(call, &with_token(document))?;
+    let tasks: Vec<Task> = aws.member(call, &mut answer, "tasks")?;
+    if let Some(task) = tasks.into_iter().next() {
+        return Ok(task);
+    }
+    let text = |name: &str| answer.pointer(&format!("/failures/0/{name}")).and_then(Value::as_str).map(str::to_owned);
+    let reason = text("reason").unwrap_or_else(|| "no reason given".to_owned());
+    Err(NotRun::Failed(TaskFailure { reason, detail: text("detail") }))
+}
+
+/// `StopTask`. One that is over already stays so.
+///
+/// # Errors
+/// ECS's and the network's.
+pub fn stop_task(aws: &Aws, cluster: &str, arn: &str, reason: &str) -> Result<(), CallError> {
+    // AWS: at most 255 characters of a reason.
+    let reason: String = reason.chars().take(255).collect();
+    let input = json!({ "cluster": cluster, "task": arn, "reason": reason });
+    aws.call_json(call("StopTask").repeatable(), &input).map(|_| ())
+}

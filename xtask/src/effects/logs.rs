@@ -1,0 +1,128 @@
+//! CloudWatch Logs' API, one function a call: what containers wrote. A group or stream that does not exist yet has no lines.
+
+use serde_json::{Value, json};
+
+use super::aws::{Api, Aws, Call, CallError};
+use crate::ecs::{LogLine, Timestamp};
+
+/// Pages without lines that are passed over: AWS says that one may be empty though there are more.
+const EMPTY_PAGES: u32 = 5;
+
+/// Which streams of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams<'s> {
+    /// These, 100 at most (AWS's limit).
+    Named(&'s [String]),
+    /// Those whose names begin so.
+    Prefix(&'s str),
+}
+
+/// `GetLogEvents` from the end: the last lines of a stream, the oldest first; `limit` is 10,000 at most (AWS's).
+///
+/// # Errors
+/// The service's and the network's.
+pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogLine>, CallError> {
+    let mut input = json!({ "logGroupName": group, "logStreamName": stream, "limit": limit, "startFromHead": false });
+    for _ in 0..EMPTY_PAGES {
+        let answer = match aws.call_json(Call::new(Api::Logs, "GetLogEvents"), &input) {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lines = lines(&answer, stream);
+        let next = answer.get("nextBackwardToken").cloned().unwrap_or_default();
+        // At the end of a stream, the token is the one that was given.
+        if !lines.is_empty() || next.is_null() || input.get("nextToken") == Some(&next) {
+            return Ok(lines);
+        }
+        if let Some(input) = input.as_object_mut() {
+            input.insert("nextToken".to_owned(), next);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// One page of `FilterLogEvents`: lines of several streams by time, and the token of the next page, if there is one. `since`
+/// is included.
+///
+/// # Errors
+/// As above.
+pub fn filter(
+    aws: &Aws,
+    group: &str,
+    streams: Streams<'_>,
+    since: Timestamp,
+    token: Option<&str>,
+) -> Result<(Vec<LogLine>, Option<String>), CallError> {
+    let mut input = match streams {
+        Streams::Named(names) => json!({ "logStreamNames": names }),
+        Streams::Prefix(prefix) => json!({ "logStreamNamePrefix": prefix }),
+    };
+    if let Some(input) = input.as_object_mut() {
+        input.insert("logGroupName".to_owned(), group.into());
+        input.insert("startTime".to_owned(), milliseconds(since).into());
+        if let Some(token) = token {
+            input.insert("nextToken".to_owned(), token.into());
+        }
+    }
+    match aws.call_json(Call::new(Api::Logs, "FilterLogEvents"), &input) {
+        Ok(answer) => {
+            let next = answer.get("nextToken").and_then(Value::as_str).map(str::to_owned);
+            Ok((lines(&answer, ""), next))
+        }
+        Err(error) if is_missing(&error) => Ok((Vec::new(), None)),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_missing(error: &CallError) -> bool {
+    error.is(&["ResourceNotFoundException"])
+}
+
+fn lines(answer: &Value, stream: &str) -> Vec<LogLine> {
+    let events = answer.get("events").and_then(Value::as_array).into_iter().flatten();
+    events.map(|event| line(event, stream)).collect()
+}
+
+fn line(event: &Value, stream: &str) -> LogLine {
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
+    let at = event.get("timestamp").and_then(Value::as_f64).unwrap_or_default() / 1000.0;
+    LogLine {
+        stream: text("logStreamName").unwrap_or(stream).to_owned(),
+        at: Timestamp(at),
+        message: text("message").unwrap_or_default().trim_end_matches(['\r', '\n']).to_owned(),
+    }
+}
+
+/// As CloudWatch Logs has times.
+fn milliseconds(at: Timestamp) -> i64 {
+    (at.0.max(0.0) * 1000.0).floor() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{LogLine, Timestamp, lines, milliseconds};
+
+    #[test]
+    fn lines_of_both_calls() {
+        let answer = json!({ "events": [
+            { "timestamp": 1_500, "message": "one\n", "ingestionTime": 2_000 },
+            { "timestamp": 2_000, "message": "two", "logStreamName": "app/app/1" },
+        ] });
+        let line = |stream: &str, at, message: &str| LogLine {
+            stream: stream.into(),
+            at: Timestamp(at),
+            message: message.into(),
+        };
+        assert_eq!(lines(&answer, "s"), [line("s", 1.5, "one"), line("app/app/1", 2.0, "two")]);
+        assert_eq!(lines(&json!({}), "s"), []);
+    }
+
+    #[test]
+    fn times_go_out_as_milliseconds() {
+        assert_eq!(milliseconds(Timestamp(1_700_000_000.25)), 1_700_000_000_250);
+        assert_eq!(milliseconds(Timestamp(-1.0)), 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! SSM's parameters, one function a call: whether those that hold secrets exist, and small notes of our own. Values of
+//! secrets are never asked for in the clear, and nothing here that holds a value of theirs outlives a call.
+
+use serde_json::{Value, json};
+
+use super::aws::{Api, Aws, Call, CallError};
+
+/// AWS: at most 10 names a call of `GetParameters`.
+const MOST_NAMES: usize = 10;
+
+/// What became of a parameter that was to be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is there now.
+    Created,
+    /// One of that name was there.
+    Exists,
+}
+
+/// `GetParameters` without decryption: which of these do not exist. Names or ARNs.
+///
+/// # Errors
+/// SSM's and the network's.
+pub fn missing(aws: &Aws, names: &[String]) -> Result<Vec<String>, CallError> {
+    let call = Call::new(Api::Ssm, "GetParameters");
+    let mut missing = Vec::new();
+    for some in names.chunks(MOST_NAMES) {
+        let mut answer = aws.call_json(call, &json!({ "Names": some, "WithDecryption": false }))?;
+        let invalid = answer.get_mut("InvalidParameters").map(Value::take).unwrap_or_default();
+        let invalid = invalid.as_array().into_iter().flatten().filter_map(Value::as_str);
+        missing.extend(invalid.map(str::to_owned));
+    }
+    Ok(missing)
+}
+
+/// `PutParameter` of a plain text under a name that is to be new. The value must be one that nobody else writes: where an answer
+/// was lost, it tells our parameter from another's.
+///
+/// # Errors
+/// As above.
+pub fn put_new(aws: &Aws, name: &str, value: &str) -> Result<Put, CallError> {
+    let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": false });
+    match aws.call_json(Call::new(Api::Ssm, "PutParameter").repeatable(), &input) {
+        Ok(_) => Ok(Put::Created),
+        Err(error) if error.is(&["ParameterAlreadyExists"]) => {
+            let is_ours = get(aws, name)?.is_some_and(|(found, _)| found == value);
+            Ok(if is_ours { Put::Created } else { Put::Exists })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `GetParameter` of a plain text: its value and version; `None` where there is none of that name.
+///
+/// # Errors
+/// As above.
+pub fn get(aws: &Aws, name: &str) -> Result<Option<(String, u64)>, CallError> {
+    let call = Call::new(Api::Ssm, "GetParameter");
+    match aws.call_json(call, &json!({ "Name": name })) {
+        Ok(answer) => {
+            let value = answer.pointer("/Parameter/Value").and_then(Value::as_str).map(str::to_owned);
+            let version = answer.pointer("/Parameter/Version").and_then(Value::as_u64);
+            let found = value.zip(version).ok_or_else(|| aws.unreadable(call, "it has no value".to_owned()))?;
+            Ok(Some(found))
+        }
+        Err(error) if error.is(&["ParameterNotFound"]) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `PutParameter` of a plain text, whatever is there; the version that it has now. Nothing guards against somebody who does
+/// the same at the same time.
+///
+/// # Errors
+/// As above.
+pub fn overwrite(aws: &Aws, name: &str, value: &str) -> Result<u64, CallError> {
+    let call = Call::new(Api::Ssm, "PutParameter").repeatable();
+    let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+    let mut answer = aws.call_json(call, &input)?;
+    aws.member(call, &mut answer, "Version")
+}
+
+/// `DeleteParameter`. One that is gone already stays so.
+///
+/// # Errors
+/// As above.
+pub fn delete(aws: &Aws, name: &str) -> Result<(), CallError> {
+    match aws.call_json(Call::new(Api::Ssm, "DeleteParameter").repeatable(), &json!({ "Name": name })) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is(&["ParameterNotFound"]) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
