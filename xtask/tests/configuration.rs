@@ -291,7 +291,7 @@ fn a_project_on_disk() {
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
     assert_eq!(project_files::load(&disk.root).unwrap(), project);
     let templates = project_files::load_templates(&disk.root, &project).unwrap();
-    assert_eq!((templates.task_definition.as_str(), templates.service.as_str()), ("{}\n", "[]\n"));
+    assert_eq!((templates.0.as_str(), templates.1.as_str()), ("{}\n", "[]\n"));
     let pushes_only = Project { service: None, ..project };
     let no_service = disk.refused(|root| project_files::load_templates(root, &pushes_only).map(drop));
     assert!(no_service.starts_with("infra/slipway.toml: the project has no `[service]`\nhint: "), "{no_service}");

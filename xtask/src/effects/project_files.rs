@@ -36,20 +36,11 @@ pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Projec
     Ok(parse::environment(name, &text, project)?)
 }
 
-/// The texts of ECS's own documents, as the project has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Templates {
-    /// Of the task definition.
-    pub task_definition: String,
-    /// Of the service.
-    pub service: String,
-}
-
-/// The templates of a project that deploys.
+/// The templates of a project that deploys: of the task definition, and of the service.
 ///
 /// # Errors
 /// The project has no `[service]`, or a file is missing or not UTF-8: exit code 2.
-pub fn load_templates(root: &Utf8Path, project: &Project) -> anyhow::Result<Templates> {
+pub fn load_templates(root: &Utf8Path, project: &Project) -> anyhow::Result<(String, String)> {
     let Some(files) = &project.service else {
         let hint = "add it, with the templates that it names: docs/guide/task-definition.md shows both";
         return Err(Failure::usage(format!("{}: the project has no `[service]`", parse::PROJECT_FILE))
@@ -57,10 +48,7 @@ pub fn load_templates(root: &Utf8Path, project: &Project) -> anyhow::Result<Temp
             .into());
     };
     let hint = "docs/guide/task-definition.md shows one";
-    Ok(Templates {
-        task_definition: read(root, &files.task_definition, hint)?,
-        service: read(root, &files.service, hint)?,
-    })
+    Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))
 }
 
 /// A misspelled file would otherwise be an environment that nobody notices is missing.
