@@ -3,6 +3,7 @@
 //! Not here: calls (`effects::ecs`).
 
 mod balancing;
+pub mod diff;
 pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixtures;

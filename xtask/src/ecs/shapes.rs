@@ -79,6 +79,30 @@ impl Shapes {
         unknown
     }
 
+    /// A document without the members that are not known here.
+    pub fn known(&self, root: Root, document: &Map<String, Value>) -> Map<String, Value> {
+        match self.known_part(root.shape(), &Value::Object(document.clone())) {
+            Value::Object(known) => known,
+            _ => Map::new(),
+        }
+    }
+
+    fn known_part(&self, shape: &str, value: &Value) -> Value {
+        match (self.kind(shape), value) {
+            (Kind::Structure(members), Value::Object(given)) => {
+                let known = given.iter().filter_map(|(key, value)| {
+                    let (shape, _) = member_of(members, key)?;
+                    Some((key.clone(), self.known_part(shape, value)))
+                });
+                Value::Object(known.collect())
+            }
+            (Kind::List(inner), Value::Array(elements)) => {
+                Value::Array(elements.iter().map(|element| self.known_part(inner, element)).collect())
+            }
+            (_, other) => other.clone(),
+        }
+    }
+
     /// Whether a document of that kind has that member.
     pub fn has(&self, root: Root, member: &str) -> bool {
         matches!(self.kind(root.shape()), Kind::Structure(members) if member_of(members, member).is_some())
