@@ -16,11 +16,12 @@ pub mod shapes;
 mod task_definition;
 
 pub use balancing::{Balancer, Listener, TargetGroup};
+pub use diff::Change;
 pub use observed::{
     CircuitBreaker, Container, Deployment, DeploymentBrief, Event, LoadBalancer, LogLine, Revision, RevisionCounts,
     Rollback, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, TargetHealth, Task, Timestamp,
 };
-pub use release_id::ReleaseId;
+pub use release_id::{InvalidReleaseId, ReleaseId};
 pub use service_document::{
     AwsvpcConfiguration, BreakerConfiguration, CapacityProvider, DeploymentConfiguration, NetworkConfiguration,
     ServiceDocument, ServiceView,

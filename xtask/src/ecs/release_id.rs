@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::str::FromStr;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,28 @@ impl ReleaseId {
     }
 }
 
+/// The text is no release id.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidReleaseId(String);
+
+impl fmt::Display for InvalidReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a release id: {DIGITS} hexadecimal digits in lower case", self.0)
+    }
+}
+
+impl std::error::Error for InvalidReleaseId {}
+
+impl FromStr for ReleaseId {
+    type Err = InvalidReleaseId;
+
+    fn from_str(text: &str) -> Result<ReleaseId, InvalidReleaseId> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        let fits = text.len() == DIGITS && text.bytes().all(is_digit);
+        if fits { Ok(ReleaseId(text.to_owned())) } else { Err(InvalidReleaseId(text.to_owned())) }
+    }
+}
+
 impl fmt::Display for ReleaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -52,5 +75,39 @@ fn canonical_value(value: &Value) -> Value {
         Value::Object(members) => canonical(members),
         Value::Array(elements) => Value::Array(elements.iter().map(canonical_value).collect()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::ReleaseId;
+    use crate::ecs::TaskDefinition;
+
+    fn of(document: Value) -> ReleaseId {
+        let Value::Object(document) = document else { panic!("an object") };
+        ReleaseId::of(&TaskDefinition::from_document(document).unwrap())
+    }
+
+    #[test]
+    fn an_id_is_of_what_the_document_says() {
+        let first = of(
+            json!({ "family": "web", "runtimePlatform": { "cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX" } }),
+        );
+        // What `sha256sum` says of the members in the order of their names, without spaces.
+        assert_eq!(first.as_str(), "e1e1bb6d64bf");
+        let turned = json!({ "runtimePlatform": { "operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64" }, "family": "web" });
+        assert_eq!(of(turned), first);
+        assert_ne!(of(json!({ "family": "web" })), first);
+    }
+
+    #[test]
+    fn printing_and_parsing_are_inverse() {
+        let id = of(json!({ "family": "web" }));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "0123456789a", "0123456789abc", "0123456789AB", "0123456789ag", "héllo-world"] {
+            assert!(bad.parse::<ReleaseId>().is_err(), "{bad}");
+        }
     }
 }
