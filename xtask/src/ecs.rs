@@ -3,13 +3,28 @@
 //! Not here: calls (`effects::ecs`).
 
 mod balancing;
+pub mod diff;
+pub mod findings;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod observed;
+pub mod places;
+mod release_id;
+pub mod render;
+mod service_document;
+pub mod shapes;
 mod task_definition;
 
 pub use balancing::{Balancer, Listener, TargetGroup};
+pub use diff::Change;
 pub use observed::{
     CircuitBreaker, Container, Deployment, DeploymentBrief, Event, LoadBalancer, LogLine, Revision, RevisionCounts,
     Rollback, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, TargetHealth, Task, Timestamp,
+};
+pub use release_id::{InvalidReleaseId, ReleaseId};
+pub use service_document::{
+    AwsvpcConfiguration, BreakerConfiguration, CapacityProvider, DeploymentConfiguration, NetworkConfiguration,
+    ServiceDocument, ServiceView,
 };
 pub use task_definition::{
     ContainerDefinition, Dependency, HealthCheck, LogConfiguration, MountPoint, PortMapping, RuntimePlatform, Secret,

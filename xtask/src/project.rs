@@ -2,6 +2,7 @@
 //! Raw structs are private to `project/`; nothing else ever sees them. Pure: file texts arrive as arguments.
 
 pub mod environment;
+pub mod names;
 pub mod parse;
 mod partition;
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use environment::{Bases, Environment, EnvironmentName, Local, StandIn, Strategy};
+pub use environment::{Bases, Environment, EnvironmentName, Local, Network, StandIn, Strategy, Volume};
 pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};
@@ -25,6 +26,10 @@ pub struct Project {
     pub images: Vec<Image>,
     /// Where ECS's own documents lie, for projects that deploy.
     pub service: Option<ServicePointers>,
+    /// What runs once before a new revision serves; nothing where the table is absent.
+    pub release: Option<ReleasePhase>,
+    /// What is asked of a release once it serves.
+    pub verify: Verify,
 }
 
 /// One `[images.<name>]` table. All paths are relative to the repository root, with `/`, without `..`.
@@ -80,6 +85,33 @@ pub struct ServicePointers {
     pub task_definition: Utf8PathBuf,
     /// `infra/service.json`.
     pub service: Utf8PathBuf,
+}
+
+/// `[release]`: a command that runs once, in a task of its own, from the very revision that is about to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasePhase {
+    /// The container whose command is replaced; its name is its image's.
+    pub container: ImageName,
+    /// The command, one element a word.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout_seconds: u32,
+}
+
+/// `[verify]`: what is asked of a release through the load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// A page that answers 200, and whose stylesheet is served.
+    pub page: String,
+    /// What answers the release id; nothing is asked where the key is absent.
+    pub health: Option<String>,
+}
+
+impl Default for Verify {
+    /// What holds where the table says nothing.
+    fn default() -> Verify {
+        Verify { page: "/".to_owned(), health: None }
+    }
 }
 
 impl Project {

@@ -16,8 +16,8 @@ use xtask::error::{Exit, exit_of, hints_of};
 use xtask::image::{ImageName, Platform};
 use xtask::project::parse::{self, Found};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Project, SecretSource, ServicePointers, StandIn,
-    Strategy,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
+    ServicePointers, StandIn, Strategy, Verify, Volume,
 };
 
 const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
@@ -90,11 +90,15 @@ fn paths_that_lead_nowhere_are_refused_with_place_and_hint() {
 
 #[test]
 fn wrong_environment_files_are_refused_with_place_and_hint() {
-    let project = parse::project(OUR_PROJECT).unchecked().unwrap();
-    check("environments.txt", 50, |title, text| {
-        let name = title.split(':').next().unwrap().parse().unwrap();
-        parse::environment(name, text, &project).map(drop).map_err(Into::into)
-    });
+    // Most cases are about something else than a deploy: without `[service]` they need no `[network]`.
+    let deploys = parse::project(OUR_PROJECT).unchecked().unwrap();
+    let project = Project { service: None, ..deploys.clone() };
+    for (file, at_least, project) in [("environments.txt", 50, &project), ("deploying.txt", 9, &deploys)] {
+        check(file, at_least, |title, text| {
+            let name = title.split(':').next().unwrap().parse().unwrap();
+            parse::environment(name, text, project).map(drop).map_err(Into::into)
+        });
+    }
 }
 
 #[test]
@@ -123,8 +127,21 @@ fn our_own_project_loads() {
         secrets: BTreeMap::new(),
         ports: [8080].into(),
     };
-    let expected =
-        Project { name: "linkbio".to_owned(), platform: Platform::LinuxAmd64, images: vec![app, front], service: None };
+    let expected = Project {
+        name: "linkbio".to_owned(),
+        platform: Platform::LinuxAmd64,
+        images: vec![app, front],
+        service: Some(ServicePointers {
+            task_definition: "infra/task-definition.json".into(),
+            service: "infra/service.json".into(),
+        }),
+        release: Some(ReleasePhase {
+            container: name("app"),
+            command: vec!["migrate".to_owned()],
+            timeout_seconds: 600,
+        }),
+        verify: Verify { page: "/".to_owned(), health: Some("/healthz/ready".to_owned()) },
+    };
     assert_eq!(parse::project(OUR_PROJECT).unchecked().unwrap(), expected);
     assert_eq!(expected.image(&name("nginx")), expected.images.get(1));
     assert_eq!(expected.image(&name("worker")), None);
@@ -165,7 +182,25 @@ fn our_own_environments_load() {
         stop_signal: Some("SIGQUIT".to_owned()),
         command: ["nginx", "-g", "daemon off;"].map(str::to_owned).into(),
     };
-    let stand_ins = &found.first().unwrap().bases.stand_ins;
+    let local = found.first().unwrap();
+    let usual = Network {
+        subnets: vec!["subnet-00000001".to_owned()],
+        security_groups: vec!["sg-00000001".to_owned()],
+        assign_public_ip: true,
+    };
+    assert_eq!(local.network, Some(usual));
+    let data = Volume {
+        file_system: xtask::plan::local::FILE_SYSTEM.to_owned(),
+        access_point: None,
+        mounts: [(name("app"), "/data".to_owned())].into(),
+    };
+    assert_eq!(local.volumes, [("data".to_owned(), data)].into());
+    for found in &found[1..] {
+        let network = found.network.as_ref().unwrap();
+        assert_eq!((network.subnets.len(), network.security_groups.len()), (2, 1));
+        assert_eq!((network.assign_public_ip, found.volumes.len()), (found.name == EnvironmentName::Dev, 0));
+    }
+    let stand_ins = &local.bases.stand_ins;
     assert_eq!(stand_ins.get("nginxinc/nginx-unprivileged:stable-alpine-slim"), Some(&front));
     assert!(stand_ins.contains_key("python:3.13-slim"));
 }
@@ -251,7 +286,15 @@ fn a_project_on_disk() {
     assert!(missing.contains("infra/slipway.toml:10:14: `dockerfile`: there is no file `app/Dockerfile`"), "{missing}");
     disk.write("app/Dockerfile", b"FROM scratch\n");
     disk.write("nginx/Dockerfile", b"FROM scratch\n");
-    assert_eq!(project_files::load(&disk.root).unwrap(), parse::project(OUR_PROJECT).unchecked().unwrap());
+    disk.write("infra/task-definition.json", b"{}\n");
+    disk.write("infra/service.json", b"[]\n");
+    let project = parse::project(OUR_PROJECT).unchecked().unwrap();
+    assert_eq!(project_files::load(&disk.root).unwrap(), project);
+    let templates = project_files::load_templates(&disk.root, &project).unwrap();
+    assert_eq!((templates.0.as_str(), templates.1.as_str()), ("{}\n", "[]\n"));
+    let pushes_only = Project { service: None, ..project };
+    let no_service = disk.refused(|root| project_files::load_templates(root, &pushes_only).map(drop));
+    assert!(no_service.starts_with("infra/slipway.toml: the project has no `[service]`\nhint: "), "{no_service}");
     fs::rename(disk.root.join("app"), disk.root.join("old")).unwrap();
     std::os::unix::fs::symlink(disk.root.join("old"), disk.root.join("app")).unwrap();
     project_files::load(&disk.root).unwrap();
@@ -264,7 +307,7 @@ fn a_project_on_disk() {
     disk.write("infra/slipway.toml", b"[project]\nname = \"caf\xe9\"\n");
     assert_eq!(
         disk.refused(|root| project_files::load(root).map(drop)),
-        "infra/slipway.toml:2: not UTF-8\nhint: save the file as UTF-8, as TOML asks"
+        "infra/slipway.toml:2: not UTF-8\nhint: save the file as UTF-8"
     );
 }
 

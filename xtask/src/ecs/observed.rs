@@ -352,7 +352,7 @@ impl fmt::Display for Revision {
 }
 
 /// `[{"key": …, "value": …}]`, as ECS writes tags.
-fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
     struct Tag {
         key: String,

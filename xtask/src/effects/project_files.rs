@@ -36,6 +36,21 @@ pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Projec
     Ok(parse::environment(name, &text, project)?)
 }
 
+/// The templates of a project that deploys: of the task definition, and of the service.
+///
+/// # Errors
+/// The project has no `[service]`, or a file is missing or not UTF-8: exit code 2.
+pub fn load_templates(root: &Utf8Path, project: &Project) -> anyhow::Result<(String, String)> {
+    let Some(files) = &project.service else {
+        let hint = "add it, with the templates that it names: docs/guide/task-definition.md shows both";
+        return Err(Failure::usage(format!("{}: the project has no `[service]`", parse::PROJECT_FILE))
+            .hint(hint)
+            .into());
+    };
+    let hint = "docs/guide/task-definition.md shows one";
+    Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))
+}
+
 /// A misspelled file would otherwise be an environment that nobody notices is missing.
 fn refuse_strays(root: &Utf8Path) -> anyhow::Result<()> {
     let folder = root.join(parse::ENVIRONMENTS);
@@ -75,7 +90,7 @@ fn read(root: &Utf8Path, file: &Utf8Path, missing: &str) -> anyhow::Result<Strin
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
-        let failure = Failure::usage(format!("{file}:{line}: not UTF-8")).hint("save the file as UTF-8, as TOML asks");
+        let failure = Failure::usage(format!("{file}:{line}: not UTF-8")).hint("save the file as UTF-8");
         failure.into()
     })
 }

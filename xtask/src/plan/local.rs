@@ -1,10 +1,11 @@
 //! What the stand-in for AWS is given at its start: what `infra up` leaves on AWS for an environment. Pure: the document
 //! is a value. What the stand-in makes of it is its own business.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::project::{Environment, Local, Project};
+use crate::project::Local;
+
+pub use crate::project::names::{Names, names};
 
 /// The account that everything in the stand-in belongs to, as its own `settings` have it.
 pub const ACCOUNT: &str = "123456789012";
@@ -24,40 +25,6 @@ const DEREGISTRATION_DELAY: u32 = 60;
 
 /// The default port of targets. ECS registers each with its container's own, so it is never used; AWS wants one.
 const TARGET_PORT: u16 = 80;
-
-/// Names that follow from the project's, as they do on AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Names {
-    /// ECS cluster.
-    pub cluster: String,
-    /// One ECR repository an image: `<project>/<image>`.
-    pub repositories: Vec<String>,
-    /// The load balancer and its target group.
-    pub balancer: String,
-    /// CloudWatch log group.
-    pub log_group: String,
-    /// What ECS may do for a task.
-    pub execution_role: String,
-    /// What the app may do.
-    pub task_role: String,
-    /// The parameter with Django's key.
-    pub secret_key: String,
-}
-
-/// The names of an environment's things.
-pub fn names(project: &Project, environment: &Environment) -> Names {
-    let Environment { name, cluster, .. } = environment;
-    let project_name = &project.name;
-    Names {
-        cluster: cluster.clone(),
-        repositories: project.images.iter().map(|image| format!("{project_name}/{}", image.name)).collect(),
-        balancer: format!("{project_name}-{name}"),
-        log_group: format!("/{project_name}/{name}"),
-        execution_role: format!("{project_name}-execution"),
-        task_role: format!("{project_name}-task"),
-        secret_key: format!("/{project_name}/{name}/SECRET_KEY"),
-    }
-}
 
 /// The seed, in the shape of the stand-in's own `seed` module.
 pub fn seed(names: &Names, local: &Local) -> Value {

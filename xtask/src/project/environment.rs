@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use crate::image::ImageName;
+
 /// The four environments. Closed: a fifth is a file nobody reviews, and `production` has rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EnvironmentName {
@@ -145,6 +147,10 @@ pub struct Environment {
     pub secrets: BTreeMap<String, String>,
     /// How deployments replace tasks.
     pub strategy: Strategy,
+    /// Where the tasks are in the network; `None` only for projects without `[service]`, which do not deploy.
+    pub network: Option<Network>,
+    /// File systems that outlive tasks, by the name of the volume.
+    pub volumes: BTreeMap<String, Volume>,
     /// Where base images come from.
     pub bases: Bases,
     /// Where the stand-in for AWS is; `None` everywhere but in `local`.
@@ -160,6 +166,28 @@ pub struct Strategy {
     pub maximum_percent: u32,
     /// Whether the circuit breaker ends a failing deployment and rolls it back.
     pub circuit_breaker: bool,
+}
+
+/// `[network]`: where the tasks are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Ids of subnets, at least one.
+    pub subnets: Vec<String>,
+    /// Ids of security groups, at least one.
+    pub security_groups: Vec<String>,
+    /// Whether tasks have public addresses. Without one, a task pulls images through a NAT gateway or endpoints.
+    pub assign_public_ip: bool,
+}
+
+/// `[volumes.<name>]`: an EFS file system, and where containers have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Id of the file system.
+    pub file_system: String,
+    /// Id of the access point, which gives the containers' user a folder of its own.
+    pub access_point: Option<String>,
+    /// Container, by its image's name → absolute path in it.
+    pub mounts: BTreeMap<ImageName, String>,
 }
 
 impl Environment {

@@ -7,8 +7,8 @@ use std::net::{Ipv6Addr, SocketAddr};
 use camino::Utf8PathBuf;
 use xtask::image::{ImageName, Platform};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Project, SecretSource, ServicePointers, StandIn,
-    Strategy,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
+    ServicePointers, StandIn, Strategy, Verify, Volume,
 };
 
 /// A small generator (splitmix64): seeded, so that a failure can be run again.
@@ -83,7 +83,13 @@ pub(crate) fn any_project(random: &mut Random) -> Project {
         service: "infra/service.json".into(),
     });
     let platform = *random.pick(&[Platform::LinuxAmd64, Platform::LinuxArm64]);
-    Project { name: "demo".to_owned(), platform, images, service }
+    let release = random.one_in(2).then(|| ReleasePhase {
+        container: images.last().unwrap().name.clone(),
+        command: vec!["manage".to_owned(), "a \"word\"".to_owned()],
+        timeout_seconds: 1 + u32::try_from(random.below(86_400)).unwrap(),
+    });
+    let verify = Verify { page: "/@ada?x=1".to_owned(), health: random.one_in(2).then(|| "/up".to_owned()) };
+    Project { name: "demo".to_owned(), platform, images, service, release, verify }
 }
 
 /// The project as a file. JSON's strings are TOML's basic strings too.
@@ -129,6 +135,16 @@ pub(crate) fn written(project: &Project) -> String {
     }
     if let Some(ServicePointers { task_definition, service }) = &project.service {
         let _ = writeln!(text, "[service]\ntask-definition = \"{task_definition}\"\nservice = \"{service}\"");
+    }
+    if let Some(ReleasePhase { container, command, timeout_seconds }) = &project.release {
+        let command = serde_json::to_string(command).unwrap();
+        let _ =
+            writeln!(text, "[release]\ncontainer = '{container}'\ncommand = {command}\ntimeout = {timeout_seconds}");
+    }
+    let Verify { page, health } = &project.verify;
+    let _ = writeln!(text, "[verify]\npage = {}", string(page));
+    if let Some(health) = health {
+        let _ = writeln!(text, "health = {}", string(health));
     }
     text
 }
@@ -185,8 +201,22 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
             maximum_percent: 150 + u32::try_from(random.below(51)).unwrap(),
             circuit_breaker: random.one_in(2),
         },
+        network: Some(Network {
+            subnets: vec!["subnet-0123456789abcdef0".to_owned(), "subnet-00000001".to_owned()],
+            security_groups: vec!["sg-00000001".to_owned()],
+            assign_public_ip: random.one_in(2),
+        }),
+        volumes: (0..random.below(3)).map(|n| (format!("data_{n}"), any_volume(random, n))).collect(),
         bases: Bases { mirrors, stand_ins },
         local: is_local.then_some(local),
+    }
+}
+
+fn any_volume(random: &mut Random, number: usize) -> Volume {
+    Volume {
+        file_system: "fs-0123456789abcdef0".to_owned(),
+        access_point: random.one_in(2).then(|| "fsap-0123456789abcdef0".to_owned()),
+        mounts: [("app".parse().unwrap(), format!("/mnt/{number}"))].into(),
     }
 }
 
@@ -208,6 +238,19 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
     let _ = writeln!(text, "strategy.minimum-healthy-percent = {minimum_healthy_percent}");
     let _ = writeln!(text, "strategy.maximum-percent = {maximum_percent}");
     let _ = writeln!(text, "strategy.circuit-breaker = {circuit_breaker}");
+    if let Some(Network { subnets, security_groups, assign_public_ip }) = &environment.network {
+        let _ = writeln!(text, "[network]\nassign-public-ip = {assign_public_ip}");
+        let _ = writeln!(text, "security-groups = {security_groups:?}\nsubnets = {subnets:?}");
+    }
+    for (name, Volume { file_system, access_point, mounts }) in &environment.volumes {
+        let _ = writeln!(text, "[volumes.{name}]\nfile-system = {}", string(file_system));
+        if let Some(access_point) = access_point {
+            let _ = writeln!(text, "access-point = {}", string(access_point));
+        }
+        for (container, path) in mounts {
+            let _ = writeln!(text, "mounts.{container} = {}", string(path));
+        }
+    }
     let tables = [
         ("variables", &environment.variables),
         ("secrets", &environment.secrets),

@@ -59,6 +59,8 @@ fn local() -> Environment {
         variables: Default::default(),
         secrets: Default::default(),
         strategy: Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true },
+        network: None,
+        volumes: Default::default(),
         bases: Bases { mirrors: mirrors.into(), stand_ins: stand_ins.into() },
         local: None,
     }

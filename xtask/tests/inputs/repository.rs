@@ -9,7 +9,7 @@ use xtask::effects::context::{Base, observe};
 use xtask::image::dockerfile::BaseFacts;
 use xtask::image::fingerprint::{Fingerprint, Inputs};
 use xtask::image::{Digest, Platform};
-use xtask::project::{ContextSource, Image, Project};
+use xtask::project::{ContextSource, Image, Project, Verify};
 
 /// Removed when dropped.
 pub(crate) struct Repository {
@@ -33,6 +33,8 @@ impl Repository {
                 platform: Platform::LinuxAmd64,
                 images: vec![image("app"), image("nginx")],
                 service: None,
+                release: None,
+                verify: Verify::default(),
             },
             bases: ["python:3.13-slim", "nginx:1"].map(|name| (name.to_owned(), base.clone())).into(),
         };

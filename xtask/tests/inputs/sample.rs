@@ -9,7 +9,7 @@ use camino::Utf8Path;
 
 use xtask::effects::context::observe;
 use xtask::image::Platform;
-use xtask::project::{Image, Project};
+use xtask::project::{Image, Project, Verify};
 
 /// How much to make.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,14 @@ pub(crate) fn make(directory: &Utf8Path, size: Size) -> anyhow::Result<Project> 
         secrets: BTreeMap::new(),
         ports: BTreeSet::new(),
     };
-    Ok(Project { name: "sample".to_owned(), platform: Platform::LinuxAmd64, images: vec![image], service: None })
+    Ok(Project {
+        name: "sample".to_owned(),
+        platform: Platform::LinuxAmd64,
+        images: vec![image],
+        service: None,
+        release: None,
+        verify: Verify::default(),
+    })
 }
 
 /// Observes a sample twice, with a cache that is not there at first. Fails if the two fingerprints differ.

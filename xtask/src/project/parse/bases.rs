@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Bases, EnvironmentName, StandIn};
 use super::problems::quoted;
 use super::table::{Entry, Table};
-use super::{images, references, suggestions};
+use super::{images, paths, references, suggestions};
 
 /// Signals that end a process. `SIGKILL` is not among them: it leaves no time to finish a request.
 const STOP_SIGNALS: [&str; 6] = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"];
@@ -96,17 +96,14 @@ fn packages(entry: &Entry<'_>) -> Vec<String> {
 }
 
 fn links(table: &Table<'_>) -> BTreeMap<String, String> {
-    let is_absolute = |path: &str| {
-        path.len() > 1 && path.starts_with('/') && path.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."))
-    };
     let hint = "both ends are absolute and without `..`: `\"/usr/bin/wget\" = \"/usr/bin/busybox\"`";
     let mut links = BTreeMap::new();
     for entry in table.entries() {
-        if !is_absolute(entry.key) {
+        if !paths::is_absolute(entry.key) {
             entry.refuse_key(format!("{} is not an absolute path", quoted(entry.key)), hint);
         }
         let Some(target) = entry.string() else { continue };
-        if !is_absolute(target) {
+        if !paths::is_absolute(target) {
             entry.refuse(format!("{} is not an absolute path", quoted(target)), hint);
         } else if target == entry.key {
             entry.refuse(format!("the link `{target}` leads to itself"), "name the file it is to lead to");
@@ -149,7 +146,8 @@ fn stop_signal(entry: &Entry<'_>) -> Option<String> {
     fits.then(|| signal.to_owned())
 }
 
-fn command(entry: &Entry<'_>) -> Vec<String> {
+/// The words of a command.
+pub(super) fn command(entry: &Entry<'_>) -> Vec<String> {
     let mut words = Vec::new();
     for element in entry.array().unwrap_or_default() {
         match element.string() {

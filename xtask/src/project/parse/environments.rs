@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Environment, EnvironmentName, Project, Strategy};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{bases, local, references, regions, sizes, suggestions, variables};
+use super::{bases, local, network, references, regions, sizes, suggestions, variables};
 
 /// Longest name of a cluster or service (Amazon ECS API, CreateCluster and CreateService: 255 characters).
 const ECS_NAME: usize = 255;
@@ -46,6 +46,8 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     let secrets = references.as_ref().map(|table| secrets(table, plain.as_ref())).unwrap_or_default();
     let count = task.as_ref().map(|task| task.count);
     let strategy = strategy(root.table("strategy"), count);
+    let network = network::network(name, &mut root, project);
+    let volumes = network::volumes(&mut root, project);
     let bases = bases::bases(name, &mut root);
     let local = local::local(name, &mut root);
     root.finish();
@@ -65,6 +67,8 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
         variables,
         secrets,
         strategy: strategy?,
+        network: network?,
+        volumes,
         bases,
         local: local?,
     })
@@ -174,6 +178,7 @@ fn secrets(table: &Table<'_>, plain: Option<&Table<'_>>) -> BTreeMap<String, Str
                         was committed once is known: replace it";
             entry.refuse_unseen(format!("the value of {key} is not a reference to a secret"), hint);
         }
+        variables::refuse_reserved(entry);
         let is_plain = plain.is_some_and(|plain| plain.entries().iter().any(|other| other.key == entry.key));
         if is_plain {
             entry.refuse_key(format!("{key} is both a variable and a secret"), "keep the one in `[secrets]`");

@@ -1,4 +1,4 @@
-//! `infra/slipway.toml`: `[project]`, `[images.<name>]` and `[service]`.
+//! `infra/slipway.toml`: `[project]`, `[images.<name>]` and `[service]`. `[release]` and `[verify]` are `serving`'s.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::super::{Image, Project, ServicePointers};
 use super::paths::{self, Found, NamedPath};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{order, sources, suggestions, variables};
+use super::{order, serving, sources, suggestions, variables};
 use crate::image::{self, ImageName, Platform};
 
 /// Longest name of a target group or load balancer (Elastic Load Balancing API, CreateTargetGroup and
@@ -27,13 +27,22 @@ const FIRST_UNPRIVILEGED_PORT: u32 = 1024;
 pub(super) fn project(mut root: Table<'_>, paths: &mut Vec<NamedPath>) -> Option<Project> {
     let header = root.required("project", "add a `[project]` table with `name` and `platform`");
     let (name, platform) = header.and_then(|entry| entry.table("[project]")).map(head).unwrap_or_default();
-    let images = match root.required("images", "add an `[images.<name>]` table for each image") {
-        Some(entry) => entry.table("[images]").and_then(|table| self::images(&table, paths)),
-        None => None,
-    };
+    let tables = root.required("images", "add an `[images.<name>]` table for each image");
+    let tables = tables.and_then(|entry| entry.table("[images]"));
+    let images = tables.as_ref().and_then(|table| self::images(table, paths));
+    let names: Vec<&str> = tables.iter().flat_map(Table::entries).map(|entry| entry.key).collect();
     let service = root.table("service").map(|table| service(table, paths));
+    let release = serving::release(&mut root, &names);
+    let verify = serving::verify(&mut root);
     root.finish();
-    Some(Project { name: name?, platform: platform?, images: images?, service: service.unwrap_or_default() })
+    Some(Project {
+        name: name?,
+        platform: platform?,
+        images: images?,
+        service: service.unwrap_or_default(),
+        release: release?,
+        verify: verify?,
+    })
 }
 
 fn head(mut table: Table<'_>) -> (Option<String>, Option<Platform>) {

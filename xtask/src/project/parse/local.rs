@@ -4,11 +4,8 @@ use std::net::SocketAddr;
 
 use super::super::{EnvironmentName, Local};
 use super::problems::quoted;
-use super::table::Entry;
-use super::table::Table;
-
-/// Longest path of a health check (Elastic Load Balancing API, CreateTargetGroup: 1024 characters).
-const LONGEST_PATH: usize = 1024;
+use super::serving;
+use super::table::{Entry, Table};
 
 /// The table. The outer `None` is a problem; the inner one is every environment but `local`.
 pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Option<Option<Local>> {
@@ -28,7 +25,7 @@ pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Optio
     let addresses =
         (address(endpoint.as_ref(), default.endpoint, "4510"), address(balancer.as_ref(), default.balancer, "8080"));
     let health_check_path = match &path {
-        Some(entry) => health_check_path(entry),
+        Some(entry) => serving::path(entry),
         None => Some(default.health_check_path),
     };
     if let (Some(at), (Some(first), Some(second))) = (balancer.as_ref().or(endpoint.as_ref()), addresses)
@@ -56,14 +53,4 @@ fn address(entry: Option<&Entry<'_>>, default: SocketAddr, port: &str) -> Option
             None
         }
     }
-}
-
-fn health_check_path(entry: &Entry<'_>) -> Option<String> {
-    let text = entry.string()?;
-    let fits = text.starts_with('/') && text.len() <= LONGEST_PATH && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !fits {
-        let hint = format!("a path such as `/healthz/live`, at most {LONGEST_PATH} characters");
-        entry.refuse(format!("{} is not a path", quoted(text)), hint);
-    }
-    fits.then(|| text.to_owned())
 }

@@ -100,3 +100,8 @@ pub(super) fn inside_or_absolute(entry: &Entry<'_>) -> Option<Utf8PathBuf> {
         _ => inside(entry),
     }
 }
+
+/// An absolute path in an image or container, in its shortest form, and not the root itself.
+pub(super) fn is_absolute(path: &str) -> bool {
+    path.len() > 1 && path.starts_with('/') && path.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."))
+}

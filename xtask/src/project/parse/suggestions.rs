@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `typed`, where one is near enough: a third of the letters may differ, a swapped pair
 /// counting once. Case and `_` for `-` do not count at all.
-pub(super) fn nearest<'c, T: AsRef<str> + ?Sized + 'c>(
+pub(crate) fn nearest<'c, T: AsRef<str> + ?Sized + 'c>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'c T>,
 ) -> Option<&'c str> {
@@ -17,7 +17,7 @@ pub(super) fn nearest<'c, T: AsRef<str> + ?Sized + 'c>(
 }
 
 /// `did you mean …?` where a candidate is near, else `otherwise`.
-pub(super) fn hint<'c, T: AsRef<str> + ?Sized + 'c>(
+pub(crate) fn hint<'c, T: AsRef<str> + ?Sized + 'c>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'c T>,
     otherwise: impl Into<String>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::problems::quoted;
-use super::table::Table;
+use super::table::{Entry, Table};
 
 /// Words that make a name a secret's when they end one of its parts.
 const SECRET_ENDS: [&str; 8] =
@@ -27,6 +27,9 @@ const RESERVED: [&str; 9] = [
     "BUILDVARIANT",
     "SOURCE_DATE_EPOCH",
 ];
+
+/// Variables that every container with `{{ variables }}` gets from the deploy itself.
+const SET_BY_DEPLOY: [&str; 2] = ["SLIPWAY_ENVIRONMENT", "SLIPWAY_RELEASE"];
 
 /// Letters, digits and `_`, no digit first: what a shell, Python and a Dockerfile's `ARG` all accept.
 pub(super) fn is_name(name: &str) -> bool {
@@ -67,7 +70,15 @@ pub(super) fn args(table: &Table<'_>) -> BTreeMap<String, String> {
 
 /// `[variables]` of an environment.
 pub(super) fn variables(table: &Table<'_>) -> BTreeMap<String, String> {
+    table.entries().iter().for_each(refuse_reserved);
     plain(table, "a variable", "move it to `[secrets]` and write a reference there: `ssm:/path` or an ARN")
+}
+
+/// A variable whose value is the deploy's.
+pub(super) fn refuse_reserved(entry: &Entry<'_>) {
+    if SET_BY_DEPLOY.contains(&entry.key) {
+        entry.refuse_key(format!("{} is set by the deploy itself", quoted(entry.key)), "leave it out");
+    }
 }
 
 fn plain(table: &Table<'_>, what: &str, secret_hint: &str) -> BTreeMap<String, String> {

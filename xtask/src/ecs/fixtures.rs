@@ -1,0 +1,38 @@
+//! Our own project's settings and templates, for tests: what holds for them holds for what is deployed.
+
+use std::collections::BTreeMap;
+
+use super::render::Values;
+use crate::project::{Environment, EnvironmentName, Project, parse};
+
+/// The template of the task definition.
+pub(crate) const TASK_DEFINITION: &str = include_str!("../../../infra/task-definition.json");
+
+/// The template of the service.
+pub(crate) const SERVICE: &str = include_str!("../../../infra/service.json");
+
+/// The project.
+pub(crate) fn project() -> Project {
+    parse::project(include_str!("../../../infra/slipway.toml")).unchecked().unwrap()
+}
+
+/// One of its environments.
+pub(crate) fn environment(name: EnvironmentName) -> Environment {
+    let text = match name {
+        EnvironmentName::Local => include_str!("../../../infra/environments/local.toml"),
+        EnvironmentName::Dev => include_str!("../../../infra/environments/dev.toml"),
+        EnvironmentName::Staging => include_str!("../../../infra/environments/staging.toml"),
+        EnvironmentName::Production => include_str!("../../../infra/environments/production.toml"),
+    };
+    parse::environment(name, text, &project()).unwrap()
+}
+
+/// What placeholders stand for in one of them, with images of made-up digests.
+pub(crate) fn values(name: EnvironmentName) -> Values {
+    let reference = |image: &str, digit: &str| {
+        (image.parse().unwrap(), format!("registry.test/linkbio/{image}@sha256:{}", digit.repeat(64)))
+    };
+    let images = BTreeMap::from([reference("app", "a"), reference("nginx", "b")]);
+    let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/linkbio/0123456789abcdef";
+    Values::new(&project(), &environment(name), "123456789012", &images, Some(arn))
+}

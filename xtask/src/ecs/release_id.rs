@@ -1,0 +1,113 @@
+//! The release id: twelve hexadecimal digits of SHA-256 over the rendered task definition, digests of images included and
+//! the id itself left out. Same images and settings, same id, whatever the commit.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::TaskDefinition;
+
+/// Digits of an id: enough that two releases of one service never share one, and short enough to be read out.
+const DIGITS: usize = 12;
+
+/// What names a release.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReleaseId(String);
+
+impl ReleaseId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id of a task definition in which no release is named.
+    pub fn of(unreleased: &TaskDefinition) -> ReleaseId {
+        let hash = Sha256::digest(canonical(unreleased.document()).to_string());
+        let mut digits = String::new();
+        for byte in hash {
+            let _ = write!(digits, "{byte:02x}");
+        }
+        digits.truncate(DIGITS);
+        ReleaseId(digits)
+    }
+}
+
+/// The text is no release id.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidReleaseId(String);
+
+impl fmt::Display for InvalidReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a release id: {DIGITS} hexadecimal digits in lower case", self.0)
+    }
+}
+
+impl std::error::Error for InvalidReleaseId {}
+
+impl FromStr for ReleaseId {
+    type Err = InvalidReleaseId;
+
+    fn from_str(text: &str) -> Result<ReleaseId, InvalidReleaseId> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        let fits = text.len() == DIGITS && text.bytes().all(is_digit);
+        if fits { Ok(ReleaseId(text.to_owned())) } else { Err(InvalidReleaseId(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for ReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The document with its members in the order of their names: where a template has a member does not matter.
+fn canonical(document: &Map<String, Value>) -> Value {
+    let mut members: Vec<(&String, &Value)> = document.iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    Value::Object(members.into_iter().map(|(name, value)| (name.clone(), canonical_value(value))).collect())
+}
+
+fn canonical_value(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => canonical(members),
+        Value::Array(elements) => Value::Array(elements.iter().map(canonical_value).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::ReleaseId;
+    use crate::ecs::TaskDefinition;
+
+    fn of(document: Value) -> ReleaseId {
+        let Value::Object(document) = document else { panic!("an object") };
+        ReleaseId::of(&TaskDefinition::from_document(document).unwrap())
+    }
+
+    #[test]
+    fn an_id_is_of_what_the_document_says() {
+        let first = of(
+            json!({ "family": "web", "runtimePlatform": { "cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX" } }),
+        );
+        // What `sha256sum` says of the members in the order of their names, without spaces.
+        assert_eq!(first.as_str(), "e1e1bb6d64bf");
+        let turned = json!({ "runtimePlatform": { "operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64" }, "family": "web" });
+        assert_eq!(of(turned), first);
+        assert_ne!(of(json!({ "family": "web" })), first);
+    }
+
+    #[test]
+    fn printing_and_parsing_are_inverse() {
+        let id = of(json!({ "family": "web" }));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "0123456789a", "0123456789abc", "0123456789AB", "0123456789ag", "héllo-world"] {
+            assert!(bad.parse::<ReleaseId>().is_err(), "{bad}");
+        }
+    }
+}

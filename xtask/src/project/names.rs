@@ -1,0 +1,42 @@
+//! Names of things on AWS that follow from the project's: the same in the stand-in, in `infra up` and in a deploy.
+
+use serde::Serialize;
+
+use super::{Environment, Project};
+
+/// Names that follow from the project's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Names {
+    /// ECS cluster.
+    pub cluster: String,
+    /// One ECR repository an image: `<project>/<image>`.
+    pub repositories: Vec<String>,
+    /// The load balancer and its target group.
+    pub balancer: String,
+    /// What all revisions of the task definition are called. Environments that share an account do not share revisions.
+    pub family: String,
+    /// CloudWatch log group.
+    pub log_group: String,
+    /// What ECS may do for a task.
+    pub execution_role: String,
+    /// What the app may do.
+    pub task_role: String,
+    /// The parameter with Django's key.
+    pub secret_key: String,
+}
+
+/// The names of an environment's things.
+pub fn names(project: &Project, environment: &Environment) -> Names {
+    let Environment { name, cluster, .. } = environment;
+    let project_name = &project.name;
+    Names {
+        cluster: cluster.clone(),
+        repositories: project.images.iter().map(|image| format!("{project_name}/{}", image.name)).collect(),
+        balancer: format!("{project_name}-{name}"),
+        family: format!("{project_name}-{name}"),
+        log_group: format!("/{project_name}/{name}"),
+        execution_role: format!("{project_name}-execution"),
+        task_role: format!("{project_name}-task"),
+        secret_key: format!("/{project_name}/{name}/SECRET_KEY"),
+    }
+}
