@@ -1,4 +1,5 @@
-//! When a client's connection was last of use, for its idle timeout. One timer a connection, none a request.
+//! When a client's connection was last of use: for its idle timeout, and for that of a target that works on a response.
+//! One timer a connection, none a request.
 
 use std::io;
 use std::pin::Pin;
@@ -12,10 +13,12 @@ use tokio::time::Instant;
 
 /// Waiting for the head of a request: bytes that come in do not help, so that a slow head does not last for ever.
 const HEAD: u8 = 0;
-/// A target works on its response: the request has a timeout of its own.
+/// A target works on its response: the timeout is the request's, not the connection's.
 const WAITING: u8 = 1;
 /// Bytes flow: each of them begins the timeout anew.
 const RELAYING: u8 = 2;
+/// The target took too long. Its request is told, and answers the client.
+const LATE: u8 = 3;
 
 /// Shared by a connection, its requests and its timer.
 #[derive(Debug)]
@@ -42,8 +45,21 @@ impl Activity {
         self.touch();
     }
 
+    /// A target is given the request, or another try: its time begins.
     pub(super) fn waiting(&self) {
         self.enter(WAITING);
+    }
+
+    /// Waits for a target's response; `None` once `idle` finds that it took too long. To be polled by the same task as
+    /// `idle` is.
+    pub(super) async fn in_time<T>(&self, response: impl Future<Output = T>) -> Option<T> {
+        let mut response = std::pin::pin!(response);
+        std::future::poll_fn(|cx| match response.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if self.phase.load(Ordering::Relaxed) == LATE => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     pub(super) fn relaying(&self) {
@@ -55,21 +71,18 @@ impl Activity {
         self.enter(HEAD);
     }
 
-    /// When it was last of use.
-    pub(super) fn last(&self) -> Instant {
-        self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed))
-    }
-
-    /// Returns once nothing was of use for `limit`.
+    /// Returns once nothing was of use for `limit`. A request whose target took as long gets the time to say so.
     pub(super) async fn idle(&self, limit: Duration) {
         loop {
-            let end = self.last() + limit;
-            if self.phase.load(Ordering::Relaxed) == WAITING {
-                tokio::time::sleep(limit).await;
-            } else if end <= Instant::now() {
-                return;
-            } else {
+            let end = self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + limit;
+            if end > Instant::now() {
                 tokio::time::sleep_until(end).await;
+            } else if matches!(self.phase.load(Ordering::Relaxed), WAITING | LATE) {
+                self.enter(LATE);
+                // The task asked the request before it asked this: it is to ask once more.
+                tokio::task::yield_now().await;
+            } else {
+                return;
             }
         }
     }
@@ -132,5 +145,65 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(40);
+
+    /// A request on a connection, polled in the order in which workers poll them.
+    async fn request<T>(activity: &Activity, response: impl Future<Output = T>) -> Option<T> {
+        activity.waiting();
+        tokio::select! {
+            biased;
+            outcome = activity.in_time(response) => outcome,
+            () = activity.idle(LIMIT) => panic!("the connection ended before its request"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_target_ends_its_request_and_an_idle_client_its_connection() {
+        let activity = Activity::begin();
+        // Each request has the whole time, also the one after a late one.
+        for _ in 0..2 {
+            let begun = Instant::now();
+            assert_eq!(request(&activity, pending::<()>()).await, None);
+            // Milliseconds are counted from the beginning of the connection, rounded down.
+            assert!(begun.elapsed() + Duration::from_millis(2) >= LIMIT);
+        }
+        assert_eq!(request(&activity, ready(1)).await, Some(1));
+        activity.done();
+        activity.idle(LIMIT).await;
+    }
+
+    #[tokio::test]
+    async fn bytes_of_the_client_give_a_target_more_time() {
+        let activity = Activity::begin();
+        let mut last = Instant::now();
+        let response = async {
+            tokio::time::sleep(LIMIT / 4).await;
+            activity.touch();
+            last = Instant::now();
+            pending::<()>().await;
+        };
+        assert_eq!(request(&activity, response).await, None);
+        assert!(last.elapsed() + Duration::from_millis(2) >= LIMIT);
+    }
+
+    #[tokio::test]
+    async fn a_target_may_be_connected_to_for_longer_than_it_may_take_to_answer() {
+        let activity = Activity::begin();
+        activity.waiting();
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(3 * LIMIT) => {}
+            () = activity.idle(LIMIT) => panic!("the connection ended while a target was looked for"),
+        }
+        assert_eq!(request(&activity, ready(1)).await, Some(1));
     }
 }

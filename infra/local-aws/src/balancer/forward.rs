@@ -8,7 +8,6 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
-use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::answers::Refusal;
@@ -30,7 +29,6 @@ pub(super) struct Client {
 
 /// Answers one request.
 pub(super) async fn answer(client: Rc<Client>, request: Request<Incoming>) -> Response<Answered> {
-    client.activity.waiting();
     match forward(&client, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.response().map(|body| Answered::own(body, Arc::clone(&client.activity))),
@@ -69,6 +67,7 @@ async fn exchange(client: &Rc<Client>, parts: Parts, body: Outgoing) -> Result<(
     // An idle connection may have been closed by the target just now. What must not be sent twice gets a fresh one.
     let mut idle_may_do = repeatable;
     loop {
+        client.activity.waiting();
         let Some(permit) = client.routing.pick(&tried) else { return Err(outcome) };
         let target = permit.target();
         let pooled = if idle_may_do { client.pool.take(target).await } else { None };
@@ -86,7 +85,7 @@ async fn exchange(client: &Rc<Client>, parts: Parts, body: Outgoing) -> Result<(
         let Some(sent) = (if repeatable { request.as_ref().map(copy) } else { request.take() }) else {
             return Err(outcome);
         };
-        match within(client, sender.try_send_request(sent)).await {
+        match client.activity.in_time(sender.try_send_request(sent)).await {
             Some(Ok(response)) => {
                 return Ok((response, Lease { permit, sender, pool: Rc::clone(&client.pool) }));
             }
@@ -116,6 +115,8 @@ async fn reach(client: &Client, permit: &Permit, tried: &mut Vec<u64>) -> Result
     match pool::connect(target, last).await {
         Ok(sender) => {
             tried.pop();
+            // The time of the response begins now.
+            client.activity.waiting();
             Ok(sender)
         }
         Err(unreached) => {
@@ -135,19 +136,4 @@ fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
     copy.uri_mut().clone_from(request.uri());
     copy.headers_mut().clone_from(request.headers());
     copy
-}
-
-/// Waits for the head of a response, for as long as the idle timeout after the last byte from the client.
-async fn within<T>(client: &Client, response: impl Future<Output = T>) -> Option<T> {
-    let begun = Instant::now();
-    tokio::pin!(response);
-    loop {
-        let end = client.activity.last().max(begun) + client.idle;
-        if end <= Instant::now() {
-            return None;
-        }
-        if let Ok(outcome) = tokio::time::timeout_at(end, response.as_mut()).await {
-            return Some(outcome);
-        }
-    }
 }

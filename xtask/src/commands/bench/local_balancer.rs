@@ -42,6 +42,9 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     Ok(rows)
 }
 
+/// Where Debian and Ubuntu have it.
+const NGINX: &str = "/usr/sbin/nginx";
+
 /// An nginx that ends when it is dropped.
 struct Nginx {
     child: Child,
@@ -59,7 +62,9 @@ impl Nginx {
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, text).with_context(|| format!("failed to write `{file}`"))?;
-        let mut command = Command::new(tools.file("/usr/sbin/nginx"));
+        // Debian 12's `nginx-light` has no program of its own: that is in `nginx`, which is not fetched where it is installed.
+        let unpacked = tools.file(NGINX);
+        let mut command = Command::new(if unpacked.is_file() { unpacked.as_str() } else { NGINX });
         command
             .env("LD_LIBRARY_PATH", tools.libraries())
             .arg("-p")
