@@ -3,14 +3,18 @@
 //! Not here: calls (`effects::ecs`).
 
 mod balancing;
+pub mod diagnosis;
 pub mod diff;
 pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod observed;
+pub mod one_off;
 pub mod places;
+pub mod record;
 mod release_id;
 pub mod render;
+pub mod rollout;
 mod service_document;
 pub mod shapes;
 mod task_definition;

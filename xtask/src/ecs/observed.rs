@@ -77,9 +77,12 @@ pub struct Deployment {
 /// `rolloutState` of a deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum RolloutState {
+    /// None is told: something else than ECS controls the deployments of the service.
+    #[serde(skip)]
+    #[default]
+    Absent,
     /// Tasks are being replaced.
     #[serde(rename = "IN_PROGRESS")]
-    #[default]
     InProgress,
     /// All tasks are of this deployment and healthy.
     #[serde(rename = "COMPLETED")]

@@ -1,0 +1,138 @@
+//! The record of a release: tags of its revision. There is no other store. A tag's value takes letters, digits, spaces and
+//! `+ - = . _ : / @` (Amazon ECS API, Tag), 256 of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Longest value of a tag (Amazon ECS API, Tag).
+const LONGEST: usize = 256;
+
+const RELEASE: &str = "slipway:release";
+const COMMIT: &str = "slipway:commit";
+const BY: &str = "slipway:by";
+const VERDICT: &str = "slipway:verdict";
+const IMAGE: &str = "slipway:image.";
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was registered; nobody wrote down how it went.
+    Registered,
+    /// It served, and every check passed.
+    Verified,
+    /// It served, and a check failed.
+    Unverified,
+    /// It did not get to serve, or was rolled back.
+    Failed,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 4] = [Outcome::Registered, Outcome::Verified, Outcome::Unverified, Outcome::Failed];
+
+    /// As it stands in the tag.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Registered => "registered",
+            Outcome::Verified => "verified",
+            Outcome::Unverified => "unverified",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The record of one release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its id.
+    pub release: String,
+    /// The commit that it was built from, `-dirty` behind it where the tree was.
+    pub commit: Option<String>,
+    /// Who registered it, as AWS knows the caller.
+    pub by: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Digest of each image.
+    pub images: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// The tags.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::from([
+            (RELEASE.to_owned(), self.release.clone()),
+            (BY.to_owned(), allowed(&self.by)),
+            (VERDICT.to_owned(), self.outcome.as_str().to_owned()),
+        ]);
+        tags.extend(self.commit.clone().map(|commit| (COMMIT.to_owned(), commit)));
+        tags.extend(self.images.iter().map(|(name, digest)| (format!("{IMAGE}{name}"), digest.clone())));
+        tags
+    }
+
+    /// From the tags of a revision; `None` where Slipway did not register it.
+    pub fn from_tags(tags: &BTreeMap<String, String>) -> Option<Record> {
+        let text = |key: &str| tags.get(key).cloned();
+        let outcome =
+            Outcome::ALL.into_iter().find(|outcome| tags.get(VERDICT).is_some_and(|tag| tag == outcome.as_str()));
+        let images =
+            tags.iter().filter_map(|(key, digest)| Some((key.strip_prefix(IMAGE)?.to_owned(), digest.clone())));
+        Some(Record {
+            release: text(RELEASE)?,
+            commit: text(COMMIT),
+            by: text(BY).unwrap_or_default(),
+            outcome: outcome.unwrap_or(Outcome::Registered),
+            images: images.collect(),
+        })
+    }
+}
+
+/// The tag of an outcome alone.
+pub fn outcome_tag(outcome: Outcome) -> BTreeMap<String, String> {
+    BTreeMap::from([(VERDICT.to_owned(), outcome.as_str().to_owned())])
+}
+
+fn allowed(text: &str) -> String {
+    let is_allowed = |character: char| character.is_alphanumeric() || " +-=._:/@".contains(character);
+    text.chars().take(LONGEST).map(|character| if is_allowed(character) { character } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Outcome, Record, outcome_tag};
+
+    #[test]
+    fn a_record_survives_its_tags_and_a_later_outcome_replaces_the_first() {
+        let images = BTreeMap::from([("app".to_owned(), format!("sha256:{}", "0".repeat(64)))]);
+        let record = Record {
+            release: "0123456789ab".to_owned(),
+            commit: Some("0".repeat(40)),
+            by: "arn:aws:sts::123456789012:assumed-role/deploy/me".to_owned(),
+            outcome: Outcome::Registered,
+            images,
+        };
+        let mut tags = record.tags();
+        assert_eq!(Record::from_tags(&tags), Some(record.clone()));
+        tags.extend(outcome_tag(Outcome::Verified));
+        assert_eq!(Record::from_tags(&tags), Some(Record { outcome: Outcome::Verified, ..record }));
+        assert_eq!(Record::from_tags(&BTreeMap::from([("team".to_owned(), "shop".to_owned())])), None);
+    }
+
+    #[test]
+    fn characters_that_a_tag_does_not_take_are_replaced() {
+        let record = Record {
+            release: "r".into(),
+            commit: None,
+            by: "a,b\n".into(),
+            outcome: Outcome::Failed,
+            images: BTreeMap::new(),
+        };
+        assert_eq!(record.tags()["slipway:by"], "a_b_");
+    }
+}

@@ -1,0 +1,223 @@
+//! When to look next, and which calls that look makes. Two promises: a verdict is known a second after ECS has it, and a
+//! rollout costs one call a second on average. They fit together because a rollout can only end where the counts say that
+//! it may: everywhere else there is time. Pure: time that passed is told, nobody waits here.
+
+use super::{Look, Progress, Verdict};
+
+/// One call's worth of time: a call a second on average.
+const CALL: i64 = 1000;
+
+/// Milliseconds between looks where the rollout may end at any moment.
+const SOON: u64 = 1000;
+
+/// The same with the stand-in for AWS, whose rollouts are over in seconds, while calls are to spare.
+const SOON_NEARBY: u64 = 500;
+
+/// After this long without a change there will hardly be one in the next second: on Fargate a task needs 20 to 60 seconds
+/// to get from `PROVISIONING` to `RUNNING`.
+const CALM: u64 = 10_000;
+
+/// After this long something on AWS's side is slow.
+const STILL: u64 = 30_000;
+
+/// The longest wait.
+const LONGEST: u64 = 5000;
+
+/// How far calls may be ahead of time, so that a change is seen into at once.
+const AHEAD: i64 = 2 * CALL;
+
+/// Calls of the next look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// `DescribeServices`. While a rollback runs, its record alone says when it is over.
+    pub service: bool,
+    /// `DescribeServiceDeployments`.
+    pub record: bool,
+    /// `DescribeTasks` of our deployment's tasks (`started_tasks`): counts or failures have changed.
+    pub tasks: bool,
+}
+
+impl Calls {
+    fn cost(self) -> i64 {
+        CALL * (i64::from(self.service) + i64::from(self.record) + i64::from(self.tasks))
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Milliseconds until then.
+    pub wait_ms: u64,
+    /// What to call then.
+    pub calls: Calls,
+}
+
+/// Remembers what was seen and spent in one rollout.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    nearby: bool,
+    /// Milliseconds that passed, less what calls have cost.
+    balance: i64,
+    unchanged_ms: u64,
+    seen: Option<Progress>,
+    failed: u32,
+    tasks_due: bool,
+}
+
+impl Pace {
+    /// `nearby`: the stand-in for AWS answers.
+    pub fn new(nearby: bool) -> Pace {
+        Pace { nearby, balance: 0, unchanged_ms: 0, seen: None, failed: 0, tasks_due: false }
+    }
+
+    /// The look after the call that began the deployment, whose answer has shown the service.
+    pub fn first(&mut self) -> Next {
+        let calls = Calls { service: true, record: false, tasks: false };
+        self.balance -= calls.cost();
+        Next { wait_ms: SOON, calls }
+    }
+
+    /// After a look: how many milliseconds passed since the one before, and what it showed. A look with a final verdict has
+    /// no next one; the answer is then of no meaning.
+    pub fn next(&mut self, passed_ms: u64, look: &Look) -> Next {
+        self.balance = self.balance.saturating_add_unsigned(passed_ms);
+        let settled = Progress::default();
+        let progress = if let Verdict::InProgress(progress) = &look.verdict { progress } else { &settled };
+        let changed = self.seen.as_ref() != Some(progress);
+        let new_failure = progress.failed > self.failed;
+        self.unchanged_ms = if changed { 0 } else { self.unchanged_ms.saturating_add(passed_ms) };
+        self.failed = progress.failed;
+        self.tasks_due |= changed;
+        self.seen = Some(progress.clone());
+
+        let soon = may_end(progress) || look.needs_record;
+        let mut calls = self.calls(progress, look.needs_record);
+        // Failures are looked into at once. Anything else waits until there is a call to spare.
+        calls.tasks = self.tasks_due && (new_failure || self.balance - calls.cost() - CALL >= -AHEAD);
+        self.tasks_due &= !calls.tasks;
+        self.balance -= calls.cost();
+        Next { wait_ms: self.wait(soon), calls }
+    }
+
+    fn calls(&self, progress: &Progress, needs_record: bool) -> Calls {
+        let returns = progress.rollback.as_ref().is_some_and(|rollback| rollback.to.is_some());
+        let spare = self.balance >= CALL;
+        Calls { service: !(needs_record && returns) || spare, record: needs_record, tasks: false }
+    }
+
+    fn wait(&self, soon: bool) -> u64 {
+        let quiet = match self.unchanged_ms {
+            0..CALM => SOON,
+            CALM..STILL if !self.nearby => 2 * SOON,
+            _ if self.nearby => SOON,
+            _ => LONGEST,
+        };
+        // `balance` has the next look in it already: the wait earns that back.
+        let debt = |allowed: i64| u64::try_from(-(self.balance + allowed)).unwrap_or(0);
+        if !soon {
+            // Near by, everything is over within seconds: what was spent is earned back after the end.
+            let earned = if self.nearby { 0 } else { debt(0).min(2 * SOON) };
+            return quiet.max(earned).max(debt(AHEAD));
+        }
+        let least = if self.nearby && self.balance >= 0 { SOON_NEARBY } else { SOON };
+        least.max(debt(AHEAD + CALL))
+    }
+}
+
+/// Whether the rollout state may change within the next second: all tasks are there, some failed, or it is lost already.
+fn may_end(progress: &Progress) -> bool {
+    progress.failed > 0
+        || progress.rollback.is_some()
+        || (progress.running >= progress.desired && progress.pending == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecs::rollout::RollbackStarted;
+
+    fn look(running: u32, pending: u32, failed: u32) -> Look {
+        let progress = Progress { desired: 2, running, pending, failed, ..Progress::default() };
+        Look { verdict: Verdict::InProgress(progress), needs_record: false }
+    }
+
+    fn returning() -> Look {
+        let rollback = RollbackStarted { to: Some("linkbio:1".into()), ..RollbackStarted::default() };
+        let progress = Progress { desired: 2, failed: 3, rollback: Some(rollback), ..Progress::default() };
+        Look { verdict: Verdict::InProgress(progress), needs_record: true }
+    }
+
+    /// Plays a story, `(from which second on, what a look shows)`. Gives calls, and waits that began in each part.
+    fn play(nearby: bool, seconds: u64, story: &[(u64, Look)]) -> (i64, Vec<Vec<u64>>) {
+        let mut pace = Pace::new(nearby);
+        let mut next = pace.first();
+        let (mut now, mut calls) = (0, 0);
+        let mut waits = vec![Vec::new(); story.len()];
+        loop {
+            now += next.wait_ms;
+            if now > seconds * 1000 {
+                return (calls, waits);
+            }
+            calls += next.calls.cost() / CALL;
+            let part = story.iter().rposition(|(from, _)| from * 1000 <= now).unwrap();
+            next = pace.next(next.wait_ms, &story[part].1);
+            waits[part].push(next.wait_ms);
+        }
+    }
+
+    fn check(nearby: bool, seconds: u64, story: &[(u64, Look)], longest: &[u64]) {
+        let (calls, waits) = play(nearby, seconds, story);
+        let ahead = (AHEAD + CALL) / CALL;
+        assert!(calls <= seconds.cast_signed() + ahead, "{calls} calls in {seconds} s: {waits:?}");
+        let found: Vec<_> = waits.iter().map(|part| part.iter().copied().max().unwrap_or_default()).collect();
+        assert_eq!(found, longest, "{calls} calls: {waits:?}");
+    }
+
+    #[test]
+    fn looks_are_close_where_the_rollout_may_end_and_rare_where_nothing_moves() {
+        // Fargate: 70 s until the tasks run, then the balancer's checks and the end of the old ones.
+        let smooth = [(0, look(0, 2, 0)), (70, look(1, 1, 0)), (75, look(2, 0, 0))];
+        check(false, 120, &smooth, &[5000, 1000, 1000]);
+        // On this machine all of it takes seconds.
+        check(true, 8, &[(0, look(0, 2, 0)), (2, look(1, 1, 0)), (3, look(2, 0, 0))], &[1000, 1000, 1000]);
+        // A task fails again and again; the breaker may trip after each.
+        let failing = [(0, look(0, 2, 0)), (40, look(0, 2, 1)), (80, look(0, 2, 2)), (120, returning())];
+        check(false, 180, &failing, &[5000, 1000, 1000, 1000]);
+    }
+
+    #[test]
+    fn a_rollback_is_watched_by_its_record_alone_once_a_second() {
+        let (calls, waits) = play(true, 60, &[(0, look(0, 2, 0)), (5, returning())]);
+        assert!(waits[1].iter().all(|wait| *wait <= 1000), "{waits:?}");
+        assert!(calls <= 63, "{calls}");
+    }
+
+    #[test]
+    fn a_state_that_never_clears_up_costs_no_more_than_a_call_a_second() {
+        let mut strange = look(2, 0, 0);
+        strange.needs_record = true;
+        for nearby in [false, true] {
+            let (calls, _) = play(nearby, 600, &[(0, strange.clone())]);
+            assert!((500..=603).contains(&calls), "{calls}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_described_when_something_changed_and_at_once_after_a_failure() {
+        let mut pace = Pace::new(false);
+        let first = pace.first();
+        assert_eq!(first.calls, Calls { service: true, record: false, tasks: false });
+        assert!(pace.next(1000, &look(0, 2, 0)).calls.tasks);
+        assert!(!pace.next(2000, &look(0, 2, 0)).calls.tasks);
+        assert!(pace.next(1000, &look(0, 2, 1)).calls.tasks);
+        assert!(!pace.next(1000, &look(0, 2, 1)).calls.tasks);
+        assert!(pace.next(1000, &look(0, 2, 2)).calls.tasks);
+    }
+
+    #[test]
+    fn changes_in_every_second_do_not_make_looks_rare() {
+        let story: Vec<_> = (0..60).map(|second| (second, look(2 + u32::try_from(second).unwrap(), 0, 0))).collect();
+        let (calls, waits) = play(false, 60, &story);
+        assert!(calls <= 63 && waits.concat().iter().all(|wait| *wait <= 1000), "{calls} {waits:?}");
+    }
+}
