@@ -5,6 +5,7 @@ pub mod flags;
 
 pub mod commands;
 
+pub mod checks;
 pub mod ecs;
 pub mod error;
 pub mod image;

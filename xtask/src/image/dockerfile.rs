@@ -1,6 +1,7 @@
 //! What a Dockerfile reads: its stages, base images and the context paths a target can reach. Reads the instructions
 //! that decide this (`FROM`, `ARG`, `ENV`, `COPY`, `ADD`, `RUN --mount`, `ONBUILD`) and leaves the rest to BuildKit.
 
+mod copies;
 mod lines;
 mod paths;
 mod reach;
@@ -12,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use crate::error::Failure;
+pub use copies::Copied;
 use lines::Instruction;
 pub use paths::{ContextReach, Paths};
 pub use reach::{BaseUse, Question, Reach};

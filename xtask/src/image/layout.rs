@@ -74,7 +74,7 @@ pub struct Manifest {
 }
 
 /// What the image says of itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The platform it claims.
     pub platform: ClaimedPlatform,
@@ -88,6 +88,8 @@ pub struct Config {
     pub user: String,
     /// Keys of `ExposedPorts`, such as `8000/tcp`.
     pub exposed_ports: BTreeSet<String>,
+    /// Paths that are volumes.
+    pub volumes: BTreeSet<String>,
     /// `NAME=value` lines.
     pub env: Vec<String>,
     /// Where the command starts; empty means `/`.
@@ -117,6 +119,7 @@ struct RawRuntime {
     cmd: Option<Vec<String>>,
     user: Option<String>,
     exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
+    volumes: Option<BTreeMap<String, IgnoredAny>>,
     env: Option<Vec<String>>,
     working_dir: Option<String>,
     stop_signal: Option<String>,
@@ -219,6 +222,7 @@ impl Config {
             cmd: runtime.cmd.unwrap_or_default(),
             user: runtime.user.unwrap_or_default(),
             exposed_ports: runtime.exposed_ports.unwrap_or_default().into_keys().collect(),
+            volumes: runtime.volumes.unwrap_or_default().into_keys().collect(),
             env: runtime.env.unwrap_or_default(),
             working_dir: runtime.working_dir.unwrap_or_default(),
             stop_signal: runtime.stop_signal,

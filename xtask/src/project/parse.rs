@@ -31,6 +31,7 @@ use super::{Environment, EnvironmentName, Project};
 use crate::error::Failure;
 
 pub use self::paths::Found;
+pub use self::sizes::memories;
 
 /// Where the project's file lies, relative to the repository root.
 pub const PROJECT_FILE: &str = "infra/slipway.toml";

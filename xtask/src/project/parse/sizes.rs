@@ -45,8 +45,8 @@ pub(super) fn cpus() -> Vec<u32> {
     SIZES.iter().map(|size| size.cpu).collect()
 }
 
-/// The memories in MiB that go with a CPU size, none for a size that Fargate does not have.
-pub(super) fn memories(cpu: u32) -> Option<Vec<u32>> {
+/// The memories in MiB that go with a CPU size of a task, none for a size that Fargate does not have.
+pub fn memories(cpu: u32) -> Option<Vec<u32>> {
     SIZES.iter().find(|size| size.cpu == cpu).map(Size::memories)
 }
 

@@ -1,0 +1,42 @@
+//! Settings of Django that are written down as plain texts. Python is not run: a setting that is computed stays unknown.
+
+use std::collections::BTreeMap;
+
+/// The one value that a setting has in these files, where it is a text in quotes; `None` where there is none, or several
+/// that differ.
+pub fn text_setting(texts: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    let mut found = texts.values().flat_map(|text| text.lines()).filter_map(|line| assigned(line, name));
+    let first = found.next()?;
+    found.all(|other| other == first).then(|| first.to_owned())
+}
+
+fn assigned<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let value = line.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (inner, rest) = value.get(1..)?.split_once(quote)?;
+    let rest = rest.trim_start();
+    (rest.is_empty() || rest.starts_with('#')).then_some(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::text_setting;
+
+    #[test]
+    fn only_plain_texts_are_known() {
+        for (lines, expected) in [
+            ("STATIC_URL = \"/static/\"\n", Some("/static/")),
+            ("STATIC_URL='/s/'  # c\n", Some("/s/")),
+            ("STATIC_URL = env(\"X\")\n", None),
+            ("STATIC_URL = \"/a/\" + x\n", None),
+            ("    STATIC_URL = \"/inner/\"\n", None),
+            ("STATIC_URLS = \"/a/\"\n", None),
+            ("STATIC_URL = \"/a/\"\nSTATIC_URL = \"/b/\"\n", None),
+        ] {
+            let texts = BTreeMap::from([("settings.py".to_owned(), lines.to_owned())]);
+            assert_eq!(text_setting(&texts, "STATIC_URL").as_deref(), expected, "{lines}");
+        }
+    }
+}

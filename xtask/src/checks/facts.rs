@@ -1,0 +1,273 @@
+//! What the rules are told. Each fact is there or there is a reason why it is not. Not here: who finds them out
+//! (`verification`), or what must hold (`rules`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::judgement::Unknown;
+use super::nginx::NginxFacts;
+use super::uwsgi::UwsgiFacts;
+use crate::ecs::{ContainerDefinition, Revision, Service, ServiceDeployment, TargetHealth, Task, TaskDefinition};
+use crate::image::dockerfile::Copied;
+use crate::image::layout::Config;
+use crate::image::proof::Finding;
+use crate::image::{Digest, ImageName};
+use crate::project::{Environment, Project};
+use crate::release::{Built, Release};
+
+/// A fact, or why it is not known.
+pub type Fact<T> = Result<T, Unknown>;
+
+/// Everything that the rules are told.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// `infra/slipway.toml`.
+    pub project: &'a Project,
+    /// `infra/environments/<name>.toml`.
+    pub environment: &'a Environment,
+    /// `release.json`.
+    pub release: Fact<&'a Release>,
+    /// The images that `release.json` names, by their layouts.
+    pub images: BTreeMap<ImageName, Fact<ImageFacts>>,
+    /// The rendered task definition.
+    pub task_definition: Fact<&'a TaskDefinition>,
+    /// The rendered input of `CreateService`.
+    pub service: Fact<&'a Map<String, Value>>,
+    /// nginx's configuration.
+    pub front: Fact<Front>,
+    /// uWSGI's configuration.
+    pub server: Fact<Server>,
+    /// The way of the static files from Django into the front.
+    pub static_files: Fact<StaticFiles>,
+    /// The load balancer and its target group.
+    pub balancer: Fact<Balancer>,
+    /// The most connections that the database takes.
+    pub max_connections: Fact<u32>,
+    /// The account that the caller is in.
+    pub caller_account: Fact<String>,
+    /// The cluster's status; `None` where there is no such cluster.
+    pub cluster: Fact<Option<String>>,
+    /// Referenced parameters that do not exist.
+    pub missing_parameters: Fact<Vec<String>>,
+    /// What runs.
+    pub observed: Fact<Observed>,
+}
+
+/// One image: what `release.json` and its layout say, and what the proof found now.
+#[derive(Clone, Debug)]
+pub struct ImageFacts {
+    /// Its line in `release.json`.
+    pub built: Built,
+    /// Its configuration.
+    pub config: Config,
+    /// Digest of the manifest that lies in the layout.
+    pub manifest: Option<Digest>,
+    /// What the proof of architecture found.
+    pub findings: Vec<Finding>,
+}
+
+/// nginx's configuration and the image that has it.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// The image.
+    pub image: ImageName,
+    /// What the configuration says.
+    pub nginx: NginxFacts,
+}
+
+/// uWSGI's configuration and the image that has it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The image.
+    pub image: ImageName,
+    /// What the configuration says.
+    pub uwsgi: UwsgiFacts,
+}
+
+/// The way of the static files.
+#[derive(Clone, Debug, Default)]
+pub struct StaticFiles {
+    /// Where `collectstatic` puts them, by the Dockerfile.
+    pub collected: Option<String>,
+    /// What the front's image copies from where they are collected.
+    pub copied: Vec<Copied>,
+    /// `STATIC_URL` of Django's settings.
+    pub url: Option<String>,
+}
+
+/// The load balancer and its target group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balancer {
+    /// The target group's name.
+    pub name: String,
+    /// `ip` with `awsvpc`.
+    pub target_type: String,
+    /// What it asks each task for.
+    pub health_path: String,
+    /// Status codes that count as healthy, such as `200` or `200-299`.
+    pub matcher: String,
+    /// Seconds between two health checks.
+    pub interval: u32,
+    /// Seconds that an answer may take.
+    pub timeout: u32,
+    /// Seconds without traffic after which a connection is closed.
+    pub idle_timeout: Option<u32>,
+    /// Seconds that a leaving task may finish its requests.
+    pub deregistration_delay: Option<u32>,
+}
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The service.
+    pub service: Service,
+    /// The revision that the service is to run.
+    pub revision: Fact<Revision>,
+    /// ARN of the newest active revision of its family.
+    pub newest: Fact<String>,
+    /// Its tasks that run.
+    pub tasks: Fact<Vec<Task>>,
+    /// What the load balancer thinks of them.
+    pub targets: Fact<Vec<TargetHealth>>,
+    /// The record of the newest deployment.
+    pub last: Fact<ServiceDeployment>,
+    /// The page that people see.
+    pub page: Fact<Answer>,
+    /// The first stylesheet that the page names.
+    pub stylesheet: Fact<Answer>,
+    /// The health check that says which release answers.
+    pub health: Fact<Answer>,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked for.
+    pub url: String,
+    /// The status.
+    pub status: u16,
+    /// Headers by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body, bounded.
+    pub body: String,
+}
+
+impl Facts<'_> {
+    /// The task definition's containers.
+    pub(super) fn containers(&self) -> Fact<&[ContainerDefinition]> {
+        Ok(&self.task()?.view().container_definitions)
+    }
+
+    pub(super) fn task(&self) -> Fact<&TaskDefinition> {
+        self.task_definition.clone()
+    }
+
+    pub(super) fn front(&self) -> Fact<&Front> {
+        self.front.as_ref().map_err(Clone::clone)
+    }
+
+    pub(super) fn server(&self) -> Fact<&Server> {
+        self.server.as_ref().map_err(Clone::clone)
+    }
+
+    pub(super) fn balancer(&self) -> Fact<&Balancer> {
+        self.balancer.as_ref().map_err(Clone::clone)
+    }
+
+    pub(super) fn observed(&self) -> Fact<&Observed> {
+        self.observed.as_ref().map_err(Clone::clone)
+    }
+
+    pub(super) fn static_files(&self) -> Fact<&StaticFiles> {
+        self.static_files.as_ref().map_err(Clone::clone)
+    }
+
+    /// An image's facts.
+    pub(super) fn image(&self, name: &ImageName) -> Fact<&ImageFacts> {
+        let missing = || Unknown::new(format!("image `{name}` is not built: cargo xtask build"));
+        self.images.get(name).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
+    }
+
+    /// The project's image that a container runs: the one whose repository its reference names.
+    pub(super) fn image_name(&self, container: &ContainerDefinition) -> Option<&ImageName> {
+        let repository = repository(&container.image);
+        let name = repository.strip_prefix(&format!("{}/", self.project.name))?;
+        self.project.images.iter().map(|image| &image.name).find(|image| image.as_str() == name)
+    }
+
+    /// The container that runs an image.
+    pub(super) fn container_of(&self, image: &ImageName) -> Fact<&ContainerDefinition> {
+        let found = self.containers()?.iter().find(|container| self.image_name(container) == Some(image));
+        found.ok_or_else(|| Unknown::new(format!("no container runs the image `{image}`")))
+    }
+
+    /// The container that the load balancer sends requests to, and its configuration.
+    pub(super) fn front_container(&self) -> Fact<(&ContainerDefinition, &NginxFacts)> {
+        let front = self.front()?;
+        Ok((self.container_of(&front.image)?, &front.nginx))
+    }
+
+    /// The container that runs Django, and its configuration.
+    pub(super) fn app_container(&self) -> Fact<(&ContainerDefinition, &UwsgiFacts)> {
+        let server = self.server()?;
+        Ok((self.container_of(&server.image)?, &server.uwsgi))
+    }
+
+    /// A member of the service's document.
+    pub(super) fn service_member(&self, pointer: &str) -> Fact<Option<&Value>> {
+        let document = self.service.clone()?;
+        let mut parts = pointer.split('/');
+        let first = parts.next().and_then(|name| document.get(name));
+        Ok(parts.fold(first, |value, part| value.and_then(|value| value.get(part))))
+    }
+
+    /// Load balancers of the service's document: container and port of each.
+    pub(super) fn registrations(&self) -> Fact<Vec<(String, Option<u16>)>> {
+        let listed = self.service_member("loadBalancers")?.and_then(Value::as_array);
+        let read = |one: &Value| {
+            let port = one.get("containerPort").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+            (one.get("containerName").and_then(Value::as_str).unwrap_or_default().to_owned(), port)
+        };
+        Ok(listed.into_iter().flatten().map(read).collect())
+    }
+
+    /// How many tasks the service wants, and at most has during a deployment.
+    pub(super) fn task_counts(&self) -> Fact<(u32, u32)> {
+        let number = |pointer: &str, default: u32| -> Fact<u32> {
+            let value = self.service_member(pointer)?.and_then(Value::as_u64);
+            Ok(value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default))
+        };
+        let wanted = number("desiredCount", self.environment.count)?;
+        let percent = number("deploymentConfiguration/maximumPercent", 200)?;
+        Ok((wanted, (wanted.saturating_mul(percent)) / 100))
+    }
+}
+
+/// Repository of an image reference, without registry, tag and digest.
+pub(super) fn repository(reference: &str) -> &str {
+    let without_digest = reference.split('@').next().unwrap_or_default();
+    let path = match without_digest.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
+        _ => without_digest,
+    };
+    path.split(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repository;
+
+    #[test]
+    fn the_repository_of_a_reference() {
+        for (reference, expected) in [
+            ("1.dkr.ecr.eu-central-1.amazonaws.com/shop/app@sha256:00", "shop/app"),
+            ("127.0.0.1:4510/shop/app:v1", "shop/app"),
+            ("localhost/shop/app", "shop/app"),
+            ("shop/app:latest", "shop/app"),
+            ("nginx", "nginx"),
+        ] {
+            assert_eq!(repository(reference), expected);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Roles: the one that starts tasks, and the one that the app has.
+
+use super::super::facts::Facts;
+use super::super::judgement::{Judgement, Problems};
+use super::super::{Rule, Scope};
+use crate::plan::local::ACCOUNT;
+
+pub(in crate::checks) const RULES: &[Rule] = &[
+    Rule::new(
+        Scope::Environment,
+        "execution-role",
+        "there is a role that pulls images, reads secrets and writes logs where a task needs it",
+        execution,
+    ),
+    Rule::new(Scope::Environment, "role-separation", "the app does not have the rights of what starts it", separation),
+    Rule::new(Scope::Environment, "role-account", "roles are those of the environment's account", account),
+];
+
+fn execution(facts: &Facts<'_>) -> Judgement {
+    let view = facts.task()?.view();
+    let containers = &view.container_definitions;
+    let mut needs = Vec::new();
+    if containers.iter().any(|container| !container.secrets.is_empty()) {
+        needs.push("secrets");
+    }
+    if containers.iter().any(|one| one.log_configuration.as_ref().is_some_and(|log| log.log_driver == "awslogs")) {
+        needs.push("logs");
+    }
+    if containers.iter().any(|container| container.image.contains(".dkr.ecr.")) {
+        needs.push("images of ECR");
+    }
+    let mut problems = Problems::default();
+    if view.execution_role_arn.as_deref().is_none_or(str::is_empty) && !needs.is_empty() {
+        let text = format!("the task uses {} and has no role to get at them", needs.join(", "));
+        problems.fail(text, "write \"executionRoleArn\": \"{{ roles.execution }}\"");
+    }
+    problems.or(format!(
+        "the execution role is for {}",
+        if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") }
+    ))
+}
+
+fn separation(facts: &Facts<'_>) -> Judgement {
+    let view = facts.task()?.view();
+    let mut problems = Problems::default();
+    if let (Some(task), Some(execution)) = (&view.task_role_arn, &view.execution_role_arn)
+        && task == execution
+    {
+        let text = "the app has the role that starts it, and so can read every secret of the task";
+        problems.fail(text, "write \"taskRoleArn\": \"{{ roles.task }}\"");
+    }
+    problems.or("the app has a role of its own, or none")
+}
+
+fn account(facts: &Facts<'_>) -> Judgement {
+    let wanted = facts.environment.account.as_deref().unwrap_or(ACCOUNT);
+    let view = facts.task()?.view();
+    let mut problems = Problems::default();
+    for (key, role) in [("executionRoleArn", &view.execution_role_arn), ("taskRoleArn", &view.task_role_arn)] {
+        let Some(role) = role else { continue };
+        let owner = role.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3));
+        if let Some(owner) = owner.filter(|owner| *owner != wanted) {
+            let text = format!("`{key}` is of the account {owner}, and `{}` is in {wanted}", facts.environment.name);
+            problems.fail(text, "ECS takes roles of its own account only");
+        }
+    }
+    problems.or(format!("the roles are of {wanted}"))
+}

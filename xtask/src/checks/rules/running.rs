@@ -1,0 +1,292 @@
+//! What runs, by ECS and the load balancer: the very images that were built, all of them well, nothing in between.
+
+use std::collections::BTreeSet;
+
+use super::super::facts::{Fact, Facts, repository};
+use super::super::judgement::{Judgement, Problems, Unknown, unknown};
+use super::super::{Rule, Scope};
+use crate::ecs::{ContainerDefinition, RolloutState, ServiceDeploymentStatus, Task, TaskDefinition};
+use crate::image::Platform;
+
+pub(in crate::checks) const RULES: &[Rule] = &[
+    Rule::new(Scope::Service, "service-active", "the service is there and takes requests", active),
+    Rule::new(Scope::Service, "deployment-settled", "no deployment is under way", settled),
+    Rule::new(Scope::Service, "deployment-last", "the last deployment was not rolled back", last),
+    Rule::new(Scope::Service, "running-revision", "every task is of the revision that the service is to run", revision),
+    Rule::new(Scope::Service, "newest-revision", "the service is to run the newest revision", newest),
+    Rule::new(Scope::Service, "running-digests", "every container runs the digest that its revision names", digests),
+    Rule::new(Scope::Service, "running-release", "every container runs the digest that `release.json` has", release),
+    Rule::new(Scope::Service, "running-platform", "tasks run on the project's platform", platform),
+    Rule::new(Scope::Service, "running-count", "as many tasks run as the service wants", count),
+    Rule::new(Scope::Service, "containers-healthy", "every container runs, and is healthy by its own check", healthy),
+    Rule::new(
+        Scope::Service,
+        "targets-healthy",
+        "the load balancer finds as many tasks healthy as the service wants",
+        targets,
+    ),
+];
+
+fn tasks<'a>(facts: &'a Facts<'_>) -> Fact<&'a Vec<Task>> {
+    let tasks = facts.observed()?.tasks.as_ref().map_err(Clone::clone)?;
+    if tasks.is_empty() { unknown("no task runs") } else { Ok(tasks) }
+}
+
+/// The revision that the service is to run, as a definition.
+fn definition(facts: &Facts<'_>) -> Fact<TaskDefinition> {
+    let revision = facts.observed()?.revision.as_ref().map_err(Clone::clone)?;
+    let read = TaskDefinition::from_document(revision.document.clone());
+    read.map_err(|error| Unknown::new(format!("the revision {revision} cannot be read: {error}")))
+}
+
+fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn active(facts: &Facts<'_>) -> Judgement {
+    let service = &facts.observed()?.service;
+    let mut problems = Problems::default();
+    if service.status != "ACTIVE" {
+        let text = format!("the service `{}` is {}", service.service_name, service.status);
+        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+    }
+    problems.or(format!("the service `{}` is ACTIVE", service.service_name))
+}
+
+fn settled(facts: &Facts<'_>) -> Judgement {
+    let service = &facts.observed()?.service;
+    let mut problems = Problems::default();
+    if service.deployments.len() > 1 {
+        let text = format!("{} deployments are under way", service.deployments.len());
+        problems.fail(text, "wait until one is left, and verify again");
+    }
+    for deployment in &service.deployments {
+        let id = &deployment.id;
+        match deployment.rollout_state {
+            RolloutState::Completed => {}
+            RolloutState::InProgress => {
+                let text = format!(
+                    "the deployment {id} is in progress: {} of {} tasks",
+                    deployment.running_count, deployment.desired_count
+                );
+                problems.fail(text, "wait until it is over, and verify again");
+            }
+            RolloutState::Failed => {
+                problems.fail(
+                    format!("the deployment {id} has failed: {}", deployment.rollout_state_reason),
+                    "cargo xtask deploy",
+                );
+            }
+            RolloutState::Unknown => {
+                problems.warn(format!("the deployment {id} is in a state that is not known"), "look at it in ECS")
+            }
+        }
+        if deployment.failed_tasks > 0 {
+            let text = format!("{} tasks of the deployment {id} have failed in a row", deployment.failed_tasks);
+            problems.warn(text, format!("cargo xtask logs --env {}", facts.environment.name));
+        }
+    }
+    problems.or("one deployment, and it is complete")
+}
+
+fn last(facts: &Facts<'_>) -> Judgement {
+    let last = facts.observed()?.last.as_ref().map_err(Clone::clone)?;
+    let reason = last.status_reason.as_deref().unwrap_or("without a reason");
+    let mut problems = Problems::default();
+    let hint = "what serves is the release before it: mend the cause, then cargo xtask deploy";
+    match last.status {
+        ServiceDeploymentStatus::RollbackSuccessful
+        | ServiceDeploymentStatus::RollbackRequested
+        | ServiceDeploymentStatus::RollbackInProgress => {
+            problems.fail(format!("the last deployment was rolled back: {reason}"), hint);
+        }
+        ServiceDeploymentStatus::RollbackFailed => {
+            problems
+                .fail(format!("the last deployment failed, and so did its roll-back: {reason}"), "cargo xtask deploy");
+        }
+        ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::StopRequested => {
+            problems.fail(format!("the last deployment was stopped: {reason}"), "cargo xtask deploy");
+        }
+        ServiceDeploymentStatus::Pending
+        | ServiceDeploymentStatus::InProgress
+        | ServiceDeploymentStatus::Successful
+        | ServiceDeploymentStatus::Unknown => {}
+    }
+    problems.or("the last deployment was not rolled back")
+}
+
+fn revision(facts: &Facts<'_>) -> Judgement {
+    let tasks = tasks(facts)?;
+    let wanted = &facts.observed()?.service.task_definition;
+    let mut problems = Problems::default();
+    for task in tasks.iter().filter(|task| task.task_definition_arn != *wanted) {
+        let text = format!(
+            "task {} is of {}, and the service is to run {}",
+            task.id(),
+            short(&task.task_definition_arn),
+            short(wanted)
+        );
+        problems.fail(text, "wait until the deployment is over, and verify again");
+    }
+    problems.or(format!("{} tasks are of {}", tasks.len(), short(wanted)))
+}
+
+fn newest(facts: &Facts<'_>) -> Judgement {
+    let observed = facts.observed()?;
+    let newest = observed.newest.clone()?;
+    let mut problems = Problems::default();
+    if newest != observed.service.task_definition {
+        let text = format!(
+            "the service is to run {}, and {} is newer",
+            short(&observed.service.task_definition),
+            short(&newest)
+        );
+        problems.warn(
+            text,
+            format!("cargo xtask deploy --env {}, if it was not rolled back on purpose", facts.environment.name),
+        );
+    }
+    problems.or(format!("{} is the newest revision", short(&newest)))
+}
+
+/// Compares each running container with the digest that it should have.
+fn compare(tasks: &[Task], wanted: impl Fn(&str) -> Option<String>, source: &str, hint: &str) -> Judgement {
+    let mut problems = Problems::default();
+    let mut compared = 0;
+    for task in tasks {
+        for container in &task.containers {
+            let Some(wanted) = wanted(&container.name) else { continue };
+            compared += 1;
+            match &container.image_digest {
+                Some(found) if *found == wanted => {}
+                found => {
+                    let found = found.as_deref().unwrap_or("an image without a digest");
+                    let text = format!(
+                        "container `{}` of task {} runs {found}, and {source} {wanted}",
+                        container.name,
+                        task.id()
+                    );
+                    problems.fail(text, hint);
+                }
+            }
+        }
+    }
+    if compared == 0 {
+        return unknown(format!("no container is one of which {source} a digest"));
+    }
+    problems.or(format!("{compared} containers run the digests that {source}"))
+}
+
+fn digest_of(container: &ContainerDefinition) -> Option<String> {
+    container.image.split_once('@').map(|(_, digest)| digest.to_owned())
+}
+
+fn digests(facts: &Facts<'_>) -> Judgement {
+    let tasks = tasks(facts)?;
+    let definition = definition(facts)?;
+    let wanted = |name: &str| definition.container(name).and_then(digest_of);
+    compare(tasks, wanted, "its revision has", "cargo xtask deploy")
+}
+
+fn release(facts: &Facts<'_>) -> Judgement {
+    let release = facts.release.clone()?;
+    let tasks = tasks(facts)?;
+    let definition = definition(facts)?;
+    let wanted = |name: &str| {
+        let container = definition.container(name)?;
+        let image = facts.image_name(container)?;
+        debug_assert!(repository(&container.image).ends_with(image.as_str()), "found by its repository");
+        Some(release.images.get(image)?.digest.to_string())
+    };
+    compare(tasks, wanted, "`release.json` has", &format!("cargo xtask deploy --env {}", facts.environment.name))
+}
+
+fn platform(facts: &Facts<'_>) -> Judgement {
+    let platform = definition(facts)?.view().runtime_platform.clone().unwrap_or_default();
+    let found = platform.cpu_architecture.as_deref().unwrap_or("X86_64");
+    let wanted = match facts.project.platform {
+        Platform::LinuxAmd64 => "X86_64",
+        Platform::LinuxArm64 => "ARM64",
+    };
+    let mut problems = Problems::default();
+    if found != wanted {
+        let text = format!("tasks run on {found}, and the project is {}", facts.project.platform);
+        problems.fail(text, format!("set `runtimePlatform.cpuArchitecture` to {wanted}, then cargo xtask deploy"));
+    }
+    problems.or(format!("tasks run on {found}"))
+}
+
+fn count(facts: &Facts<'_>) -> Judgement {
+    let service = &facts.observed()?.service;
+    let (running, wanted) = (service.running_count, service.desired_count);
+    let mut problems = Problems::default();
+    if running != wanted || service.pending_count > 0 {
+        let text =
+            format!("{running} tasks run, {} are being started, and the service wants {wanted}", service.pending_count);
+        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+    }
+    if wanted == 0 {
+        problems.fail(
+            "the service wants no task: nobody serves",
+            format!("cargo xtask scale --env {}", facts.environment.name),
+        );
+    }
+    problems.or(format!("{running} of {wanted} tasks run"))
+}
+
+fn healthy(facts: &Facts<'_>) -> Judgement {
+    let tasks = tasks(facts)?;
+    let definition = definition(facts).ok();
+    let mut problems = Problems::default();
+    let mut seen = 0;
+    for task in tasks {
+        for container in &task.containers {
+            seen += 1;
+            let known = definition.as_ref().and_then(|definition| definition.container(&container.name));
+            let is_over = container.last_status == "STOPPED" && known.is_some_and(|one| !one.is_essential());
+            let has_check = known.is_none_or(|one| one.health_check.is_some());
+            let is_well = match container.health_status.as_str() {
+                "HEALTHY" => true,
+                // What has no check of its own has no verdict.
+                "UNKNOWN" | "" => !has_check,
+                _ => false,
+            };
+            if !is_over && (container.last_status != "RUNNING" || !is_well) {
+                let why = container.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                let text = format!(
+                    "container `{}` of task {} is {}, {}{why}",
+                    container.name,
+                    task.id(),
+                    container.last_status,
+                    container.health_status
+                );
+                problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+            }
+        }
+    }
+    problems.or(format!("{seen} containers run and are healthy"))
+}
+
+fn targets(facts: &Facts<'_>) -> Judgement {
+    let observed = facts.observed()?;
+    let targets = observed.targets.as_ref().map_err(Clone::clone)?;
+    let wanted = observed.service.desired_count as usize;
+    let mut problems = Problems::default();
+    let healthy: BTreeSet<_> =
+        targets.iter().filter(|one| one.state == "healthy").map(|one| (&one.address, one.port)).collect();
+    // A target that is leaving is nobody's loss.
+    for target in targets.iter().filter(|one| one.state != "healthy" && one.state != "draining") {
+        let why = [target.reason.as_deref(), target.description.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let text = format!("target {}:{} is {}: {why}", target.address, target.port, target.state);
+        problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+    }
+    if healthy.len() < wanted {
+        let text = format!("the balancer finds {} tasks healthy, and the service wants {wanted}", healthy.len());
+        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+    }
+    problems.or(format!("{} targets are healthy", healthy.len()))
+}
