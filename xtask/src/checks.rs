@@ -3,11 +3,13 @@
 //! come from and who waits for them (`verification`).
 
 pub mod django;
+pub mod entrypoint;
 pub mod facts;
 mod judgement;
 pub mod nginx;
 pub mod page;
 mod rules;
+pub mod stack;
 pub mod uwsgi;
 
 use std::fmt;
@@ -89,6 +91,23 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Status::Ok => "OK",
+            Status::Skip => "SKIP",
+            Status::Warn => "WARN",
+            Status::Fail => "FAIL",
+        })
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<4}  {}  {}", self.status, self.id, self.message)
+    }
+}
+
 /// One rule.
 pub struct Rule {
     /// Its stable kebab-case name.
@@ -109,7 +128,11 @@ impl Rule {
     pub fn check(&self, facts: &Facts<'_>) -> Vec<Check> {
         let check = |status, message, hint| Check { id: self.id, scope: self.scope, status, message, hint };
         match (self.judge)(facts) {
-            Err(Unknown(why)) => vec![check(Status::Skip, why, None)],
+            // What runs is proven or it is not: an answer that did not come proves nothing.
+            Err(Unknown { why, has_failed: true }) if self.scope == Scope::Service => {
+                vec![check(Status::Fail, why, Some(facts.command("status")))]
+            }
+            Err(Unknown { why, .. }) => vec![check(Status::Skip, why, None)],
             Ok(verdict) if verdict.problems.is_empty() => vec![check(Status::Ok, verdict.holds, None)],
             Ok(verdict) => {
                 verdict.problems.into_iter().map(|found| check(found.status, found.message, Some(found.hint))).collect()

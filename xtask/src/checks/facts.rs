@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::judgement::Unknown;
 use super::nginx::NginxFacts;
 use super::uwsgi::UwsgiFacts;
-use crate::ecs::{ContainerDefinition, Revision, Service, ServiceDeployment, TargetHealth, Task, TaskDefinition};
+use crate::ecs::{ContainerDefinition, DeploymentBrief, Revision, Service, TargetHealth, Task, TaskDefinition};
 use crate::image::dockerfile::Copied;
 use crate::image::layout::Config;
 use crate::image::proof::Finding;
 use crate::image::{Digest, ImageName};
-use crate::project::{Environment, Project};
+use crate::project::{Environment, EnvironmentName, Project};
 use crate::release::{Built, Release};
 
 /// A fact, or why it is not known.
@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub server: Fact<Server>,
     /// The way of the static files from Django into the front.
     pub static_files: Fact<StaticFiles>,
+    /// Whether the target group is there that the service is to be registered in.
+    pub has_target_group: Fact<bool>,
     /// The load balancer and its target group.
     pub balancer: Fact<Balancer>,
     /// The most connections that the database takes.
@@ -50,6 +52,8 @@ pub struct Facts<'a> {
     pub cluster: Fact<Option<String>>,
     /// Referenced parameters that do not exist.
     pub missing_parameters: Fact<Vec<String>>,
+    /// Files of the project that cannot be read as what they are: each with its place.
+    pub unreadable: Fact<Vec<String>>,
     /// What runs.
     pub observed: Fact<Observed>,
 }
@@ -122,6 +126,8 @@ pub struct Balancer {
 pub struct Observed {
     /// The service.
     pub service: Service,
+    /// The release that is to answer.
+    pub release: Fact<String>,
     /// The revision that the service is to run.
     pub revision: Fact<Revision>,
     /// ARN of the newest active revision of its family.
@@ -131,7 +137,7 @@ pub struct Observed {
     /// What the load balancer thinks of them.
     pub targets: Fact<Vec<TargetHealth>>,
     /// The record of the newest deployment.
-    pub last: Fact<ServiceDeployment>,
+    pub last: Fact<DeploymentBrief>,
     /// The page that people see.
     pub page: Fact<Answer>,
     /// The first stylesheet that the page names.
@@ -145,6 +151,8 @@ pub struct Observed {
 pub struct Answer {
     /// What was asked for.
     pub url: String,
+    /// Why there is no answer, where there is none.
+    pub silence: Option<String>,
     /// The status.
     pub status: u16,
     /// Headers by their names in lower case.
@@ -154,6 +162,14 @@ pub struct Answer {
 }
 
 impl Facts<'_> {
+    /// A line that types a verb for this environment.
+    pub(super) fn command(&self, verb: &str) -> String {
+        match self.environment.name {
+            EnvironmentName::Local => format!("cargo xtask {verb}"),
+            environment => format!("cargo xtask {verb} --env {environment}"),
+        }
+    }
+
     /// The task definition's containers.
     pub(super) fn containers(&self) -> Fact<&[ContainerDefinition]> {
         Ok(&self.task()?.view().container_definitions)
@@ -242,6 +258,12 @@ impl Facts<'_> {
         let percent = number("deploymentConfiguration/maximumPercent", 200)?;
         Ok((wanted, (wanted.saturating_mul(percent)) / 100))
     }
+}
+
+/// The release that a revision's containers are told to be.
+pub fn release_of(definition: &TaskDefinition) -> Option<&str> {
+    let containers = &definition.view().container_definitions;
+    containers.iter().find_map(|container| container.variable("SLIPWAY_RELEASE")).filter(|release| !release.is_empty())
 }
 
 /// Repository of an image reference, without registry, tag and digest.

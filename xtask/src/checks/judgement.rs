@@ -4,12 +4,22 @@ use super::Status;
 
 /// Why something is not known, or why a rule does not apply. One clause, shown after `SKIP`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown(pub String);
+pub struct Unknown {
+    /// Why.
+    pub why: String,
+    /// Whether somebody was asked and did not answer. Of what runs, that is no reason to go on.
+    pub has_failed: bool,
+}
 
 impl Unknown {
-    /// From any text.
+    /// Nobody was asked, or the rule does not apply.
     pub fn new(why: impl Into<String>) -> Unknown {
-        Unknown(why.into())
+        Unknown { why: why.into(), has_failed: false }
+    }
+
+    /// Somebody was asked and did not answer.
+    pub fn failed(why: impl Into<String>) -> Unknown {
+        Unknown { why: why.into(), has_failed: true }
     }
 }
 
@@ -62,4 +72,20 @@ pub(super) fn unknown<T>(why: impl Into<String>) -> Result<T, Unknown> {
 /// Names in backticks, for messages.
 pub(super) fn quoted<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// `1 task`, `2 tasks`.
+pub(super) fn counted(number: impl Into<u64>, noun: &str) -> String {
+    let number = number.into();
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A digest as people compare it: enough of it to tell two apart.
+pub(super) fn short_digest(digest: &str) -> String {
+    // As many digits as `Digest::short` shows.
+    const SHOWN: usize = "sha256:".len() + 12;
+    match digest.get(..SHOWN) {
+        Some(beginning) if digest.len() > SHOWN => format!("{beginning}…"),
+        _ => digest.to_owned(),
+    }
 }

@@ -66,7 +66,7 @@ fn gather(directives: &[Directive], facts: &mut NginxFacts) -> Result<(), String
         let seconds = || amount::seconds(directive.first()).ok_or_else(|| directive.wrong("is no time"));
         let bytes = |text: &str| amount::bytes(text).ok_or_else(|| directive.wrong("is no size"));
         match directive.name.as_str() {
-            "server" if !directive.block.is_empty() => facts.servers.push(location::server(directive)?),
+            "server" if directive.arguments.is_empty() => facts.servers.push(location::server(directive)?),
             "uwsgi_pass" => drop(facts.uwsgi_pass.insert(directive.first().to_owned())),
             // The longest of all locations: what a stop has to wait for.
             "uwsgi_read_timeout" => facts.uwsgi_read_timeout = facts.uwsgi_read_timeout.max(seconds()?),

@@ -1,10 +1,10 @@
 //! The rules by what they are about, in the order in which they are shown.
 
-mod account;
 mod answers;
 mod balancer;
 mod database;
 mod fargate;
+mod ground;
 mod health;
 mod images;
 mod logs;
@@ -26,7 +26,7 @@ use super::Rule;
 /// Every rule.
 pub(super) const GROUPS: &[&[Rule]] = &[
     images::RULES,
-    account::RULES,
+    ground::RULES,
     sizes::RULES,
     fargate::RULES,
     references::RULES,

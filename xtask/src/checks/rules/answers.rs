@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::super::facts::{Answer, Fact, Facts};
 use super::super::judgement::{Judgement, Problems, Unknown, quoted};
 use super::super::{Rule, Scope};
-use crate::ecs::TaskDefinition;
 
 /// Seconds in 300 days: less is no promise that a file never changes.
 const LONG: u64 = 300 * 86_400;
@@ -22,13 +21,24 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(Scope::Service, "no-server-error", "no answer is a server error", errors),
 ];
 
-fn answer<'a>(fact: &'a Fact<Answer>) -> Fact<&'a Answer> {
+fn answer(fact: &Fact<Answer>) -> Fact<&Answer> {
     fact.as_ref().map_err(Clone::clone)
+}
+
+/// The problem of an address that does not answer at all.
+fn is_silent(answer: &Answer, facts: &Facts<'_>, problems: &mut Problems) -> bool {
+    if let Some(why) = &answer.silence {
+        problems.fail(format!("{} does not answer: {why}", answer.url), facts.command("status"));
+    }
+    answer.silence.is_some()
 }
 
 fn page(facts: &Facts<'_>) -> Judgement {
     let page = answer(&facts.observed()?.page)?;
     let mut problems = Problems::default();
+    if is_silent(page, facts, &mut problems) {
+        return problems.or("");
+    }
     match page.status {
         200 => {}
         400 => problems.fail(
@@ -40,7 +50,7 @@ fn page(facts: &Facts<'_>) -> Judgement {
             problems.fail(format!("{} redirects to {to}", page.url), "verify the page that people get in the end");
         }
         status => {
-            let hint = format!("cargo xtask logs --env {}", facts.environment.name);
+            let hint = facts.command("logs");
             problems.fail(format!("{} answers {status}", page.url), hint);
         }
     }
@@ -50,6 +60,9 @@ fn page(facts: &Facts<'_>) -> Judgement {
 fn stylesheet(facts: &Facts<'_>) -> Judgement {
     let file = answer(&facts.observed()?.stylesheet)?;
     let mut problems = Problems::default();
+    if is_silent(file, facts, &mut problems) {
+        return problems.or("");
+    }
     if file.status != 200 {
         let text = format!("{} answers {}: the page is shown without its style", file.url, file.status);
         problems.fail(text, "both images must be of one build: cargo xtask build, then cargo xtask deploy");
@@ -72,18 +85,16 @@ fn stylesheet(facts: &Facts<'_>) -> Judgement {
 fn health(facts: &Facts<'_>) -> Judgement {
     let observed = facts.observed()?;
     let health = answer(&observed.health)?;
-    let revision = observed.revision.as_ref().map_err(Clone::clone)?;
-    let definition = TaskDefinition::from_document(revision.document.clone())
-        .map_err(|error| Unknown::new(format!("the revision {revision} cannot be read: {error}")))?;
-    let containers = &definition.view().container_definitions;
-    let wanted = containers.iter().find_map(|container| container.variable("SLIPWAY_RELEASE"));
-    let wanted = wanted.ok_or_else(|| Unknown::new(format!("the revision {revision} names no release")))?;
+    let wanted = observed.release.as_deref().map_err(Clone::clone)?;
     let mut problems = Problems::default();
+    if is_silent(health, facts, &mut problems) {
+        return problems.or("");
+    }
     let body: Value = serde_json::from_str(&health.body).unwrap_or_default();
     let found = body.get("release").and_then(Value::as_str);
     if health.status != 200 {
         let text = format!("{} answers {}", health.url, health.status);
-        problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+        problems.fail(text, facts.command("logs"));
     }
     if found != Some(wanted) {
         let text = format!("release `{}` answers, and the service is to run `{wanted}`", found.unwrap_or("unknown"));
@@ -102,7 +113,7 @@ fn errors(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     for answer in answers.iter().filter(|answer| answer.status >= 500) {
         let text = format!("{} answers {}", answer.url, answer.status);
-        problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+        problems.fail(text, facts.command("logs"));
     }
     problems.or(format!("no server error at {}", quoted(answers.iter().map(|answer| &answer.url))))
 }

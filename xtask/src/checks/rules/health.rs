@@ -117,7 +117,7 @@ fn start_period(facts: &Facts<'_>) -> Judgement {
     if count == 0 {
         return unknown("no container waits for another's health");
     }
-    problems.or(format!("{count} containers that are waited for have time to start"))
+    problems.or("what is waited for has time to start")
 }
 
 fn grace_period(facts: &Facts<'_>) -> Judgement {

@@ -1,11 +1,11 @@
 //! The images as they lie on this machine: whole, proven, and what their configuration says of how they run.
 
 use super::super::facts::{Facts, ImageFacts};
-use super::super::judgement::{Judgement, Problems, unknown};
+use super::super::judgement::{Judgement, Problems, quoted, short_digest, unknown};
 use super::super::{Rule, Scope};
 use super::variables::looks_secret;
+use crate::image::ImageName;
 use crate::image::stand_in::documents::LABEL;
-use crate::image::{Digest, ImageName};
 
 /// Compressed bytes from which a task's start is felt: Fargate pulls every layer at every start, 20 to 60 s for images of
 /// 250 MB and more (aws/containers-roadmap 696).
@@ -40,7 +40,7 @@ fn known<'a>(facts: &'a Facts<'_>) -> Result<Vec<(&'a ImageName, &'a ImageFacts)
 }
 
 fn names<'a>(images: &[(&'a ImageName, &'a ImageFacts)]) -> String {
-    super::super::judgement::quoted(images.iter().map(|(name, _)| name.as_str()))
+    quoted(images.iter().map(|(name, _)| name.as_str()))
 }
 
 fn built(facts: &Facts<'_>) -> Judgement {
@@ -59,10 +59,13 @@ fn whole(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     for (name, image) in &facts.images {
         match image {
-            Err(why) => problems.fail(format!("the layout of `{name}` cannot be read: {}", why.0), "cargo xtask build"),
+            Err(why) => {
+                problems.fail(format!("the layout of `{name}` cannot be read: {}", why.why), "cargo xtask build");
+            }
             Ok(image) if image.manifest != Some(image.built.digest) => {
-                let found = image.manifest.as_ref().map_or("no manifest".to_owned(), Digest::to_string);
-                let text = format!("the layout of `{name}` holds {found}, and {} was proven", image.built.digest);
+                let found = image.manifest.map_or("no manifest".to_owned(), |digest| short_digest(&digest.to_string()));
+                let proven = short_digest(&image.built.digest.to_string());
+                let text = format!("the layout of `{name}` holds {found}, and {proven} was proven");
                 problems.fail(text, "cargo xtask build --no-cache");
             }
             Ok(_) => {}

@@ -3,7 +3,7 @@
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
-use crate::plan::local::names;
+use crate::project::names::names;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(

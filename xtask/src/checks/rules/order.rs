@@ -56,7 +56,7 @@ fn known(facts: &Facts<'_>) -> Judgement {
             }
         }
     }
-    problems.or(format!("{count} dependencies are containers of the task"))
+    problems.or(format!("containers wait for containers of the task, {count} in all"))
 }
 
 fn cycle(facts: &Facts<'_>) -> Judgement {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::facts::Facts;
-use super::super::judgement::{Judgement, Problems, unknown};
+use super::super::judgement::{Judgement, Problems, counted, unknown};
 use super::super::{Rule, Scope};
 use crate::ecs::ContainerDefinition;
 
@@ -91,7 +91,7 @@ fn ports(facts: &Facts<'_>) -> Judgement {
             }
         }
     }
-    problems.or(format!("{} ports, each of one container", taken.len()))
+    problems.or(format!("{}, each of one container", counted(taken.len() as u64, "port")))
 }
 
 fn host_port(facts: &Facts<'_>) -> Judgement {

@@ -1,7 +1,7 @@
 //! Which images the task definition names: by digest, and those that were built.
 
 use super::super::facts::{Facts, repository};
-use super::super::judgement::{Judgement, Problems, unknown};
+use super::super::judgement::{Judgement, Problems, short_digest, unknown};
 use super::super::{Rule, Scope};
 
 pub(in crate::checks) const RULES: &[Rule] = &[
@@ -42,8 +42,9 @@ fn of_release(facts: &Facts<'_>) -> Judgement {
         compared += 1;
         let digest = container.image.split_once('@').map(|(_, digest)| digest).unwrap_or_default();
         if digest != built.digest.to_string() {
-            let found = if digest.is_empty() { "no digest" } else { digest };
-            let text = format!("container `{}` runs {found}, and {} was built", container.name, built.digest);
+            let found = if digest.is_empty() { "no digest".to_owned() } else { short_digest(digest) };
+            let wanted = short_digest(&built.digest.to_string());
+            let text = format!("container `{}` runs {found}, and {wanted} was built", container.name);
             problems.fail(text, "render the template anew: cargo xtask deploy --dry-run");
         }
     }

@@ -1,7 +1,7 @@
-//! Roles: the one that starts tasks, and the one that the app has.
+//! Rights: the role that starts tasks, the one that the app has, and the user that containers run as.
 
 use super::super::facts::Facts;
-use super::super::judgement::{Judgement, Problems};
+use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
 use crate::plan::local::ACCOUNT;
 
@@ -14,6 +14,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     ),
     Rule::new(Scope::Environment, "role-separation", "the app does not have the rights of what starts it", separation),
     Rule::new(Scope::Environment, "role-account", "roles are those of the environment's account", account),
+    Rule::new(Scope::Environment, "container-user", "no container runs as root, whatever its image says", user),
 ];
 
 fn execution(facts: &Facts<'_>) -> Judgement {
@@ -65,4 +66,22 @@ fn account(facts: &Facts<'_>) -> Judgement {
         }
     }
     problems.or(format!("the roles are of {wanted}"))
+}
+
+fn user(facts: &Facts<'_>) -> Judgement {
+    let mut problems = Problems::default();
+    let mut known = 0;
+    for container in facts.containers()? {
+        let image = facts.image_name(container).and_then(|name| facts.images.get(name)?.as_ref().ok());
+        let user = container.user.as_deref().or(image.map(|image| image.config.user.as_str()));
+        let Some(user) = user else { continue };
+        known += 1;
+        if matches!(user.split(':').next(), None | Some("" | "0" | "root")) {
+            problems.fail(format!("container `{}` runs as root", container.name), "remove `user`, or name another one");
+        }
+    }
+    if known == 0 {
+        return unknown("it is not known as whom the containers run");
+    }
+    problems.or(format!("{known} containers run as users that are not root"))
 }

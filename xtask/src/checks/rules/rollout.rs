@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::facts::{Fact, Facts};
-use super::super::judgement::{Judgement, Problems, unknown};
+use super::super::judgement::{Judgement, Problems, counted, unknown};
 use super::super::{Rule, Scope};
 use crate::project::EnvironmentName;
 
@@ -51,7 +51,8 @@ fn name(facts: &Facts<'_>) -> Judgement {
         // A cluster may be named by its ARN.
         let found = text(facts, key)?.map(|text| text.rsplit('/').next().unwrap_or(text));
         if found != Some(wanted.as_str()) {
-            let text = format!("`{key}` is `{}`, and the environment's is `{wanted}`", found.unwrap_or("default"));
+            let found = found.map_or("not set".to_owned(), |found| format!("`{found}`"));
+            let text = format!("`{key}` is {found}, and the environment's is `{wanted}`");
             problems.fail(text, "use the placeholder in infra/service.json");
         }
     }
@@ -79,14 +80,15 @@ fn percent(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     if wanted > 0 && floor >= wanted && ceiling <= wanted {
         let text = format!(
-            "of {wanted} tasks {floor} must stay and {ceiling} may exist: a deployment can neither start nor stop one"
+            "{floor} of {} must stay and {ceiling} may exist: a deployment can neither start nor stop one",
+            counted(wanted, "task")
         );
         problems.fail(text, "raise `maximum-percent` or lower `minimum-healthy-percent` in `[strategy]`");
     } else if facts.environment.name == EnvironmentName::Production && wanted > 0 && floor < wanted {
         let text = format!("a deployment may leave {floor} of {wanted} tasks to serve");
         problems.warn(text, "set `minimum-healthy-percent` to 100");
     }
-    problems.or(format!("of {wanted} tasks {floor} stay and {ceiling} may exist"))
+    problems.or(format!("{floor} of {} stay and {ceiling} may exist", counted(wanted, "task")))
 }
 
 fn breaker(facts: &Facts<'_>) -> Judgement {
@@ -139,9 +141,9 @@ fn count(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     if facts.environment.name == EnvironmentName::Production && wanted < 2 {
         problems.warn(
-            format!("production wants {wanted} task: its loss is seen by everybody"),
+            format!("production wants {}: its loss is seen by everybody", counted(wanted, "task")),
             "set `count` to 2 in `[task]`",
         );
     }
-    problems.or(format!("`{}` wants {wanted} tasks", facts.environment.name))
+    problems.or(format!("`{}` wants {}", facts.environment.name, counted(wanted, "task")))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Facts, repository};
-use super::super::judgement::{Judgement, Problems, Unknown, unknown};
+use super::super::judgement::{Judgement, Problems, Unknown, counted, short_digest, unknown};
 use super::super::{Rule, Scope};
 use crate::ecs::{ContainerDefinition, RolloutState, ServiceDeploymentStatus, Task, TaskDefinition};
 use crate::image::Platform;
@@ -39,6 +39,11 @@ fn definition(facts: &Facts<'_>) -> Fact<TaskDefinition> {
     read.map_err(|error| Unknown::new(format!("the revision {revision} cannot be read: {error}")))
 }
 
+/// As much of a task's id as tells it from others; `cargo xtask logs --task` takes it.
+fn short_id(task: &Task) -> &str {
+    task.id().get(..8).unwrap_or(task.id())
+}
+
 fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
@@ -48,7 +53,7 @@ fn active(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     if service.status != "ACTIVE" {
         let text = format!("the service `{}` is {}", service.service_name, service.status);
-        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+        problems.fail(text, facts.command("status"));
     }
     problems.or(format!("the service `{}` is ACTIVE", service.service_name))
 }
@@ -57,7 +62,7 @@ fn settled(facts: &Facts<'_>) -> Judgement {
     let service = &facts.observed()?.service;
     let mut problems = Problems::default();
     if service.deployments.len() > 1 {
-        let text = format!("{} deployments are under way", service.deployments.len());
+        let text = format!("{} deployments are there at once", service.deployments.len());
         problems.fail(text, "wait until one is left, and verify again");
     }
     for deployment in &service.deployments {
@@ -74,16 +79,16 @@ fn settled(facts: &Facts<'_>) -> Judgement {
             RolloutState::Failed => {
                 problems.fail(
                     format!("the deployment {id} has failed: {}", deployment.rollout_state_reason),
-                    "cargo xtask deploy",
+                    facts.command("deploy"),
                 );
             }
-            RolloutState::Unknown => {
-                problems.warn(format!("the deployment {id} is in a state that is not known"), "look at it in ECS")
+            RolloutState::Absent | RolloutState::Unknown => {
+                problems.warn(format!("the deployment {id} is in a state that is not known"), "look at it in ECS");
             }
         }
         if deployment.failed_tasks > 0 {
-            let text = format!("{} tasks of the deployment {id} have failed in a row", deployment.failed_tasks);
-            problems.warn(text, format!("cargo xtask logs --env {}", facts.environment.name));
+            let text = format!("{} of the deployment {id} failed in a row", counted(deployment.failed_tasks, "task"));
+            problems.warn(text, facts.command("logs"));
         }
     }
     problems.or("one deployment, and it is complete")
@@ -93,7 +98,7 @@ fn last(facts: &Facts<'_>) -> Judgement {
     let last = facts.observed()?.last.as_ref().map_err(Clone::clone)?;
     let reason = last.status_reason.as_deref().unwrap_or("without a reason");
     let mut problems = Problems::default();
-    let hint = "what serves is the release before it: mend the cause, then cargo xtask deploy";
+    let hint = format!("the release before it serves: mend the cause, then {}", facts.command("deploy"));
     match last.status {
         ServiceDeploymentStatus::RollbackSuccessful
         | ServiceDeploymentStatus::RollbackRequested
@@ -101,11 +106,13 @@ fn last(facts: &Facts<'_>) -> Judgement {
             problems.fail(format!("the last deployment was rolled back: {reason}"), hint);
         }
         ServiceDeploymentStatus::RollbackFailed => {
-            problems
-                .fail(format!("the last deployment failed, and so did its roll-back: {reason}"), "cargo xtask deploy");
+            problems.fail(
+                format!("the last deployment failed, and so did its roll-back: {reason}"),
+                facts.command("deploy"),
+            );
         }
         ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::StopRequested => {
-            problems.fail(format!("the last deployment was stopped: {reason}"), "cargo xtask deploy");
+            problems.fail(format!("the last deployment was stopped: {reason}"), facts.command("deploy"));
         }
         ServiceDeploymentStatus::Pending
         | ServiceDeploymentStatus::InProgress
@@ -122,7 +129,7 @@ fn revision(facts: &Facts<'_>) -> Judgement {
     for task in tasks.iter().filter(|task| task.task_definition_arn != *wanted) {
         let text = format!(
             "task {} is of {}, and the service is to run {}",
-            task.id(),
+            short_id(task),
             short(&task.task_definition_arn),
             short(wanted)
         );
@@ -141,10 +148,7 @@ fn newest(facts: &Facts<'_>) -> Judgement {
             short(&observed.service.task_definition),
             short(&newest)
         );
-        problems.warn(
-            text,
-            format!("cargo xtask deploy --env {}, if it was not rolled back on purpose", facts.environment.name),
-        );
+        problems.warn(text, format!("{}, if it was not rolled back on purpose", facts.command("deploy")));
     }
     problems.or(format!("{} is the newest revision", short(&newest)))
 }
@@ -159,12 +163,22 @@ fn compare(tasks: &[Task], wanted: impl Fn(&str) -> Option<String>, source: &str
             compared += 1;
             match &container.image_digest {
                 Some(found) if *found == wanted => {}
+                None if container.last_status != "RUNNING" => problems.fail(
+                    format!(
+                        "container `{}` of task {} is {}: what it runs is not known yet",
+                        container.name,
+                        short_id(task),
+                        container.last_status
+                    ),
+                    hint,
+                ),
                 found => {
-                    let found = found.as_deref().unwrap_or("an image without a digest");
+                    let found = found.as_deref().map_or("an image without a digest".to_owned(), short_digest);
+                    let wanted = short_digest(&wanted);
                     let text = format!(
                         "container `{}` of task {} runs {found}, and {source} {wanted}",
                         container.name,
-                        task.id()
+                        short_id(task)
                     );
                     problems.fail(text, hint);
                 }
@@ -185,7 +199,7 @@ fn digests(facts: &Facts<'_>) -> Judgement {
     let tasks = tasks(facts)?;
     let definition = definition(facts)?;
     let wanted = |name: &str| definition.container(name).and_then(digest_of);
-    compare(tasks, wanted, "its revision has", "cargo xtask deploy")
+    compare(tasks, wanted, "its revision has", &facts.command("deploy"))
 }
 
 fn release(facts: &Facts<'_>) -> Judgement {
@@ -198,7 +212,7 @@ fn release(facts: &Facts<'_>) -> Judgement {
         debug_assert!(repository(&container.image).ends_with(image.as_str()), "found by its repository");
         Some(release.images.get(image)?.digest.to_string())
     };
-    compare(tasks, wanted, "`release.json` has", &format!("cargo xtask deploy --env {}", facts.environment.name))
+    compare(tasks, wanted, "`release.json` has", &facts.command("deploy"))
 }
 
 fn platform(facts: &Facts<'_>) -> Judgement {
@@ -211,7 +225,8 @@ fn platform(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     if found != wanted {
         let text = format!("tasks run on {found}, and the project is {}", facts.project.platform);
-        problems.fail(text, format!("set `runtimePlatform.cpuArchitecture` to {wanted}, then cargo xtask deploy"));
+        problems
+            .fail(text, format!("set `runtimePlatform.cpuArchitecture` to {wanted}, then {}", facts.command("deploy")));
     }
     problems.or(format!("tasks run on {found}"))
 }
@@ -223,13 +238,10 @@ fn count(facts: &Facts<'_>) -> Judgement {
     if running != wanted || service.pending_count > 0 {
         let text =
             format!("{running} tasks run, {} are being started, and the service wants {wanted}", service.pending_count);
-        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+        problems.fail(text, facts.command("status"));
     }
     if wanted == 0 {
-        problems.fail(
-            "the service wants no task: nobody serves",
-            format!("cargo xtask scale --env {}", facts.environment.name),
-        );
+        problems.fail("the service wants no task: nobody serves", facts.command("scale"));
     }
     problems.or(format!("{running} of {wanted} tasks run"))
 }
@@ -256,11 +268,11 @@ fn healthy(facts: &Facts<'_>) -> Judgement {
                 let text = format!(
                     "container `{}` of task {} is {}, {}{why}",
                     container.name,
-                    task.id(),
+                    short_id(task),
                     container.last_status,
                     container.health_status
                 );
-                problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+                problems.fail(text, facts.command("logs"));
             }
         }
     }
@@ -282,11 +294,14 @@ fn targets(facts: &Facts<'_>) -> Judgement {
             .collect::<Vec<_>>()
             .join(", ");
         let text = format!("target {}:{} is {}: {why}", target.address, target.port, target.state);
-        problems.fail(text, format!("cargo xtask logs --env {}", facts.environment.name));
+        problems.fail(text, facts.command("logs"));
     }
     if healthy.len() < wanted {
-        let text = format!("the balancer finds {} tasks healthy, and the service wants {wanted}", healthy.len());
-        problems.fail(text, format!("cargo xtask status --env {}", facts.environment.name));
+        let text = format!(
+            "the balancer finds {} healthy, and the service wants {wanted}",
+            counted(healthy.len() as u64, "task")
+        );
+        problems.fail(text, facts.command("status"));
     }
     problems.or(format!("{} targets are healthy", healthy.len()))
 }

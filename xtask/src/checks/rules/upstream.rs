@@ -54,7 +54,7 @@ fn pass(facts: &Facts<'_>) -> Judgement {
             let every = matches!(host, "" | "0.0.0.0" | "*") && !port.is_empty();
             *socket == wanted || (every && wanted.rsplit_once(':').is_some_and(|(_, asked)| asked == port))
         };
-        if !sockets.iter().any(|socket| meets(&socket)) {
+        if !sockets.iter().any(meets) {
             let text = format!("nginx goes to `{address}`, and uWSGI listens at {}", quoted(&sockets));
             problems.fail(text, "make `uwsgi_pass` and `socket` one address");
         }

@@ -50,7 +50,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "allowed-hosts",
-        "Django answers to the environment's domain, and to no other name",
+        "Django answers to the environment's domain, and not to every name",
         allowed_hosts,
     ),
 ];
@@ -161,7 +161,7 @@ fn place(facts: &Facts<'_>) -> Judgement {
     if count == 0 {
         return unknown("no container has secrets");
     }
-    problems.or(format!("{count} secrets are in {} of {account}", environment.region))
+    problems.or(format!("secrets are in {} of {account}, {count} in all", environment.region))
 }
 
 fn environment_name(facts: &Facts<'_>) -> Judgement {
@@ -222,7 +222,7 @@ fn allowed_hosts(facts: &Facts<'_>) -> Judgement {
         let below = host.strip_prefix('.').is_some_and(|parent| wanted == parent || wanted.ends_with(*host));
         host.eq_ignore_ascii_case(&wanted) || below
     };
-    if !is_open && !hosts.iter().any(|host| takes(&host)) {
+    if !is_open && !hosts.iter().any(takes) {
         let text = format!("`ALLOWED_HOSTS` does not have `{wanted}`: every visitor gets a 400");
         problems.fail(text, format!("add `{wanted}` to `ALLOWED_HOSTS` in `[variables]`"));
     }
