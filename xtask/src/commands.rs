@@ -2,8 +2,17 @@
 
 pub mod bench;
 pub mod build;
+pub mod deploy;
 pub mod doctor;
+pub mod exec;
+pub mod history;
 pub mod local;
+pub mod logs;
 pub mod push;
+pub mod rollback;
+pub mod run;
+pub mod scale;
 pub mod setup;
+pub mod status;
 pub mod test;
+pub mod verify;

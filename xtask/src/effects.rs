@@ -32,6 +32,8 @@ pub mod project_files;
 pub mod python;
 pub mod registry;
 pub mod restamp;
+pub mod session;
+pub mod source_files;
 pub mod ssm;
 pub mod sts;
 pub mod tests;

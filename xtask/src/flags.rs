@@ -1,19 +1,26 @@
 //! What was typed → typed flags. The only place that knows the command line; help text with an example for every verb.
 
+mod service;
+mod verify;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::local;
+pub use self::service::{Deploy, Exec, History, Logs, Rollback, Run, Scale, Status};
+use crate::commands::{build, local, push};
 use crate::image::ImageName;
 use crate::project::EnvironmentName;
 use crate::report::Output;
+
+pub use self::verify::Verify;
 
 /// Takes a Django + nginx monorepo to AWS ECS Fargate, and proves that what runs is what was built.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 110, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 refused by a check, 130 interrupted.\n\n\
-                        Example:\n  cargo xtask build --explain"
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 refused by a check, 4 rolled back, \
+                  5 locked by someone else, 6 superseded, 7 timed out, 130 interrupted.\n\n\
+                  Example:\n  cargo xtask deploy"
 )]
 pub struct Flags {
     /// What to do.
@@ -28,6 +35,24 @@ pub enum Command {
     Build(Build),
     /// Sends the verified images to the environment's registry, nothing twice, and tags them.
     Push(Push),
+    /// Builds and pushes what changed, moves the service to it, follows that to its verdict, verifies and records.
+    Deploy(Deploy),
+    /// Goes back to the last verified release, or to a named one.
+    Rollback(Rollback),
+    /// Shows which release serves, what is under way, and how each task is.
+    Status(Status),
+    /// Lists releases, with commit, verdict and who deployed them.
+    History(History),
+    /// Shows what the containers of the service write.
+    Logs(Logs),
+    /// Runs a command as a one-off task of what serves; its exit code is the command's.
+    Run(Run),
+    /// Runs a command inside a container that runs.
+    Exec(Exec),
+    /// Changes the number of tasks.
+    Scale(Scale),
+    /// Runs every rule over images, environment and service, and shows all findings.
+    Verify(Verify),
     /// Sets up what builds need on this machine: a private Docker engine where none answers. `--remove` takes it away.
     Setup(Setup),
     /// Reports every prerequisite with its version and the fix.
@@ -46,6 +71,15 @@ impl Command {
         match self {
             Command::Build(flags) => flags.shared.output,
             Command::Push(flags) => flags.shared.output,
+            Command::Deploy(Deploy { shared, .. })
+            | Command::Rollback(Rollback { shared, .. })
+            | Command::Status(Status { shared })
+            | Command::History(History { shared, .. })
+            | Command::Logs(Logs { shared, .. })
+            | Command::Run(Run { shared, .. })
+            | Command::Exec(Exec { shared, .. })
+            | Command::Scale(Scale { shared, .. }) => shared.output,
+            Command::Verify(flags) => flags.shared.output,
             Command::Setup(flags) => flags.shared.output,
             Command::Doctor(flags) => flags.shared.output,
             Command::Local(flags) => flags.verb.shared().output,
@@ -110,6 +144,22 @@ pub struct Push {
     /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl Build {
+    /// What the verb takes.
+    pub fn request(self) -> build::Request {
+        let Build { shared, images, no_cache, file, tags, explain, dry_run } = self;
+        build::Request { environment: shared.env, images, no_cache, file, tags, explain, dry_run }
+    }
+}
+
+impl Push {
+    /// What the verb takes.
+    pub fn request(self) -> push::Request {
+        let Push { shared, images, as_built, dry_run } = self;
+        push::Request { environment: shared.env, images, as_built, aws: None, dry_run }
+    }
 }
 
 /// `cargo xtask setup`.

@@ -14,4 +14,6 @@ pub mod project;
 pub mod release;
 
 pub mod effects;
+pub mod operations;
 pub mod report;
+pub mod verification;

@@ -16,8 +16,7 @@ use crate::plan::build::{BuildPlan, layout_of};
 use crate::project::EnvironmentName;
 use crate::release::Release;
 use crate::report::Report;
-
-pub use apply::Timing;
+use crate::report::timing::Timing;
 
 /// What `build` was asked for.
 #[derive(Clone, Debug)]
@@ -36,6 +35,14 @@ pub struct Request {
     pub explain: bool,
     /// Stops after the plan is shown.
     pub dry_run: bool,
+}
+
+impl Request {
+    /// All images of the project, those that changed: what a deploy needs.
+    pub fn all(environment: EnvironmentName, dry_run: bool) -> Request {
+        let (images, tags) = (Vec::new(), Vec::new());
+        Request { environment, images, no_cache: false, file: None, tags, explain: false, dry_run }
+    }
 }
 
 /// Builds what changed and verifies it.
@@ -63,7 +70,10 @@ fn build(root: &Utf8Path, request: &Request, report: &Report, timing: &mut Timin
     report::plan(report, root, request, &plan, &seen)?;
     if request.dry_run {
         report::dry_run(report, &plan, &apply::document(root, &plan, &seen)?, request.no_cache);
-        return seen.release(root, &plan, request);
+        let mut release = seen.release(root, &plan, request)?;
+        // What is to be built anew is not there yet.
+        plan.to_build().for_each(|step| drop(release.images.remove(&step.name)));
+        return Ok(release);
     }
 
     let release = if plan.is_empty() {

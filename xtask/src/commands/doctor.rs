@@ -75,7 +75,7 @@ pub fn run(root: &Utf8Path, report: &Report) -> anyhow::Result<Outcome> {
         Outcome::Passed => "passed",
         Outcome::Failed => "failed",
     };
-    report.event(&json!({ "event": "finished", "outcome": word, "checks": checks }));
+    report.closing(json!({"outcome": word, "checks": checks }));
     Ok(outcome)
 }
 

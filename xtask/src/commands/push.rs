@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use camino::Utf8Path;
 
+use crate::effects::aws::Aws;
 use crate::effects::lock::{self, Lock};
 use crate::image::ImageName;
-use crate::plan::push::PushPlan;
+use crate::plan::push::{PushPlan, Pushed};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
@@ -24,8 +25,17 @@ pub struct Request {
     pub images: Vec<ImageName>,
     /// Sends what was built last, whatever has changed since.
     pub as_built: bool,
+    /// AWS, where the caller has reached it; reached here otherwise.
+    pub aws: Option<Aws>,
     /// Stops after the plan is shown.
     pub dry_run: bool,
+}
+
+impl Request {
+    /// All images of the project, to the AWS that the caller has reached: what a deploy needs.
+    pub fn all(environment: EnvironmentName, aws: Aws, dry_run: bool) -> Request {
+        Request { environment, images: Vec::new(), as_built: false, aws: Some(aws), dry_run }
+    }
 }
 
 /// Sends what the registry does not have.
@@ -33,7 +43,7 @@ pub struct Request {
 /// # Errors
 /// Usage (2); refused (3) for stand-ins, stale images, a dirty tree in production, another account, another image under
 /// the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
-pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
+pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Pushed> {
     let begun = Instant::now();
     // A build that replaces a layout halfway through would make the registry's image one that nobody proved.
     let waiting = || report.step("a build is running in this repository, waiting for it");
@@ -46,9 +56,17 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     report::plan(report, request, &plan, &place);
     if request.dry_run {
         report::dry_run(report, &plan, &place);
-        return Ok(());
+        return Ok(pushed(&plan, &place));
     }
     let sent = apply::apply(&plan, &here, &place, report)?;
     report::finished(report, &plan, &here, &place, &sent, begun.elapsed());
-    Ok(())
+    Ok(pushed(&plan, &place))
+}
+
+fn pushed(plan: &PushPlan, place: &observe::Place) -> Pushed {
+    let references = plan.steps.iter().map(|step| {
+        let reference = format!("{}/{}@{}", place.host, step.repository, step.digest);
+        (step.name.clone(), reference)
+    });
+    Pushed { references: references.collect() }
 }

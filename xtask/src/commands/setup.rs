@@ -29,9 +29,7 @@ fn prepare(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
         report.result("to remove it without a trace: cargo xtask setup --remove");
     }
     let versions = engine.versions();
-    report.event(&json!({
-        "event": "finished",
-        "outcome": "ready",
+    report.closing(json!({"outcome": "ready",
         "engine": {
             "kind": match engine.kind() { Kind::Found => "found", Kind::Private => "private" },
             "host": engine.host(),
@@ -58,6 +56,6 @@ fn remove(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
         false => "there is no private engine",
     });
     let outcome = if had_engine || !local.is_nothing() { "removed" } else { "unchanged" };
-    report.event(&json!({ "event": "finished", "outcome": outcome }));
+    report.closing(json!({"outcome": outcome }));
     Ok(())
 }

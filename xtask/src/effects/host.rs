@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs;
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -66,6 +67,16 @@ pub fn distribution() -> Option<Distribution> {
 /// Whether we may make mounts, bridges and firewall rules.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// The name of this machine, as others see it in a lease.
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether somebody types here.
+pub fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// Whether nobody watches: the variable that every CI service sets.

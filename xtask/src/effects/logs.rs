@@ -11,6 +11,8 @@ const EMPTY_PAGES: u32 = 5;
 /// Which streams of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams<'s> {
+    /// All of them.
+    All,
     /// These, 100 at most (AWS's limit).
     Named(&'s [String]),
     /// Those whose names begin so.
@@ -55,6 +57,7 @@ pub fn filter(
     token: Option<&str>,
 ) -> Result<(Vec<LogLine>, Option<String>), CallError> {
     let mut input = match streams {
+        Streams::All => json!({}),
         Streams::Named(names) => json!({ "logStreamNames": names }),
         Streams::Prefix(prefix) => json!({ "logStreamNamePrefix": prefix }),
     };

@@ -87,6 +87,17 @@ pub fn run(command: &mut Command, limit: Duration) -> anyhow::Result<String> {
     Ok(finished.stdout)
 }
 
+/// Runs with this terminal for its own, to its end; the exit code. The signals of the terminal are the child's.
+///
+/// # Errors
+/// It could not be started.
+pub fn hand_over(command: &mut Command) -> anyhow::Result<u8> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("failed to run `{name}`"))?;
+    // Without a code it was ended by a signal.
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
 /// The last `count` lines that are not empty.
 pub fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();

@@ -69,6 +69,13 @@ pub struct Observed {
     pub found: BTreeMap<Tag, Digest>,
 }
 
+/// What a push leaves for those who deploy it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Each image by digest, as a task definition names it.
+    pub references: BTreeMap<ImageName, String>,
+}
+
 /// What happens to one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

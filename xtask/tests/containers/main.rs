@@ -5,7 +5,10 @@
 
 mod build;
 mod classic;
+mod deploy;
+mod deploy_failures;
 mod foreign_base;
+mod load;
 mod local;
 mod offenders;
 mod pair;

@@ -37,15 +37,21 @@ impl Stand {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
         let (first, second) = (free(), free());
         let (endpoint, balancer) = (first.local_addr().unwrap(), second.local_addr().unwrap());
-        let file = "infra/environments/local.toml";
-        let text = clone.read(file);
-        assert!(!text.contains("\n[local]"), "the settings of this repository name addresses of their own");
-        clone.write(file, &format!("{text}\n[local]\nendpoint = \"{endpoint}\"\nbalancer = \"{balancer}\"\n"));
         let program = clone.root.join("target/local-aws");
         std::fs::copy(&*DAEMON, &program).unwrap();
         let stand = Stand { clone, endpoint, balancer, program };
+        stand.configure();
         stand.reset();
         stand
+    }
+
+    /// Writes its addresses into the settings.
+    pub(crate) fn configure(&self) {
+        let Stand { endpoint, balancer, .. } = self;
+        let file = "infra/environments/local.toml";
+        let text = self.clone.read(file);
+        assert!(!text.contains("\n[local]"), "the settings of this repository name addresses of their own");
+        self.clone.write(file, &format!("{text}\n[local]\nendpoint = \"{endpoint}\"\nbalancer = \"{balancer}\"\n"));
     }
 
     /// A daemon that runs.
@@ -56,7 +62,7 @@ impl Stand {
         stand
     }
 
-    fn xtask(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn xtask(&self, arguments: &[&str]) -> Command {
         let mut command = self.clone.xtask(arguments);
         command.env(program::VARIABLE, &self.program);
         command
@@ -64,7 +70,10 @@ impl Stand {
 
     /// `cargo xtask … --output json`.
     pub(crate) fn json(&self, arguments: &[&str]) -> Run {
-        Run::of(self.xtask(&[arguments, &["--output", "json"]].concat()))
+        // What stands behind `--` is another program's.
+        let own = arguments.iter().position(|argument| *argument == "--").unwrap_or(arguments.len());
+        let (own, rest) = arguments.split_at(own);
+        Run::of(self.xtask(&[own, &["--output", "json"], rest].concat()))
     }
 
     /// `cargo xtask local … --output json`.

@@ -2,7 +2,6 @@
 //! at all; until then it lies in the run's own workshop.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -25,6 +24,7 @@ use crate::project::{ContextSource, Image, Project, SecretSource};
 use crate::release::Release;
 use crate::report::Report;
 use crate::report::progress::BuildProgress;
+use crate::report::timing::Timing;
 
 /// What each layer became when it was rewritten, from the repository root.
 const MEMORY: &str = "target/slipway/cache/layers";
@@ -35,35 +35,6 @@ const EMPTY: &str = "target/slipway/empty";
 /// The time of files in images whose inputs no commit has touched yet: 1980-01-01, the oldest time that zip archives
 /// (Python wheels among them) can express.
 const EPOCH_WITHOUT_COMMIT: u64 = 315_532_800;
-
-/// Seconds per phase, in order.
-#[derive(Debug)]
-pub struct Timing {
-    begun: Instant,
-    last: Instant,
-    phases: Vec<(&'static str, f64)>,
-}
-
-impl Timing {
-    pub(super) fn start() -> Timing {
-        let now = Instant::now();
-        Timing { begun: now, last: now, phases: Vec::new() }
-    }
-
-    /// Ends a phase.
-    pub(super) fn mark(&mut self, phase: &'static str) {
-        let now = Instant::now();
-        self.phases.push((phase, (now - self.last).as_secs_f64()));
-        self.last = now;
-    }
-
-    /// Seconds of each phase and in `total`, to the millisecond.
-    pub(super) fn seconds(&self) -> BTreeMap<&'static str, f64> {
-        let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-        let phases = self.phases.iter().map(|(phase, seconds)| (*phase, round(*seconds)));
-        phases.chain([("total", round(self.begun.elapsed().as_secs_f64()))]).collect()
-    }
-}
 
 pub(super) fn apply(
     root: &Utf8Path,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
+use super::Request;
 use super::observe::Seen;
-use super::{Request, Timing};
 use crate::effects::bases::facts;
 use crate::effects::inputs_record;
 use crate::error::{Exit, Failure, exit_of, hints_of};
@@ -16,6 +16,7 @@ use crate::plan::bake::BakePlan;
 use crate::plan::build::{BuildPlan, Decision};
 use crate::release::Release;
 use crate::report::Report;
+use crate::report::timing::Timing;
 
 /// Shows the plan, and with `--explain` what changed each fingerprint.
 pub(super) fn plan(
@@ -74,13 +75,13 @@ pub(super) fn dry_run(report: &Report, plan: &BuildPlan, document: &BakePlan, no
     let command = format!("docker {}", BakePlan::arguments(no_cache).join(" "));
     if plan.is_empty() {
         report.result("nothing to build");
-    } else {
+    } else if !report.is_part() {
         report.result(format!("{} <<'PLAN'\n{}\nPLAN", with_variables(&command), document.to_json()));
     }
     let document =
         if plan.is_empty() { Value::Null } else { serde_json::from_str(&document.to_json()).unwrap_or(Value::Null) };
     let command = (!plan.is_empty()).then(|| with_variables(&command));
-    report.event(&json!({"event": "finished", "outcome": "planned", "command": command, "bake": document}));
+    report.closing(json!({"outcome": "planned", "command": command, "bake": document}));
 }
 
 fn with_variables(command: &str) -> String {
@@ -140,7 +141,7 @@ pub(super) fn finished(report: &Report, plan: &BuildPlan, release: &Release, tim
             json!({"digest": built.digest, "fingerprint": built.fingerprint, "bytes": built.bytes, "platform": built.platform, "outcome": state}),
         );
     }
-    report.event(&json!({"event": "finished", "outcome": outcome, "images": images, "seconds": timing.seconds()}));
+    report.closing(json!({"outcome": outcome, "images": images, "seconds": timing.seconds()}));
 }
 
 /// The closing event of a build that did not succeed. The words for people are printed by the entry point.
@@ -149,8 +150,6 @@ pub(super) fn failed(report: &Report, error: &anyhow::Error, timing: &Timing) {
         Exit::Refused => "refused",
         _ => "failed",
     };
-    report.event(
-        &json!({"event": "finished", "outcome": outcome, "error": format!("{error:#}"), "hints": hints_of(error),
-        "exit_code": exit_of(error) as u8, "images": {}, "seconds": timing.seconds()}),
-    );
+    report.closing(json!({"outcome": outcome, "error": format!("{error:#}"), "hints": hints_of(error),
+        "exit_code": exit_of(error) as u8, "images": {}, "seconds": timing.seconds()}));
 }

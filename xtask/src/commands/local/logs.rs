@@ -44,7 +44,7 @@ pub(super) fn run(root: &Utf8Path, logs: &Logs, report: &Report) -> anyhow::Resu
             file = File::open(&log).with_context(|| format!("failed to read `{log}`"))?;
         }
     }
-    report.event(&json!({ "event": "finished", "outcome": "shown" }));
+    report.closing(json!({"outcome": "shown" }));
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn containers(endpoint: SocketAddr, group: &str, logs: &Logs, report: &Report) -
         }
         wait()?;
     }
-    report.event(&json!({ "event": "finished", "outcome": "shown" }));
+    report.closing(json!({"outcome": "shown" }));
     Ok(())
 }
 

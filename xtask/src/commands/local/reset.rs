@@ -13,7 +13,7 @@ use crate::report::Report;
 pub(super) fn run(root: &Utf8Path, yes: bool, report: &Report) -> anyhow::Result<()> {
     if !yes && !confirmed()? {
         report.result("nothing was removed");
-        report.event(&json!({ "event": "finished", "outcome": "unchanged" }));
+        report.closing(json!({"outcome": "unchanged" }));
         return Ok(());
     }
     let engine = match engine::find_or_wake(root, report) {
@@ -35,7 +35,7 @@ pub(super) fn run(root: &Utf8Path, yes: bool, report: &Report) -> anyhow::Result
         "reset" => "the local daemon is gone, with its containers, networks, volumes, images and files",
         _ => "there is no local daemon",
     });
-    report.event(&json!({ "event": "finished", "outcome": outcome, "unseen": removed.unseen }));
+    report.closing(json!({"outcome": outcome, "unseen": removed.unseen }));
     Ok(())
 }
 

@@ -63,9 +63,7 @@ fn finish(target: &Target, outcome: &str, said: Option<&Value>, report: &Report)
             report.warn(format!("the load balancer cannot be reached: {problem}"));
         }
     }
-    report.event(&json!({
-        "event": "finished",
-        "outcome": outcome,
+    report.closing(json!({"outcome": outcome,
         "endpoint": endpoint,
         "registry": registry,
         "url": url,

@@ -19,7 +19,7 @@ pub(super) fn run(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
         "stopped" => "the local daemon and its tasks have ended; what it knows stays",
         _ => "the local daemon is not running",
     });
-    report.event(&json!({ "event": "finished", "outcome": outcome }));
+    report.closing(json!({"outcome": outcome }));
     Ok(())
 }
 

@@ -6,18 +6,17 @@ use anyhow::Context;
 use camino::Utf8Path;
 
 use super::Request;
-use crate::effects::aws::{self, Caller};
+use crate::effects::aws::Aws;
 use crate::effects::bases::{self, Wanted, facts};
 use crate::effects::context::Base;
 use crate::effects::ecr::{Ecr, Repositories};
 use crate::effects::layouts::Layout;
-use crate::effects::local_daemon::ensure;
 use crate::effects::registry::{Document, Registry};
 use crate::effects::{context, files, project_files};
 use crate::error::Failure;
 use crate::image::layout::Manifest;
 use crate::image::{Digest, ImageName};
-use crate::plan::local;
+use crate::operations::reach::{self, Missing, guard};
 use crate::plan::push::{Observed, Tags, admit};
 use crate::project::{Environment, EnvironmentName, Project};
 use crate::release::{Built, Release};
@@ -169,27 +168,16 @@ pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &
     if let Some(host) = &environment.registry {
         return Ok(Place { host: host.clone(), registry: Registry::at(host)?, ecr: None, calls: 0 });
     }
-    let named = aws::endpoint_of_environment().or_else(|| environment.endpoint.clone());
-    let endpoint = match (&environment.local, named) {
-        (Some(local), None) => {
-            let seed = local::seed(&local::names(project, environment), local);
-            if request.dry_run {
-                let place = crate::effects::local_daemon::Place::of_repository(root);
-                let missing = || {
-                    Failure::failed("the plan needs to know what the registry has, and the local daemon does not run")
-                        .hint("cargo xtask local start")
-                };
-                crate::effects::local_daemon::running(&place).ok_or_else(missing)?;
-            } else {
-                ensure::ensure(root, local, &environment.region, &seed, report)?;
-            }
-            Some(format!("http://{}", local.endpoint))
+    let missing = if request.dry_run { Missing::Refuse } else { Missing::Start };
+    let aws = match &request.aws {
+        Some(aws) => aws.clone(),
+        None => {
+            let reach = reach::reach(root, project, environment, missing, report)?;
+            Aws::connect(&environment.region, reach.endpoint.as_deref(), reach.caller)?
         }
-        (_, named) => named,
     };
     let is_local = environment.name == EnvironmentName::Local;
-    let caller = if is_local { Caller::Anybody } else { Caller::Surroundings };
-    let ecr = Ecr::new(&environment.region, endpoint.as_deref(), caller)?;
+    let ecr = Ecr::of(&aws);
     let names = images.iter().map(|image| here.repository(&image.name)).collect::<Vec<_>>();
     let found = match ecr.repositories(&names)? {
         Repositories::Found(found) => found,
@@ -210,16 +198,6 @@ pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &
     found.iter().try_for_each(|repository| guard(environment, Some(&repository.account)))?;
     let host = found.first().context("ECR describes no repository")?.host.clone();
     Ok(Place { registry: Registry::of_ecr(&ecr, &host)?, host, ecr: Some(ecr), calls: 1 })
-}
-
-fn guard(environment: &Environment, found: Option<&str>) -> Result<(), Failure> {
-    match (&environment.account, found) {
-        (Some(wanted), Some(found)) if wanted != found => {
-            let text = format!("`{}` is in the AWS account {wanted}, and the caller is in {found}", environment.name);
-            Err(Failure::refused(text).hint("use the credentials of the right account: AWS_PROFILE, or log in again"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What the tags of each image name in the registry: one call of ECR's an image, or one request a tag.

@@ -31,7 +31,7 @@ pub(super) fn plan(report: &Report, request: &Request, plan: &PushPlan, place: &
 pub(super) fn dry_run(report: &Report, plan: &PushPlan, place: &Place) {
     let text = if plan.is_empty() { "nothing to push".to_owned() } else { plan.to_string().trim_end().to_owned() };
     report.result(text);
-    report.event(&json!({"event": "finished", "outcome": "planned", "registry": place.host}));
+    report.closing(json!({"outcome": "planned", "registry": place.host}));
 }
 
 /// A line per image for people, the closing event for scripts.
@@ -63,7 +63,7 @@ pub(super) fn finished(report: &Report, plan: &PushPlan, here: &Here, place: &Pl
     }
     let outcome = if plan.is_empty() { "unchanged" } else { "pushed" };
     let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-    report.event(&json!({"event": "finished", "outcome": outcome, "registry": place.host, "images": images,
+    report.closing(json!({"outcome": outcome, "registry": place.host, "images": images,
         "shared_requests": place.calls, "seconds": {"total": seconds}}));
 }
 

@@ -53,7 +53,7 @@ impl Dockerfile {
         };
         let assigning = |instruction: &&Instruction| ["ENV", "ARG", "RUN"].contains(&instruction.keyword.as_str());
         let words = self.instructions(target)?.iter().filter(assigning);
-        Ok(words.flat_map(|instruction| lines::words(&instruction.rest, self.escape)).filter_map(value).last())
+        Ok(words.flat_map(|instruction| lines::words(&instruction.rest, self.escape)).filter_map(value).next_back())
     }
 
     fn instructions(&self, target: Option<&str>) -> Result<&[Instruction], Failure> {

@@ -1,0 +1,144 @@
+//! `cargo xtask logs`: what the containers of the service write, from CloudWatch, merged by time.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use camino::Utf8Path;
+use serde_json::json;
+
+use crate::ecs::{LogLine, Timestamp};
+use crate::effects::interrupt;
+use crate::effects::logs::{self, Streams};
+use crate::operations::reach::Missing;
+use crate::operations::target::{Settings, Target};
+use crate::project::EnvironmentName;
+use crate::report::Report;
+
+/// Between two looks of `--follow`.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Lines may arrive this late and are still shown in a follow: CloudWatch sorts by time, not by arrival.
+const LATE: Duration = Duration::from_secs(15);
+
+/// What `logs` was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Goes on until interrupted.
+    pub follow: bool,
+    /// Only this container.
+    pub container: Option<String>,
+    /// Only this task; the beginning of its id is enough.
+    pub task: Option<String>,
+    /// How far back.
+    pub since: Duration,
+}
+
+/// Shows lines.
+///
+/// # Errors
+/// AWS's.
+pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
+    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let group = &target.settings.names.log_group;
+    let mut from = now().saturating_sub(request.since);
+    let mut shown = BTreeSet::new();
+    let mut count: u64 = 0;
+    loop {
+        let begun = now();
+        for line in lines(&target, group, from)? {
+            if !is_wanted(&line, request) || !shown.insert(key(&line)) {
+                continue;
+            }
+            count += 1;
+            show(report, &line);
+        }
+        if !request.follow || interrupt::requested() {
+            break;
+        }
+        let oldest = begun.saturating_sub(LATE);
+        from = from.max(oldest);
+        let from = from.as_secs_f64();
+        shown.retain(|(at, _, _)| f64::from_bits(*at) >= from);
+        thread::sleep(LOOK);
+    }
+    if count == 0 && !request.follow {
+        report.detail(format!("no lines in `{group}` of the last {} s", request.since.as_secs()));
+    }
+    report.closing(json!({"outcome": "shown", "lines": count}));
+    Ok(())
+}
+
+/// All pages.
+fn lines(target: &Target, group: &str, from: Duration) -> anyhow::Result<Vec<LogLine>> {
+    let (mut lines, mut token) = (Vec::new(), None);
+    loop {
+        let since = Timestamp(from.as_secs_f64());
+        let (page, next) = logs::filter(&target.aws, group, Streams::All, since, token.as_deref())?;
+        lines.extend(page);
+        token = next;
+        if token.is_none() || interrupt::requested() {
+            return Ok(lines);
+        }
+    }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// What tells a line from others. Two equal lines of one container in one millisecond are shown once.
+fn key(line: &LogLine) -> (u64, String, String) {
+    (line.at.0.to_bits(), line.stream.clone(), line.message.clone())
+}
+
+/// `<prefix>/<container>/<task id>`.
+fn parts(stream: &str) -> (&str, &str) {
+    let mut parts = stream.rsplit('/');
+    let task = parts.next().unwrap_or_default();
+    (parts.next().unwrap_or_default(), task)
+}
+
+fn is_wanted(line: &LogLine, request: &Request) -> bool {
+    let (container, task) = parts(&line.stream);
+    request.container.as_ref().is_none_or(|wanted| wanted == container)
+        && request.task.as_ref().is_none_or(|wanted| task.starts_with(wanted.as_str()))
+}
+
+fn show(report: &Report, line: &LogLine) {
+    let (container, task) = parts(&line.stream);
+    let short: String = task.chars().take(8).collect();
+    report.result(format!("{container} {short}  {}", line.message));
+    report
+        .event(&json!({"event": "line", "container": container, "task": task, "at": line.at, "message": line.message}));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Request, is_wanted};
+    use crate::ecs::LogLine;
+    use crate::project::EnvironmentName;
+
+    #[test]
+    fn lines_are_chosen_by_container_and_task() {
+        let line = LogLine { stream: "web/app/0123abcd".to_owned(), ..LogLine::default() };
+        let check = |container: Option<&str>, task: Option<&str>, expected| {
+            let request = Request {
+                environment: EnvironmentName::Local,
+                follow: false,
+                container: container.map(str::to_owned),
+                task: task.map(str::to_owned),
+                since: Duration::ZERO,
+            };
+            assert_eq!(is_wanted(&line, &request), expected, "{container:?} {task:?}");
+        };
+        check(None, None, true);
+        check(Some("app"), Some("0123"), true);
+        check(Some("nginx"), None, false);
+        check(None, Some("abcd"), false);
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask scale N`: another number of tasks, of what serves. The next `deploy` sets what the environment's file says.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use serde_json::{Map, json};
+
+use crate::effects::ecs;
+use crate::effects::interrupt;
+use crate::error::{Exit, Failure};
+use crate::operations::reach::Missing;
+use crate::operations::target::{Settings, Target};
+use crate::project::EnvironmentName;
+use crate::report::Report;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What `scale` was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// How many tasks.
+    pub count: u32,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// Scales, and waits until as many tasks run.
+///
+/// # Errors
+/// There is no service; it takes too long (7); AWS's.
+pub fn run(root: &Utf8Path, request: Request, report: &Report) -> anyhow::Result<()> {
+    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let Request { environment, count, limit } = request;
+    let absent = || {
+        Failure::failed(format!("`{environment}` has no service `{}` yet", target.service()))
+            .hint(target.command("deploy"))
+    };
+    let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?.ok_or_else(absent)?;
+    let before = service.desired_count;
+    if before == count && service.running_count == count {
+        report.result(format!("unchanged: {count} of {count} running"));
+        report.closing(json!({"outcome": "unchanged", "desiredCount": count, "runningCount": count}));
+        return Ok(());
+    }
+    report.step(format!("scaling `{}` from {before} to {count}", target.service()));
+    let mut update = Map::new();
+    update.insert("cluster".to_owned(), target.cluster().into());
+    update.insert("service".to_owned(), target.service().into());
+    update.insert("desiredCount".to_owned(), count.into());
+    ecs::update_service(&target.aws, &update)?;
+    let begun = Instant::now();
+    let mut running = service.running_count;
+    loop {
+        let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?.ok_or_else(absent)?;
+        if service.running_count != running {
+            running = service.running_count;
+            report.detail(format!("{running} of {count} running, {} pending", service.pending_count));
+        }
+        if running == count && service.pending_count == 0 {
+            break;
+        }
+        if begun.elapsed() > limit {
+            let text = format!("{running} of {count} tasks run after {} s; ECS goes on", limit.as_secs());
+            return Err(Failure::new(Exit::TimedOut, text).hint(target.command("status")).into());
+        }
+        interrupt::check()?;
+        thread::sleep(LOOK);
+    }
+    if count != target.settings.environment.count {
+        let file = format!("infra/environments/{environment}.toml");
+        report.detail(format!("the next deploy sets {} again, as `{file}` says", target.settings.environment.count));
+    }
+    report.result(format!("scaled: {count} of {count} running"));
+    report.closing(json!({"outcome": "scaled", "desiredCount": count, "runningCount": running}));
+    Ok(())
+}

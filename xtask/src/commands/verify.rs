@@ -1,0 +1,102 @@
+//! `cargo xtask verify`: every rule over images, environment and service, all findings at once. Changes and starts nothing.
+//! The exit code is the verdict. Observe and report have files of their own; this one is the verb as it reads.
+
+mod observe;
+mod report;
+
+use camino::Utf8Path;
+
+use crate::checks::{Check, Scope, Status};
+use crate::effects::interrupt;
+use crate::project::EnvironmentName;
+use crate::report::Report;
+use crate::verification;
+
+/// What `verify` was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose rules.
+    pub environment: EnvironmentName,
+    /// What they are to be about; everything where the list is empty.
+    pub scopes: Vec<Scope>,
+}
+
+/// The verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// No rule failed; warnings do not count.
+    Passed,
+    /// A rule failed, or what was asked for by name could not be judged at all: the exit code is 1.
+    Failed,
+}
+
+/// Runs the rules and shows all findings.
+///
+/// # Errors
+/// Usage (2) where a file or a template is wrong; interrupted (130). Rules that fail are no error: see the outcome.
+pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Outcome> {
+    let scopes: Vec<Scope> =
+        Scope::ALL.into_iter().filter(|scope| request.scopes.is_empty() || request.scopes.contains(scope)).collect();
+    let here = observe::here(root, request.environment, &scopes)?;
+    let there = observe::there(root, &here, &scopes, report);
+    interrupt::check()?;
+
+    let names = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
+    report.step(format!("verifying {names} of `{}`", request.environment));
+    let release = here.release.as_ref();
+    // The proof hashes and the network waits: neither holds the other up.
+    let checks: Vec<Check> = std::thread::scope(|threads| {
+        let begun: Vec<_> = scopes
+            .iter()
+            .map(|scope| {
+                let (here, there) = (&here, &there);
+                threads.spawn(move || match scope {
+                    Scope::Images => verification::images(root, &here.settings, release),
+                    Scope::Environment => {
+                        let account = there.account(&here.documents);
+                        verification::before(root, &here.settings, release, &here.documents, account)
+                    }
+                    Scope::Service => match there.target() {
+                        Ok(target) => verification::running(&here.settings, release, target),
+                        Err(why) => verification::unseen(&here.settings, &why),
+                    },
+                })
+            })
+            .collect();
+        begun.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Result<Vec<_>, _>>()
+    })
+    .map_err(|_| anyhow::anyhow!("a thread that judged rules panicked"))?
+    .into_iter()
+    .flatten()
+    .collect();
+    interrupt::check()?;
+
+    let unjudged = unjudged(&request.scopes, &checks);
+    let has_failed = checks.iter().any(|check| check.status == Status::Fail) || !unjudged.is_empty();
+    let outcome = if has_failed { Outcome::Failed } else { Outcome::Passed };
+    report::show(&checks, &unjudged, report);
+    report::finished(outcome, &checks, report);
+    Ok(outcome)
+}
+
+/// Scopes that were asked for by name and of which no rule could be judged. `passed` would be a lie there.
+fn unjudged(asked: &[Scope], checks: &[Check]) -> Vec<Scope> {
+    let is_judged = |scope: &Scope| checks.iter().any(|check| check.scope == *scope && check.status != Status::Skip);
+    asked.iter().filter(|scope| !is_judged(scope)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unjudged;
+    use crate::checks::{Check, Scope, Status};
+
+    #[test]
+    fn a_scope_that_was_asked_for_and_not_judged_is_no_success() {
+        let check = |scope, status| Check { id: "x", scope, status, message: String::new(), hint: None };
+        let checks =
+            [check(Scope::Images, Status::Ok), check(Scope::Images, Status::Skip), check(Scope::Service, Status::Skip)];
+        assert_eq!(unjudged(&[], &checks), []);
+        assert_eq!(unjudged(&[Scope::Images], &checks), []);
+        assert_eq!(unjudged(&[Scope::Images, Scope::Service], &checks), [Scope::Service]);
+    }
+}

@@ -1,0 +1,57 @@
+//! Small texts that images are made of: configurations, scripts and settings near the top of each context, and Dockerfiles.
+//! What they mean is decided in `checks::stack`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::Context;
+use camino::Utf8Path;
+
+use crate::checks::stack::Sources;
+use crate::project::Project;
+
+/// Endings of the files that are read.
+const ENDINGS: [&str; 4] = ["conf", "ini", "sh", "py"];
+
+/// Folders below a context that are looked into: settings lie in `config/`, scripts in `scripts/`.
+const DEPTH: usize = 1;
+
+/// Largest file that is read. The longest configuration of ours has 7 KB.
+const LARGEST: u64 = 256 << 10;
+
+/// Reads them. Links are not followed, and what is no UTF-8 is no text.
+///
+/// # Errors
+/// A folder or file that is there and cannot be read.
+pub fn read(root: &Utf8Path, project: &Project) -> anyhow::Result<Sources> {
+    let mut sources = Sources::default();
+    for image in &project.images {
+        let mut texts = BTreeMap::new();
+        gather(&root.join(&image.context), "", DEPTH, &mut texts)?;
+        sources.contexts.insert(image.name.clone(), texts);
+        match fs::read_to_string(root.join(&image.dockerfile)) {
+            Ok(text) => drop(sources.dockerfiles.insert(image.dockerfile.clone(), text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", image.dockerfile)),
+        }
+    }
+    Ok(sources)
+}
+
+fn gather(folder: &Utf8Path, prefix: &str, depth: usize, texts: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
+    for entry in folder.read_dir_utf8().with_context(|| format!("failed to list `{folder}`"))? {
+        let entry = entry.with_context(|| format!("failed to list `{folder}`"))?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let metadata = fs::symlink_metadata(path).with_context(|| format!("failed to look at `{path}`"))?;
+        if metadata.is_dir() && depth > 0 && !name.starts_with('.') {
+            gather(path, &format!("{prefix}{name}/"), depth - 1, texts)?;
+        }
+        let is_text = path.extension().is_some_and(|ending| ENDINGS.contains(&ending));
+        if metadata.is_file() && is_text && metadata.len() <= LARGEST {
+            let bytes = fs::read(path).with_context(|| format!("failed to read `{path}`"))?;
+            texts.extend(String::from_utf8(bytes).ok().map(|text| (format!("{prefix}{name}"), text)));
+        }
+    }
+    Ok(())
+}

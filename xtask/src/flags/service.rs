@@ -1,0 +1,199 @@
+//! Flags of the verbs that work on a service: `deploy` and what goes with it.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Shared;
+use crate::commands::{deploy, exec, history, logs, rollback, run, scale};
+
+/// Most tasks of one service (Amazon ECS service quotas).
+const MOST_TASKS: i64 = 5000;
+
+/// `cargo xtask deploy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask deploy\n  cargo xtask deploy --env staging --dry-run\n  \
+                        cargo xtask deploy --env production --yes --output json\n\n\
+                        Exit codes: 0 deployed or unchanged, 1 failed, 2 bad usage or configuration, 3 refused by a check, \
+                        4 rolled back, 5 locked by someone else, 6 superseded, 7 timed out, 130 interrupted.")]
+pub struct Deploy {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Does not ask before production.
+    #[arg(long)]
+    pub yes: bool,
+    /// Prints the plan and stops.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long the rollout may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+/// `cargo xtask rollback`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask rollback\n  cargo xtask rollback --env production --to 3f2a9c01b77d")]
+pub struct Rollback {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Release id or `<family>:<number>`. Without it, the last verified release before the one that serves.
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<String>,
+    /// Prints the plan and stops.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long the rollout may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+/// `cargo xtask status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cargo xtask status --env production --output json")]
+pub struct Status {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// `cargo xtask history`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cargo xtask history --env production --count 20")]
+pub struct History {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// How many releases at most.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub count: u64,
+}
+
+/// `cargo xtask logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask logs --follow\n  cargo xtask logs --container app --since 3600")]
+pub struct Logs {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Goes on until it is interrupted.
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// Only the containers of this name.
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Only this task; the first characters of its id are enough.
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// How far back.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub since: u64,
+}
+
+/// `cargo xtask run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask run -- manage seed_demo\n  \
+                        cargo xtask run --env staging --container app -- manage showmigrations")]
+pub struct Run {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Whose command is replaced, and whose exit code counts.
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// How long it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// The command, behind `--`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `cargo xtask exec`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask exec -- sh\n  cargo xtask exec --container nginx -- nginx -T")]
+pub struct Exec {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// In which container.
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// In which task; the first characters of its id are enough. The newest that runs, if absent.
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// The command, behind `--`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `cargo xtask scale`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cargo xtask scale 3 --env staging")]
+pub struct Scale {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// How many tasks.
+    #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST_TASKS))]
+    pub count: u32,
+    /// How long it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+impl Deploy {
+    /// What the verb takes.
+    pub fn request(&self) -> deploy::Request {
+        let Deploy { shared, yes, dry_run, timeout } = self;
+        deploy::Request { environment: shared.env, yes: *yes, dry_run: *dry_run, limit: Duration::from_secs(*timeout) }
+    }
+}
+
+impl Rollback {
+    /// What the verb takes.
+    pub fn request(self) -> rollback::Request {
+        let Rollback { shared, to, dry_run, timeout } = self;
+        rollback::Request { environment: shared.env, to, dry_run, limit: Duration::from_secs(timeout) }
+    }
+}
+
+impl History {
+    /// What the verb takes.
+    pub fn request(&self) -> history::Request {
+        // The range above fits every machine's words.
+        history::Request { environment: self.shared.env, count: usize::try_from(self.count).unwrap_or(usize::MAX) }
+    }
+}
+
+impl Logs {
+    /// What the verb takes.
+    pub fn request(self) -> logs::Request {
+        let Logs { shared, follow, container, task, since } = self;
+        logs::Request { environment: shared.env, follow, container, task, since: Duration::from_secs(since) }
+    }
+}
+
+impl Run {
+    /// What the verb takes.
+    pub fn request(self) -> run::Request {
+        let Run { shared, container, timeout, command } = self;
+        run::Request { environment: shared.env, container, command, limit: Duration::from_secs(timeout) }
+    }
+}
+
+impl Exec {
+    /// What the verb takes.
+    pub fn request(self) -> exec::Request {
+        let Exec { shared, container, task, command } = self;
+        exec::Request { environment: shared.env, container, task, command }
+    }
+}
+
+impl Scale {
+    /// What the verb takes.
+    pub fn request(&self) -> scale::Request {
+        scale::Request { environment: self.shared.env, count: self.count, limit: Duration::from_secs(self.timeout) }
+    }
+}

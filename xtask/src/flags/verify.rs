@@ -1,0 +1,28 @@
+//! The flags of `verify`.
+
+use clap::Args;
+
+use super::Shared;
+use crate::checks::Scope;
+use crate::commands::verify::Request;
+
+/// `cargo xtask verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask verify\n  cargo xtask verify --env staging --scope environment\n  \
+                        cargo xtask verify --env production --scope service --output json")]
+pub struct Verify {
+    /// Flags that every verb has.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Only what is about `images`, the `environment` or the `service`; may be repeated. Without it, everything that can be
+    /// looked at.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub scopes: Vec<Scope>,
+}
+
+impl Verify {
+    /// What is asked for.
+    pub fn request(self) -> Request {
+        Request { environment: self.shared.env, scopes: self.scopes }
+    }
+}

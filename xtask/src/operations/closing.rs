@@ -1,0 +1,140 @@
+//! How verbs that move a service close: what is known when they end, however they end, for people and for scripts. Causes
+//! and checks are shown here, too.
+
+use serde_json::{Value, json};
+
+use crate::checks::{Check, Status};
+use crate::ecs::diagnosis::{Cause, of_refusal};
+use crate::effects::aws::{CallError, Calls};
+use crate::error::{Exit, Failure, exit_of, hints_of};
+use crate::plan::deploy::short;
+use crate::report::Report;
+use crate::report::timing::Timing;
+
+/// What is known so far, for the closing event however it ends.
+#[derive(Debug)]
+pub struct Known {
+    /// How long the phases took.
+    pub timing: Timing,
+    /// The release.
+    pub release: Option<String>,
+    /// Where the load balancer answers.
+    pub url: Option<String>,
+    /// ARN of the revision that the service runs, or is moving to.
+    pub task_definition: Option<String>,
+    /// Calls of AWS's API.
+    pub calls: Calls,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+    /// Seconds from the last change of the rollout state to our verdict.
+    pub lag: Option<f64>,
+}
+
+impl Known {
+    /// Nothing yet.
+    pub fn start() -> Known {
+        Known {
+            timing: Timing::start(),
+            release: None,
+            url: None,
+            task_definition: None,
+            calls: Calls::default(),
+            cause: None,
+            lag: None,
+        }
+    }
+}
+
+/// A call that AWS refused, with its cause where that is one of ours.
+pub fn refused(error: CallError, known: &mut Known) -> anyhow::Error {
+    let Some(cause) = error.message().and_then(of_refusal) else { return error.into() };
+    let failure = Failure::failed(format!("{error}\n{}", cause.message));
+    let failure = cause.next.iter().fold(failure, Failure::hint);
+    known.cause = Some(cause);
+    failure.into()
+}
+
+/// How such a verb ends well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The release serves, verified.
+    Deployed,
+    /// It did already.
+    Unchanged,
+    /// Only the plan was asked for.
+    Planned,
+}
+
+/// Evidence first, in the order in which it was gathered; the conclusion is the error that follows.
+pub fn cause(report: &Report, cause: &Cause) {
+    report.step("evidence");
+    cause.evidence.iter().flat_map(|text| text.lines()).for_each(|line| report.detail(line));
+    report.event(&json!({"event": "diagnosed", "cause": cause_json(cause)}));
+}
+
+/// One check of what serves.
+pub fn check(report: &Report, check: &Check) {
+    report.detail(check.to_string());
+    if let Some(hint) = check.hint.as_ref().filter(|_| check.status == Status::Fail) {
+        report.detail(format!("     hint: {hint}"));
+    }
+}
+
+/// The result, for people and for scripts.
+pub fn finished(report: &Report, outcome: Outcome, known: &Known) {
+    let words = match outcome {
+        Outcome::Deployed => "deployed",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Planned => "planned",
+    };
+    if outcome != Outcome::Planned {
+        let release = known.release.as_deref().unwrap_or("-");
+        let revision = known.task_definition.as_deref().map_or("-", short);
+        let verified = if outcome == Outcome::Deployed { ", verified" } else { "" };
+        let total = known.timing.total();
+        report.result(format!("{words}{verified}: release {release}, {revision}, {total:.1} s"));
+        if outcome == Outcome::Deployed {
+            report.detail(known.timing.to_string());
+        }
+        if let Some(url) = &known.url {
+            report.result(url);
+        }
+    }
+    report.closing(closing(words, known));
+}
+
+/// The closing event of a deploy that did not succeed. The words for people are printed by the entry point.
+pub fn failed(report: &Report, error: &anyhow::Error, known: &Known) {
+    let mut members = closing(outcome_of(exit_of(error)), known);
+    if let Value::Object(members) = &mut members {
+        members.insert("error".to_owned(), format!("{error:#}").into());
+        members.insert("hints".to_owned(), hints_of(error).into());
+        members.insert("exit_code".to_owned(), (exit_of(error) as u8).into());
+        members.extend(known.cause.as_ref().map(|cause| ("cause".to_owned(), cause_json(cause))));
+    }
+    report.closing(members);
+}
+
+fn outcome_of(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Failed | Exit::Usage => "failed",
+        Exit::Refused => "refused",
+        Exit::RolledBack => "rolled-back",
+        Exit::Locked => "locked",
+        Exit::Superseded => "superseded",
+        Exit::TimedOut => "timed-out",
+        Exit::Interrupted => "interrupted",
+    }
+}
+
+fn closing(outcome: &str, known: &Known) -> Value {
+    let calls = &known.calls;
+    json!({"outcome": outcome, "release": known.release, "url": known.url, "task_definition": known.task_definition,
+        "api_calls": {"total": calls.total, "mutating": calls.mutating}, "verdict_lag": known.lag,
+        "seconds": known.timing.seconds()})
+}
+
+fn cause_json(cause: &Cause) -> Value {
+    json!({"id": cause.id.as_str(), "message": cause.message, "evidence": cause.evidence, "next": cause.next,
+        "container": cause.culprit})
+}

@@ -1,0 +1,174 @@
+//! A deployment followed to its verdict: our own one and no other. Looks at ECS, says what is seen, ends early what cannot
+//! end well. Not here: what a look means (`ecs::rollout`), and how it is shown (`report::rollout`).
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::target::Target;
+use crate::ecs::diagnosis::{CauseId, is_hopeless};
+use crate::ecs::rollout::{self, Next, Ours, Pace, Progress, Verdict};
+use crate::ecs::{Service, ServiceDeployment, Task};
+use crate::effects::ecs::{self, Stop};
+use crate::effects::interrupt;
+use crate::project::EnvironmentName;
+use crate::report::rollout::RolloutView;
+
+/// An interrupt is noticed within this, also in the middle of a wait.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// ECS or we came to a verdict.
+    Verdict(Verdict),
+    /// There was none in time. The deployment goes on.
+    TimedOut,
+    /// The user wanted no more. The deployment goes on.
+    Interrupted,
+}
+
+/// A deployment that was followed.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// How it ended.
+    pub end: End,
+    /// The service, as it was seen last.
+    pub service: Service,
+    /// Tasks of the deployment that ended meanwhile: ECS forgets them.
+    pub stopped: Vec<Task>,
+    /// What no retry could have mended, where we ended it.
+    pub hopeless: Option<CauseId>,
+    /// Seconds from the last change of the rollout state, by ECS's clock and ours, to the verdict here.
+    pub lag: Option<f64>,
+}
+
+/// Follows it. `tick` is called at each look.
+///
+/// # Errors
+/// AWS's, where a look fails for good. The deployment goes on then.
+pub fn follow(
+    target: &Target,
+    ours: &mut Ours,
+    limit: Duration,
+    view: &mut RolloutView,
+    mut tick: impl FnMut(),
+) -> anyhow::Result<Followed> {
+    let mut pace = Pace::new(target.environment() == EnvironmentName::Local);
+    let mut seen =
+        Followed { end: End::TimedOut, service: Service::default(), stopped: Vec::new(), hopeless: None, lag: None };
+    let begun = Instant::now();
+    let mut next = pace.first();
+    let mut record = None;
+    loop {
+        let waited = Instant::now();
+        if !wait(&next) {
+            return Ok(Followed { end: End::Interrupted, ..seen });
+        }
+        if next.calls.service {
+            // Deleted by somebody: what is judged is that nothing is there.
+            seen.service = ecs::describe_service(&target.aws, target.cluster(), target.service())?.unwrap_or_else(gone);
+        }
+        if next.calls.record {
+            record = record_of(target, ours)?;
+        }
+        let mut look = rollout::verdict(ours, &seen.service, record.as_ref());
+        if look.needs_record && !next.calls.record {
+            record = record_of(target, ours)?;
+            look = rollout::verdict(ours, &seen.service, record.as_ref());
+        }
+        view.service(&seen.service, &look.verdict);
+        // Another number of tasks is no deployment of its own: it is complete before they run.
+        let is_short = seen.service.running_count < seen.service.desired_count;
+        if look.verdict == Verdict::Completed && is_short {
+            look.verdict = Verdict::InProgress(Progress::default());
+        }
+        if look.verdict.is_final() {
+            seen.lag = lag(ours, &seen.service, record.as_ref());
+            return Ok(Followed { end: End::Verdict(look.verdict), ..seen });
+        }
+        tick();
+        if next.calls.tasks {
+            look_at_tasks(target, ours, &mut seen, view)?;
+        }
+        if begun.elapsed() > limit {
+            return Ok(seen);
+        }
+        next = pace.next(u64::try_from(waited.elapsed().as_millis()).unwrap_or(u64::MAX), &look);
+    }
+}
+
+/// Waits until the next look; whether it is still wanted.
+fn wait(next: &Next) -> bool {
+    let until = Instant::now() + Duration::from_millis(next.wait_ms);
+    while Instant::now() < until {
+        if interrupt::requested() {
+            return false;
+        }
+        thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
+    }
+    !interrupt::requested()
+}
+
+fn gone() -> Service {
+    Service { status: "INACTIVE".to_owned(), ..Service::default() }
+}
+
+/// Tasks of the deployment: those that ended are kept, and one that no retry mends ends the deployment.
+fn look_at_tasks(target: &Target, ours: &mut Ours, seen: &mut Followed, view: &mut RolloutView) -> anyhow::Result<()> {
+    let ids = rollout::started_tasks(&seen.service, ours.began);
+    let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &ids)?;
+    let ours_alone = |task: &Task| task.started_by.as_deref() == Some(ours.deployment_id.as_str());
+    let tasks: Vec<Task> = tasks.into_iter().filter(ours_alone).collect();
+    view.tasks(&tasks);
+    for task in tasks.into_iter().filter(Task::is_stopped) {
+        if seen.stopped.iter().any(|known| known.task_arn == task.task_arn) {
+            continue;
+        }
+        if seen.hopeless.is_none() {
+            seen.hopeless = is_hopeless(&task);
+            if seen.hopeless.is_some() {
+                view.hopeless(&task);
+                end_early(target, ours)?;
+            }
+        }
+        seen.stopped.push(task);
+    }
+    Ok(())
+}
+
+/// Seconds from the last change of the rollout state to now. Two clocks are compared: on AWS it is as good as ours.
+fn lag(ours: &Ours, service: &Service, record: Option<&ServiceDeployment>) -> Option<f64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    let deployment = service.deployments.iter().find(|deployment| deployment.id == ours.deployment_id);
+    let of_record = record.map(|record| record.finished_at.unwrap_or(record.updated_at));
+    let changed = of_record.or_else(|| deployment.map(|deployment| deployment.updated_at))?;
+    Some(((now - changed.0) * 1000.0).round() / 1000.0)
+}
+
+/// The record of our deployment, which is found out once: the oldest that is not older than it.
+fn record_of(target: &Target, ours: &mut Ours) -> anyhow::Result<Option<ServiceDeployment>> {
+    if ours.service_deployment_arn.is_none() {
+        let records = ecs::list_service_deployments(&target.aws, target.cluster(), target.service())?;
+        let not_older = records.into_iter().filter(|record| record.created_at >= ours.began);
+        let oldest = not_older.min_by(|one, other| one.created_at.0.total_cmp(&other.created_at.0));
+        ours.service_deployment_arn = oldest.map(|record| record.service_deployment_arn);
+    }
+    match &ours.service_deployment_arn {
+        Some(arn) => Ok(ecs::describe_service_deployment(&target.aws, arn)?),
+        None => Ok(None),
+    }
+}
+
+/// Ends the deployment and has ECS go back: what failed would fail as often as it is tried.
+fn end_early(target: &Target, ours: &mut Ours) -> anyhow::Result<()> {
+    record_of(target, ours)?;
+    if let Some(arn) = &ours.service_deployment_arn {
+        // Where ECS has begun to go back by itself, or there is nothing to go back to, it refuses: it goes on as it does.
+        let _ = ecs::stop_service_deployment(&target.aws, arn, Stop::Rollback);
+    }
+    Ok(())
+}

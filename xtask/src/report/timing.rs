@@ -1,0 +1,47 @@
+//! How long the phases of a verb took.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Instant;
+
+/// Seconds per phase, in order.
+#[derive(Debug)]
+pub struct Timing {
+    begun: Instant,
+    last: Instant,
+    phases: Vec<(&'static str, f64)>,
+}
+
+impl Timing {
+    /// Begins now.
+    pub fn start() -> Timing {
+        let now = Instant::now();
+        Timing { begun: now, last: now, phases: Vec::new() }
+    }
+
+    /// Ends a phase.
+    pub fn mark(&mut self, phase: &'static str) {
+        let now = Instant::now();
+        self.phases.push((phase, (now - self.last).as_secs_f64()));
+        self.last = now;
+    }
+
+    /// Seconds of each phase and in `total`, to the millisecond.
+    pub fn seconds(&self) -> BTreeMap<&'static str, f64> {
+        let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+        let phases = self.phases.iter().map(|(phase, seconds)| (*phase, round(*seconds)));
+        phases.chain([("total", round(self.begun.elapsed().as_secs_f64()))]).collect()
+    }
+
+    /// Seconds since the beginning.
+    pub fn total(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phases = self.phases.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1} s"));
+        f.write_str(&phases.collect::<Vec<_>>().join(", "))
+    }
+}

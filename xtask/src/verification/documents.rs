@@ -1,0 +1,75 @@
+//! The two documents as a deploy would render them, for a look that sends nothing.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use crate::checks::Unknown;
+use crate::checks::facts::Fact;
+use crate::ecs::render::{self, Values};
+use crate::ecs::{ServiceDocument, TaskDefinition};
+use crate::effects::project_files;
+use crate::image::ImageName;
+use crate::operations::target::Settings;
+use crate::plan::local::ACCOUNT;
+use crate::project::partition_of;
+use crate::release::Release;
+
+/// ECS's documents, or why they are not known.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// What is to run.
+    pub definition: Fact<TaskDefinition>,
+    /// How it is to run.
+    pub service: Fact<ServiceDocument>,
+}
+
+/// Renders them from the project's templates.
+///
+/// # Errors
+/// A template that is wrong: exit code 2.
+pub fn documents(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -> anyhow::Result<Documents> {
+    if settings.project.service.is_none() {
+        let why = Unknown::new("the project has no `[service]`");
+        return Ok(Documents { definition: Err(why.clone()), service: Err(why) });
+    }
+    let (task_definition, service) = project_files::load_templates(root, &settings.project)?;
+    let account = account(settings);
+    let references = references(settings, release);
+    let Settings { project, environment, names } = settings;
+    // Nothing is concluded from the number at its end, which AWS makes up.
+    let group = format!(
+        "arn:{}:elasticloadbalancing:{}:{account}:targetgroup/{}/0000000000000000",
+        partition_of(&environment.region).name,
+        environment.region,
+        names.balancer
+    );
+    let values = Values::new(project, environment, account, &references, Some(&group));
+    let (definition, _) = render::released(&task_definition, &values)?;
+    let service = render::service(&service, &values)?;
+    Ok(Documents { definition: Ok(definition), service: Ok(service) })
+}
+
+fn account(settings: &Settings) -> &str {
+    settings.environment.account.as_deref().unwrap_or(ACCOUNT)
+}
+
+/// Every image by digest, as a push names it. One that is not built has a digest that no image has: rules about what is in
+/// images are skipped without it, and all others need not wait for a build.
+fn references(settings: &Settings, release: Option<&Release>) -> BTreeMap<ImageName, String> {
+    let environment = &settings.environment;
+    let host = match (&environment.registry, &environment.local) {
+        (Some(registry), _) => registry.clone(),
+        (None, Some(local)) => local.endpoint.to_string(),
+        (None, None) => {
+            let suffix = partition_of(&environment.region).dns_suffix;
+            format!("{}.dkr.ecr.{}.{suffix}", account(settings), environment.region)
+        }
+    };
+    let reference = |name: &ImageName| {
+        let built = release.and_then(|release| release.images.get(name)).map(|built| built.digest.to_string());
+        let digest = built.unwrap_or_else(|| format!("sha256:{}", "0".repeat(64)));
+        format!("{host}/{}/{name}@{digest}", settings.project.name)
+    };
+    settings.project.images.iter().map(|image| (image.name.clone(), reference(&image.name))).collect()
+}
