@@ -1,7 +1,7 @@
 //! What must be there before anything else can be judged: files that can be read, and what the account has.
 
 use super::super::facts::Facts;
-use super::super::judgement::{Judgement, Problems};
+use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
 use crate::project::names::names;
 
@@ -67,6 +67,10 @@ fn secrets(facts: &Facts<'_>) -> Judgement {
 }
 
 fn target_group(facts: &Facts<'_>) -> Judgement {
+    // Where the service cannot be read, its target group is still worth a look.
+    if facts.registrations().is_ok_and(|registrations| registrations.is_empty()) {
+        return unknown("the service has no load balancer");
+    }
     let is_there = facts.has_target_group.clone()?;
     let name = names(facts.project, facts.environment).balancer;
     let mut problems = Problems::default();
