@@ -75,6 +75,8 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
         group: None,
         tasks: std::slice::from_ref(&ended.task),
         deployment: None,
+        since: None,
+        release_phase: None,
     };
     let cause = evidence::cause(&target, &facts);
     cause.evidence.iter().flat_map(|text| text.lines()).for_each(|line| report.detail(line));

@@ -1,134 +1,103 @@
-//! Why a release does not run, in plain words and with the next command: evidence in, one cause out. A root cause wins over
-//! what follows from it. Not here: who gathers the evidence (`operations::evidence`).
+//! Why it failed: from what was seen of tasks, output, targets and events to one cause in plain words, what it rests on and
+//! what to do next. Pure, and always an answer: the last one is `unknown` with everything that was seen. Not here: whether it
+//! failed (`rollout`, `one_off`). Values of variables are no evidence and never quoted.
 
 mod cause;
-mod containers;
+mod culprit;
+mod findings;
+mod health;
+mod message;
+mod next;
 mod output;
-mod targets;
-mod texts;
+mod quote;
+mod reasons;
+
+pub use cause::CauseId;
 
 use std::collections::BTreeMap;
 
-pub use cause::{Cause, CauseId};
+use serde::Serialize;
 
-use super::{Event, LogLine, TargetGroup, TargetHealth, Task, TaskDefinition};
+use super::{Event, LogLine, TargetHealth, Task, View};
 
-/// Last lines that are quoted of a container.
-const LINES: usize = 30;
+/// The last lines of one container of one task: task id, container name.
+pub type Output = BTreeMap<(String, String), Vec<LogLine>>;
 
-/// How the load balancer asks whether a task is well.
+/// All that was seen. Who gathers it leaves out what is older than the deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The environment's name, for the commands that are named as the next step.
+    pub environment: &'a str,
+    /// What the tasks are made from.
+    pub definition: Option<&'a View>,
+    /// Stopped and running ones of our deployment, in any order.
+    pub tasks: &'a [Task],
+    /// Their output, as far as it was read.
+    pub lines: &'a Output,
+    /// Targets of the service's target groups.
+    pub targets: &'a [TargetHealth],
+    /// Service events, the newest first.
+    pub events: &'a [Event],
+    /// How the load balancer checks its targets.
+    pub probe: Option<&'a HealthProbe>,
+    /// The watched container, if the tasks are those of the release phase.
+    pub release_phase: Option<&'a str>,
+    /// What AWS said, where a call was refused and there may be no task at all.
+    pub refusal: Option<&'a str>,
+}
+
+/// How the load balancer checks its targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthProbe {
-    /// What it asks for.
+    /// `/healthz`.
     pub path: String,
-    /// Status codes that are good.
+    /// Codes that count as healthy: `200`, `200-299`.
     pub matcher: String,
+    /// The port that is asked.
+    pub port: u16,
 }
 
-impl HealthProbe {
-    /// That of a target group.
-    pub fn of(group: &TargetGroup) -> HealthProbe {
-        HealthProbe {
-            path: group.health_check_path.clone().unwrap_or_else(|| "/".to_owned()),
-            matcher: group.matcher.clone().unwrap_or_else(|| "200".to_owned()),
-        }
-    }
+/// Why it failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cause {
+    /// Stable, for scripts.
+    pub id: CauseId,
+    /// Plain words, one sentence without a full stop.
+    pub message: String,
+    /// Quoted facts: reasons, exit codes, targets, events, the last lines of the culprit.
+    pub evidence: Vec<String>,
+    /// What to do: exact commands and settings.
+    pub next: Vec<String>,
+    /// The container that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub culprit: Option<String>,
 }
 
-/// What was gathered. Every part may be missing.
-#[derive(Clone, Debug, Default)]
-pub struct Evidence<'a> {
-    /// What was to run.
-    pub definition: Option<&'a TaskDefinition>,
-    /// Tasks of it, the newest first.
-    pub tasks: Vec<Task>,
-    /// Last lines by task id and container.
-    pub lines: BTreeMap<(String, String), Vec<LogLine>>,
-    /// What the load balancer says.
-    pub targets: Vec<TargetHealth>,
-    /// What the service told, the newest first.
-    pub events: Vec<Event>,
-    /// How the load balancer asks.
-    pub probe: Option<HealthProbe>,
-}
-
-/// The cause. There is always one: `unknown` has all the evidence, too.
+/// Finds the cause that is nearest to the root. Of tasks that failed for different reasons, the one whose cause wins over the
+/// others is shown, the newest of them.
 pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
-    let found = by_texts(evidence)
-        .or_else(|| containers::by_exit(evidence))
-        .or_else(|| targets::by_health(evidence))
-        .or_else(|| containers::by_health(evidence))
-        .or_else(|| by_events(evidence));
-    let mut cause = found.unwrap_or_else(|| Cause::new(CauseId::Unknown, "nothing that was found says why"));
-    cause.evidence = quote(evidence, cause.culprit.as_deref());
-    cause
+    let finding = findings::root(evidence);
+    Cause {
+        id: finding.id,
+        message: message::of(&finding, evidence),
+        evidence: quote::facts(&finding, evidence),
+        next: next::steps(&finding, evidence),
+        culprit: finding.culprit,
+    }
 }
 
-/// Why no retry mends what a task ended of, if so: deploying on would fail as often as it is tried.
+/// The cause for which a stopped task will fail again however often it is started: there is no use in waiting for the circuit
+/// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them.
 pub fn is_hopeless(task: &Task) -> Option<CauseId> {
-    let cause = reasons(task).find_map(|(text, container)| texts::cause(text, container))?;
-    cause.id.is_hopeless().then_some(cause.id)
-}
-
-/// The cause of a call that AWS refused: of a registration or an update.
-pub fn of_refusal(message: &str) -> Option<Cause> {
-    texts::cause(message, None)
-}
-
-/// Reasons of a task and of its containers, with the container's name.
-fn reasons(task: &Task) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let of_containers =
-        task.containers.iter().filter_map(|one| Some((one.reason.as_deref()?, Some(one.name.as_str()))));
-    of_containers.chain(task.stopped_reason.as_deref().map(|reason| (reason, None)))
-}
-
-fn by_texts(evidence: &Evidence<'_>) -> Option<Cause> {
-    let stopped = evidence.tasks.iter().filter(|task| task.is_stopped());
-    stopped.flat_map(reasons).find_map(|(text, container)| texts::cause(text, container))
-}
-
-fn by_events(evidence: &Evidence<'_>) -> Option<Cause> {
-    let told = evidence.events.iter().map(|event| event.message.as_str());
-    let placed = told.clone().filter(|text| text.contains("unable to") || text.contains("is unhealthy"));
-    let rolled = told.clone().find(|text| text.contains("rolling back") || text.contains("circuit breaker"));
-    let rolled = rolled.map(|text| {
-        let cause = Cause::new(CauseId::CircuitBreakerRolledBack, "too many tasks failed, so ECS went back by itself");
-        cause.next(format!("read what the tasks wrote: cargo xtask logs ({text})"))
-    });
-    placed.into_iter().find_map(|text| texts::cause(text, None)).or(rolled)
-}
-
-/// Facts as they are, the culprit's output last: that is where people look.
-fn quote(evidence: &Evidence<'_>, culprit: Option<&str>) -> Vec<String> {
-    let mut quoted = Vec::new();
-    for task in evidence.tasks.iter().take(3) {
-        let id: String = task.id().chars().take(8).collect();
-        let reason = task.stopped_reason.as_deref().unwrap_or("no stopped reason");
-        quoted.push(format!("task {id} {}: {reason}", task.last_status.to_lowercase()));
-        for one in &task.containers {
-            let exit = one.exit_code.map_or_else(String::new, |code| format!(", exit code {code}"));
-            let reason = one.reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
-            let (name, status, health) = (&one.name, one.last_status.to_lowercase(), one.health_status.to_lowercase());
-            quoted.push(format!("  {name} {status}, {health}{exit}{reason}"));
-        }
-    }
-    for target in &evidence.targets {
-        let why = target.description.as_deref().or(target.reason.as_deref()).unwrap_or_default();
-        quoted.push(format!("target {}:{} {} {why}", target.address, target.port, target.state));
-    }
-    quoted.extend(evidence.events.iter().take(5).map(|event| format!("event {}", event.message)));
-    let lines = evidence.tasks.iter().find_map(|task| {
-        let names =
-            task.containers.iter().map(|one| one.name.as_str()).filter(|name| culprit.is_none_or(|one| one == *name));
-        names.filter_map(|name| Some((name, output::of(evidence, task, name)?))).find(|(_, lines)| !lines.is_empty())
-    });
-    if let Some((name, lines)) = lines {
-        quoted.push(format!("last lines of {name}:"));
-        let from = lines.len().saturating_sub(LINES);
-        quoted.extend(lines.iter().skip(from).map(|line| format!("  {}", line.message)));
-    }
-    quoted
+    let cause = findings::of_stopped_task(task)?;
+    reasons::is_lasting(cause).then_some(cause)
 }
 
 #[cfg(test)]
-mod tests;
+mod fixtures;
+
+#[cfg(test)]
+mod precedence;
+
+#[cfg(test)]
+mod stories;

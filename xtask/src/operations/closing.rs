@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::checks::{Check, Status};
-use crate::ecs::diagnosis::{Cause, of_refusal};
-use crate::effects::aws::{CallError, Calls};
-use crate::error::{Exit, Failure, exit_of, hints_of};
+use crate::ecs::diagnosis::Cause;
+use crate::effects::aws::Calls;
+use crate::error::{Exit, exit_of, hints_of};
 use crate::plan::deploy::short;
 use crate::report::Report;
 use crate::report::timing::Timing;
@@ -43,15 +43,6 @@ impl Known {
             lag: None,
         }
     }
-}
-
-/// A call that AWS refused, with its cause where that is one of ours.
-pub fn refused(error: CallError, known: &mut Known) -> anyhow::Error {
-    let Some(cause) = error.message().and_then(of_refusal) else { return error.into() };
-    let failure = Failure::failed(format!("{error}\n{}", cause.message));
-    let failure = cause.next.iter().fold(failure, Failure::hint);
-    known.cause = Some(cause);
-    failure.into()
 }
 
 /// How such a verb ends well.
@@ -135,6 +126,6 @@ fn closing(outcome: &str, known: &Known) -> Value {
 }
 
 fn cause_json(cause: &Cause) -> Value {
-    json!({"id": cause.id.as_str(), "message": cause.message, "evidence": cause.evidence, "next": cause.next,
+    json!({"id": cause.id.id(), "message": cause.message, "evidence": cause.evidence, "next": cause.next,
         "container": cause.culprit})
 }

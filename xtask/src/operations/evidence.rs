@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::output;
 use super::target::Target;
 use crate::ecs::diagnosis::{Cause, Evidence, HealthProbe, diagnose};
-use crate::ecs::{Service, TargetGroup, Task, TaskDefinition};
+use crate::ecs::{Service, TargetGroup, Task, TaskDefinition, Timestamp};
 use crate::effects::ecs::{self, TaskFilter};
 use crate::effects::{elb, logs};
 
@@ -29,6 +29,10 @@ pub struct Known<'a> {
     pub tasks: &'a [Task],
     /// The deployment that failed.
     pub deployment: Option<&'a str>,
+    /// When it began: what was told before is about others.
+    pub since: Option<Timestamp>,
+    /// The watched container, where the task is that of the release phase or of `run`.
+    pub release_phase: Option<&'a str>,
 }
 
 /// Gathers it, and says what it means.
@@ -54,15 +58,48 @@ pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
         }
     }
     let targets = known.group.and_then(|group| elb::target_health(&target.aws, &group.arn).ok()).unwrap_or_default();
-    let service = ecs::describe_service(&target.aws, target.cluster(), target.service()).ok().flatten();
-    let events = service.as_ref().or(known.service).map(|service| service.events.clone()).unwrap_or_default();
-    let probe = known.group.map(HealthProbe::of);
-    diagnose(&Evidence { definition: Some(known.definition), tasks, lines, targets, events, probe })
+    // The release phase is no deployment: what the service tells is about others.
+    let of_service = match known.release_phase {
+        Some(_) => None,
+        None => ecs::describe_service(&target.aws, target.cluster(), target.service()).ok().flatten(),
+    };
+    let mut events = of_service.as_ref().or(known.service).map(|service| service.events.clone()).unwrap_or_default();
+    events.retain(|event| known.since.is_none_or(|since| event.created_at >= since));
+    let probe = known.group.map(probe);
+    diagnose(&Evidence {
+        environment: target.environment().as_str(),
+        definition: Some(known.definition.view()),
+        tasks: &tasks,
+        lines: &lines,
+        targets: &targets,
+        events: &events,
+        probe: probe.as_ref(),
+        release_phase: known.release_phase,
+        refusal: None,
+    })
 }
 
-/// The same for the release phase, whose failure has a cause of its own where nothing better is known.
-pub fn cause_of_release_phase(target: &Target, known: &Known<'_>, command: &str) -> Cause {
-    cause(target, known).of_release_phase(command)
+/// The cause of a call that AWS refused; there may be no task at all.
+pub fn cause_of_refusal(target: &Target, definition: &TaskDefinition, refusal: &str) -> Cause {
+    diagnose(&Evidence {
+        environment: target.environment().as_str(),
+        definition: Some(definition.view()),
+        tasks: &[],
+        lines: &BTreeMap::new(),
+        targets: &[],
+        events: &[],
+        probe: None,
+        release_phase: None,
+        refusal: Some(refusal),
+    })
+}
+
+fn probe(group: &TargetGroup) -> HealthProbe {
+    HealthProbe {
+        path: group.health_check_path.clone().unwrap_or_else(|| "/".to_owned()),
+        matcher: group.matcher.clone().unwrap_or_else(|| "200".to_owned()),
+        port: group.port.unwrap_or_default(),
+    }
 }
 
 /// Tasks of a deployment, those that ended included, as long as ECS remembers them (an hour).

@@ -19,18 +19,12 @@ pub struct Entry {
 /// # Errors
 /// AWS's.
 pub fn newest(target: &Target, count: usize) -> anyhow::Result<Vec<Entry>> {
-    let family = family(target);
     let mut entries = Vec::new();
-    for arn in ecs::list_task_definitions(&target.aws, &family, count)? {
+    for arn in ecs::list_task_definitions(&target.aws, &target.settings.names.family, count)? {
         if let Some(revision) = ecs::describe_task_definition(&target.aws, &arn)? {
             let record = Record::from_tags(&revision.tags);
             entries.push(Entry { revision, record });
         }
     }
     Ok(entries)
-}
-
-/// The name that all revisions of the environment share.
-pub fn family(target: &Target) -> String {
-    format!("{}-{}", target.settings.project.name, target.environment())
 }

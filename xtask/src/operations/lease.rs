@@ -34,6 +34,11 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Whether both are the same run, renewed or not.
+    fn is_same(&self, other: &Holder) -> bool {
+        (&self.host, self.process, self.since) == (&other.host, other.process, other.since)
+    }
+
     /// Whether it holds no more: it has run out, or was this machine's and its process is gone.
     fn is_over(&self, now: u64, host: &str, is_alive: impl Fn(u32) -> bool) -> bool {
         self.until <= now || (self.host == host && !is_alive(self.process))
@@ -96,18 +101,31 @@ impl Lease {
         if self.renewed.elapsed() < RENEWED_AFTER {
             return;
         }
-        self.holder.until = now() + LASTS.as_secs();
         self.renewed = Instant::now();
+        // A machine that slept for too long has lost it, and must not take it back from whoever has it now.
+        if !self.is_ours() {
+            return;
+        }
+        self.holder.until = now() + LASTS.as_secs();
         if let Ok(value) = serde_json::to_string(&self.holder) {
             let _ = ssm::overwrite(&self.aws, &self.name, &value);
         }
+    }
+
+    /// Whether it is still held by this run.
+    fn is_ours(&self) -> bool {
+        let found = ssm::get(&self.aws, &self.name).ok().flatten();
+        let found: Option<Holder> = found.and_then(|(text, _)| serde_json::from_str(&text).ok());
+        found.is_some_and(|found| found.is_same(&self.holder))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // Best effort: it runs out by itself.
-        let _ = ssm::delete(&self.aws, &self.name);
+        if self.is_ours() {
+            let _ = ssm::delete(&self.aws, &self.name);
+        }
     }
 }
 
@@ -149,6 +167,13 @@ mod tests {
         check(120, "here", false, true);
         check(120, "there", false, false);
         check(190, "there", true, true);
+    }
+
+    #[test]
+    fn a_renewed_lease_is_the_same_and_that_of_another_run_is_not() {
+        assert!(holder().is_same(&Holder { until: 900, ..holder() }));
+        assert!(!holder().is_same(&Holder { process: 8, ..holder() }));
+        assert!(!holder().is_same(&Holder { since: 101, ..holder() }));
     }
 
     #[test]

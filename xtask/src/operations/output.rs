@@ -26,16 +26,16 @@ pub fn stream(definition: &TaskDefinition, container: &str, task: &str) -> Optio
 pub struct Output<'a> {
     target: &'a Target,
     stream: Option<Stream>,
-    shown: usize,
+    shown: Vec<LogLine>,
 }
 
-/// Lines that are looked at: a one-off task that writes more between two looks is heard in part.
+/// Lines that one look sees, the most that CloudWatch gives: of a task that writes more between two, the last are shown.
 const WINDOW: u32 = 10_000;
 
 impl<'a> Output<'a> {
     /// Of a container.
     pub fn of(target: &'a Target, definition: &TaskDefinition, container: &str, task: &str) -> Output<'a> {
-        Output { target, stream: stream(definition, container, task), shown: 0 }
+        Output { target, stream: stream(definition, container, task), shown: Vec::new() }
     }
 
     /// Lines that were not shown yet.
@@ -45,18 +45,46 @@ impl<'a> Output<'a> {
     pub fn news(&mut self) -> anyhow::Result<Vec<LogLine>> {
         let Some(stream) = &self.stream else { return Ok(Vec::new()) };
         let lines = logs::tail(&self.target.aws, &stream.group, &stream.name, WINDOW)?;
-        let news = lines.get(self.shown..).unwrap_or_default().to_vec();
-        self.shown = self.shown.max(lines.len());
+        let news = behind(&self.shown, &lines).to_vec();
+        self.shown = lines;
         Ok(news)
     }
+}
+
+/// What stands behind the lines of the look before. A stream only grows at its end, but a look sees its last lines only: then
+/// what was seen last is looked for.
+fn behind<'l>(before: &[LogLine], now: &'l [LogLine]) -> &'l [LogLine] {
+    if now.len() < WINDOW as usize {
+        return now.get(before.len()..).unwrap_or_default();
+    }
+    let last = before.last().and_then(|last| now.iter().rposition(|line| line == last));
+    now.get(last.map_or(0, |at| at + 1)..).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Stream, stream};
-    use crate::ecs::TaskDefinition;
+    use super::{Stream, WINDOW, behind, stream};
+    use crate::ecs::{LogLine, TaskDefinition};
+
+    fn lines(numbers: std::ops::Range<u32>) -> Vec<LogLine> {
+        numbers.map(|number| LogLine { message: number.to_string(), ..LogLine::default() }).collect()
+    }
+
+    #[test]
+    fn each_line_is_shown_once_however_many_there_are() {
+        let check = |before: std::ops::Range<u32>, now: std::ops::Range<u32>, expected: std::ops::Range<u32>| {
+            assert_eq!(behind(&lines(before), &lines(now)), lines(expected));
+        };
+        check(0..0, 0..3, 0..3);
+        check(0..3, 0..3, 0..0);
+        check(0..3, 0..5, 3..5);
+        // The look sees the last lines only.
+        check(0..5, 2..2 + WINDOW, 5..2 + WINDOW);
+        check(5..5 + WINDOW, 9..9 + WINDOW, 5 + WINDOW..9 + WINDOW);
+        check(0..5, 90..90 + WINDOW, 90..90 + WINDOW);
+    }
 
     #[test]
     fn a_stream_is_named_after_prefix_container_and_task() {

@@ -65,6 +65,8 @@ pub fn rollout(run: &Move<'_>, ours: &Ours, followed: &Followed, known: &mut Kno
         group: run.group,
         tasks: &followed.stopped,
         deployment: Some(&ours.deployment_id),
+        since: Some(ours.began),
+        release_phase: None,
     };
     let cause = evidence::cause(run.target, &facts);
     closing::cause(run.report, &cause);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::observe::{Desired, Seen};
 use crate::ecs::TargetGroup;
+use crate::ecs::diagnosis::CauseId;
 use crate::ecs::record::{Outcome, Record};
 use crate::ecs::rollout::Ours;
+use crate::effects::aws::CallError;
 use crate::effects::ecs;
 use crate::effects::interrupt;
 use crate::error::Failure;
@@ -77,7 +79,7 @@ fn revision(run: &Run<'_>, plan: &DeployPlan, known: &mut Known) -> anyhow::Resu
             let record = record(run);
             let document = run.desired.definition.document();
             let registered = ecs::register_task_definition(&run.target.aws, document, &record.tags());
-            let registered = registered.map_err(|error| closing::refused(error, known))?;
+            let registered = registered.map_err(|error| refused(run, error, known))?;
             run.report.step(format!("registered {registered}, release {}", run.desired.release));
             Ok(registered.arn)
         }
@@ -126,8 +128,10 @@ fn phase(
         group: None,
         tasks: std::slice::from_ref(&ended.task),
         deployment: None,
+        since: None,
+        release_phase: Some(wanted.container.as_str()),
     };
-    let cause = evidence::cause_of_release_phase(run.target, &facts, &words);
+    let cause = evidence::cause(run.target, &facts);
     closing::cause(run.report, &cause);
     let failure = cause.next.iter().fold(Failure::failed(cause.message.clone()), Failure::hint);
     known.cause = Some(cause);
@@ -147,7 +151,7 @@ fn service(run: &Run<'_>, plan: &DeployPlan, revision: &str, known: &mut Known) 
         ServiceStep::Keep => ecs::describe_service(&run.target.aws, run.target.cluster(), run.target.service())?,
         ServiceStep::Create => {
             report.step(format!("creating the service `{}`", run.target.service()));
-            Some(ecs::create_service(&run.target.aws, &document).map_err(|error| closing::refused(error, known))?)
+            Some(ecs::create_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
         }
         ServiceStep::Update => {
             report.step(format!("updating the service `{}` to {}", run.target.service(), short(revision)));
@@ -160,12 +164,12 @@ fn service(run: &Run<'_>, plan: &DeployPlan, revision: &str, known: &mut Known) 
             if let Some(service) = run.seen.service.as_ref().filter(|_| run.seen.tags_differ()) {
                 ecs::tag_resource(&run.target.aws, &service.service_arn, &run.desired.service.view().tags)?;
             }
-            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| closing::refused(error, known))?)
+            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
         }
         ServiceStep::Again(why) => {
             report.step(format!("deploying {} again: {why}", short(revision)));
             document.insert("forceNewDeployment".to_owned(), true.into());
-            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| closing::refused(error, known))?)
+            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
         }
         ServiceStep::Follow(id) => {
             report.step(format!("following the deployment {id} of {}", short(revision)));
@@ -179,6 +183,19 @@ fn service(run: &Run<'_>, plan: &DeployPlan, revision: &str, known: &mut Known) 
             .hint(run.target.command("status"))
     })?;
     Ok(Ours::of(deployment, service.current_service_deployment.clone()))
+}
+
+/// A call that AWS refused, with its cause where AWS said no.
+fn refused(run: &Run<'_>, error: CallError, known: &mut Known) -> anyhow::Error {
+    let Some(message) = error.message() else { return error.into() };
+    let cause = evidence::cause_of_refusal(run.target, &run.desired.definition, message);
+    if cause.id == CauseId::Unknown {
+        return error.into();
+    }
+    let failure = Failure::failed(format!("{error}\n{}", cause.message));
+    let failure = cause.next.iter().fold(failure, Failure::hint);
+    known.cause = Some(cause);
+    failure.into()
 }
 
 fn under_way(service: &crate::ecs::Service) -> Option<String> {

@@ -1,146 +1,103 @@
-//! Causes by name. Names are stable: scripts branch on them, and docs/guide/causes.md explains each.
+//! The causes that a failed deployment can have: one stable id each, in the order in which they win over each other.
 
 use std::fmt;
 
-/// One cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// Its name.
-    pub id: CauseId,
-    /// What happened, in a sentence.
-    pub message: String,
-    /// Facts as they were found.
-    pub evidence: Vec<String>,
-    /// What to do, the likeliest first.
-    pub next: Vec<String>,
-    /// The container that it began in, where it began in one.
-    pub culprit: Option<String>,
-}
+use serde::{Serialize, Serializer};
 
-impl Cause {
-    pub(super) fn new(id: CauseId, message: impl Into<String>) -> Cause {
-        let next = id.advice().into_iter().map(str::to_owned).collect();
-        Cause { id, message: message.into(), evidence: Vec::new(), next, culprit: None }
-    }
-
-    pub(super) fn next(mut self, next: impl Into<String>) -> Cause {
-        self.next.insert(0, next.into());
-        self
-    }
-
-    pub(super) fn culprit(mut self, container: Option<&str>) -> Cause {
-        self.culprit = container.map(str::to_owned);
-        self
-    }
-
-    /// The same where the release phase failed. What kept its task from starting stays the cause; a command that ran and failed
-    /// is a cause of its own.
-    #[must_use]
-    pub fn of_release_phase(self, command: &str) -> Cause {
-        if !matches!(self.id, CauseId::ExitsAtStart | CauseId::Killed | CauseId::Unknown) {
-            return self;
-        }
-        let message = format!("`{command}` failed in the release phase: {}", self.message);
-        let next = CauseId::MigrationFailed.advice().into_iter().map(str::to_owned).collect();
-        Cause { id: CauseId::MigrationFailed, message, next, ..self }
-    }
-}
-
-/// Declares the causes: name in code, stable name, whether no retry mends it, advice.
+/// Declares each cause with its id and its meaning, and all of them as `ALL`, so that none can be left out of the list.
 macro_rules! causes {
-    ($($(#[doc = $doc:literal])* $name:ident, $id:literal, $hopeless:literal, $advice:literal;)*) => {
-        /// Why a release does not run.
+    ($($name:ident = $id:literal, $meaning:literal;)+) => {
+        /// Why a deployment or a one-off task failed. What stands further up is nearer to the root: where several are seen, it
+        /// wins over what stands below and is its consequence as a rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum CauseId {
-            $($(#[doc = $doc])* $name,)*
+            $(#[doc = $meaning] $name,)+
         }
 
         impl CauseId {
-            /// All of them.
-            pub const ALL: &[CauseId] = &[$(CauseId::$name,)*];
+            /// Every cause, those that win first.
+            pub const ALL: &[CauseId] = &[$(CauseId::$name),+];
 
-            /// The stable name.
-            pub fn as_str(self) -> &'static str {
-                match self { $(CauseId::$name => $id,)* }
+            /// The stable kebab-case id, as in JSON output.
+            pub fn id(self) -> &'static str {
+                match self { $(CauseId::$name => $id,)+ }
             }
 
-            /// Whether trying again can only fail again.
-            pub fn is_hopeless(self) -> bool {
-                match self { $(CauseId::$name => $hopeless,)* }
-            }
-
-            pub(super) fn advice(self) -> Option<&'static str> {
-                match self { $(CauseId::$name => Some($advice),)* }
+            /// What it means, one sentence without a full stop.
+            pub fn meaning(self) -> &'static str {
+                match self { $(CauseId::$name => $meaning,)+ }
             }
         }
     };
 }
 
 causes! {
-    /// A program for another machine.
-    ExecFormatError, "exec-format-error", true, "build it for the platform of infra/slipway.toml: cargo xtask build --no-cache";
-    /// The registry has no such image.
-    ImageNotFound, "image-not-found", true, "send it: cargo xtask push";
-    /// The execution role may not pull.
-    NoPermissionToPull, "no-permission-to-pull", true, "give the execution role ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer";
-    /// A secret or parameter does not exist.
-    SecretMissing, "secret-missing", true, "create it, or correct its reference under `[secrets]` of the environment";
-    /// A secret has no such key.
-    SecretKeyMissing, "secret-key-missing", true, "add the key to the secret's JSON, or correct the reference";
-    /// The execution role may not read a secret.
-    SecretDenied, "secret-denied", true, "give the execution role ssm:GetParameters or secretsmanager:GetSecretValue on it";
-    /// The log group does not exist.
-    LogGroupMissing, "log-group-missing", true, "create the log group, or correct `awslogs-group` in infra/task-definition.json";
-    /// A file system cannot be mounted.
-    Volume, "volume", false, "look at the file system, its mount targets and security group; `[volumes]` of the environment names it";
-    /// CPU and memory are no pair that Fargate has.
-    CpuMemoryPairInvalid, "cpu-memory-pair-invalid", true, "choose a pair that Fargate has: `[task]` of the environment";
-    /// AWS has no room.
-    Capacity, "capacity", false, "try again in some minutes, or allow more subnets and zones";
-    /// The task cannot reach what it needs before it starts.
-    Subnet, "subnet", false, "give the subnets a route to ECR, Logs and the secrets: a NAT gateway, endpoints, or `assign-public-ip = true`";
-    /// Out of memory.
-    OutOfMemory, "out-of-memory", false, "raise `memory` under `[task]` of the environment, or the container's in infra/task-definition.json";
-    /// Killed from outside.
-    Killed, "killed", false, "it did not end within its `stopTimeout`, or somebody killed it: cargo xtask logs";
-    /// Its command does not exist.
-    CommandNotFound, "command-not-found", false, "correct `command` or `entryPoint` in infra/task-definition.json, or the image's";
-    /// Its command may not be executed.
-    PermissionDenied, "permission-denied", false, "make the file executable in the image (chmod +x), or allow its user to read it";
-    /// It writes where it may not.
-    ReadOnlyFileSystem, "read-only-file-system", false, "write below /tmp, or mount a volume at that path in infra/task-definition.json";
-    /// No room on its disk.
-    DiskFull, "disk-full", false, "write less, or raise `ephemeralStorage` in infra/task-definition.json";
-    /// A container ends instead of serving.
-    ExitsAtStart, "exits-at-start", false, "run it as the service would: cargo xtask run -- sh";
-    /// The release phase failed.
-    MigrationFailed, "migration-failed", false, "mend it and deploy again; what it did so far stays done unless the database undoes it";
-    /// The probe is redirected.
-    HealthPathRedirects, "health-path-redirects", false, "let the health path answer before redirects to https or to a slash";
-    /// The app does not take the probe's Host.
-    HostNotAllowed, "host-not-allowed", false, "answer the health path before hosts are validated, or widen ALLOWED_HOSTS";
-    /// The probe gets another status.
-    HealthCheckFailing, "health-check-failing", false, "ask for the path yourself: cargo xtask exec -- sh";
-    /// Nobody answers at the port.
-    PortNotListening, "port-not-listening", false, "let the container listen on 0.0.0.0 at the port of its `portMappings`";
-    /// The probe gets no answer in time.
-    HealthCheckTimeout, "health-check-timeout", false, "see what it waits for (a database?), or whether the security group lets the balancer in";
-    /// A container's own health check fails.
-    ContainerUnhealthy, "container-unhealthy", false, "run the check's command in it: cargo xtask exec -- sh; `startPeriod` gives it time to start";
-    /// A container that others wait for is not what they wait for.
-    DependencyFailed, "dependency-failed", false, "read what it wrote: cargo xtask logs";
-    /// Somebody stopped the task.
-    UserStopped, "user-stopped", false, "deploy again: cargo xtask deploy";
-    /// AWS took Spot capacity back.
-    SpotInterruption, "spot-interruption", false, "deploy again, or run fewer tasks on Spot";
-    /// ECS gave up after too many failures.
-    CircuitBreakerRolledBack, "circuit-breaker-rolled-back", false, "read what the tasks wrote: cargo xtask logs";
-    /// Nothing that was found says why.
-    Unknown, "unknown", false, "read the evidence above, and what the containers write: cargo xtask logs";
+    CpuMemoryPairInvalid = "cpu-memory-pair-invalid", "Fargate has no task of that cpu and memory";
+    RoleNotAssumable = "role-not-assumable", "ECS may not assume a role of the task";
+    ExecFormatError = "exec-format-error", "the image, or the program that it starts, is for another processor";
+    ImageNotFound = "image-not-found", "the registry has no such image";
+    NoPermissionToPull = "no-permission-to-pull", "the execution role may not pull the image";
+    SecretMissing = "secret-missing", "a parameter or secret that the task refers to does not exist";
+    SecretKeyMissing = "secret-key-missing", "the secret exists and has no such key";
+    SecretDenied = "secret-denied", "the execution role may not read a parameter or secret";
+    LogGroupMissing = "log-group-missing", "the log group does not exist, or may not be written to";
+    Volume = "volume", "a volume of the task could not be mounted";
+    Subnet = "subnet", "the task's network has no way to AWS or the registry, or could not be made";
+    PullFailed = "pull-failed", "the image could not be pulled for a reason that may pass, such as a rate limit";
+    CommandNotFound = "command-not-found", "the container's program does not exist in the image";
+    PermissionDenied = "permission-denied", "the container's program exists and may not be executed";
+    OutOfMemory = "out-of-memory", "a container was killed because it used more memory than it may";
+    DiskFull = "disk-full", "the task's storage is full";
+    ReadOnlyFileSystem = "read-only-file-system", "a program wanted to write where the file system is read-only";
+    DatabaseUnreachable = "database-unreachable", "the database does not answer, or refuses the connection";
+    MigrationFailed = "migration-failed", "the release phase ended with an error";
+    ExitsAtStart = "exits-at-start", "a container that the task cannot do without ended by itself";
+    HostNotAllowed = "host-not-allowed", "Django refuses the `Host` header of the health check";
+    HealthPathRedirects = "health-path-redirects", "the health check's path answers with a redirect";
+    ContainerUnhealthy = "container-unhealthy", "a container runs and fails its own health check";
+    PortNotListening = "port-not-listening", "nothing listens where the load balancer sends its health checks";
+    HealthCheckTimeout = "health-check-timeout", "the health check got no answer in time";
+    HealthCheckFailing = "health-check-failing", "the health check got an answer that does not count as healthy";
+    DependencyFailed = "dependency-failed", "a container that others wait for never got ready";
+    Killed = "killed", "a container was ended by SIGKILL, and memory is not said to be the reason";
+    ContainerNotStarted = "container-not-started", "the container could not be created or started";
+    Capacity = "capacity", "AWS has no room for the task at the moment, or a quota is used up";
+    SpotInterruption = "spot-interruption", "AWS took the Spot capacity back";
+    UserStopped = "user-stopped", "somebody stopped the task";
+    CircuitBreakerRolledBack = "circuit-breaker-rolled-back", "ECS gave the deployment up, and no task shows why";
+    Unknown = "unknown", "nothing that was seen explains it";
 }
 
 impl fmt::Display for CauseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.write_str(self.id())
+    }
+}
+
+impl Serialize for CauseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_lists_every_cause_in_this_order_and_no_other() {
+        let guide = include_str!("../../../../docs/guide/causes.md");
+        let rows = guide.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0));
+        let ids: Vec<_> = CauseId::ALL.iter().map(|cause| cause.id()).collect();
+        assert_eq!(rows.collect::<Vec<_>>(), ids);
+    }
+
+    #[test]
+    fn ids_are_kebab_case_and_what_json_says() {
+        for cause in CauseId::ALL {
+            assert!(cause.id().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{cause}");
+            assert_eq!(serde_json::to_string(cause).unwrap(), format!("\"{cause}\""));
+            assert!(!cause.meaning().ends_with('.'), "{cause}");
+        }
     }
 }

@@ -1,78 +1,220 @@
-//! What a container wrote last, and the one line of it that says what went wrong.
+//! What the output of a container says about its end: the one line that tells most. Python's tracebacks, JSON lines as Django
+//! and uWSGI write them here, nginx's error log, plain text.
 
 use serde_json::Value;
 
-use super::Evidence;
-use crate::ecs::{LogLine, Task};
+use super::CauseId;
+use crate::ecs::LogLine;
 
-/// Longest line that is quoted in a sentence, in characters.
-const LONGEST: usize = 300;
-
-/// Lines of a container of a task.
-pub(super) fn of<'e>(evidence: &'e Evidence<'_>, task: &Task, container: &str) -> Option<&'e [LogLine]> {
-    evidence.lines.get(&(task.id().to_owned(), container.to_owned())).map(Vec::as_slice)
+/// How much a line says about an end; the later of two equals wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// Servers say goodbye.
+    Chatter,
+    Plain,
+    Error,
+    Fatal,
+    Exception,
 }
 
-/// The line that says what went wrong: the last one of a traceback, else the last that is not empty.
+/// The line that says most about why the container ended, without the wrapping that its logger puts around.
 pub(super) fn telling(lines: &[LogLine]) -> Option<String> {
-    let texts: Vec<String> = lines.iter().flat_map(|line| readable(&line.message)).collect();
-    let of_traceback = texts.iter().rposition(|text| text.starts_with("Traceback (most recent call last)"));
-    let telling = of_traceback.and_then(|at| texts.iter().skip(at + 1).find(|text| is_exception(text)));
-    let last = || texts.iter().rev().find(|text| !text.trim().is_empty());
-    let line = telling.or_else(last)?;
-    Some(line.trim().chars().take(LONGEST).collect())
+    let mut best: Option<(Weight, String)> = None;
+    let mut in_traceback = false;
+    for (is_error, text) in lines.iter().flat_map(|line| unwrapped(&line.message)) {
+        if text.trim().is_empty() {
+            continue;
+        }
+        if text.starts_with("Traceback (most recent call last)") {
+            in_traceback = true;
+            continue;
+        }
+        // The frames of a traceback are indented, what was raised is not.
+        if in_traceback && text.starts_with([' ', '\t']) {
+            continue;
+        }
+        let weight = if in_traceback || is_exception(&text) { Weight::Exception } else { weigh(&text, is_error) };
+        in_traceback = false;
+        if best.as_ref().is_none_or(|(so_far, _)| *so_far <= weight) {
+            best = Some((weight, text.trim().to_owned()));
+        }
+    }
+    best.map(|(_, text)| without_time(text))
 }
 
-/// Whether any line has this in it.
-pub(super) fn says(lines: &[LogLine], words: &str) -> bool {
-    lines.iter().any(|line| line.message.contains(words))
+/// The cause that the most telling line shows.
+pub(super) fn symptom(telling: &str) -> Option<CauseId> {
+    let text = telling.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if has(&["exec format error"]) {
+        return Some(CauseId::ExecFormatError);
+    }
+    if has(&["no space left on device"]) {
+        return Some(CauseId::DiskFull);
+    }
+    if has(&["read-only file system"]) {
+        return Some(CauseId::ReadOnlyFileSystem);
+    }
+    // libpq's, psycopg's and MySQL's words.
+    let database = [
+        "connection to server",
+        "could not connect to server",
+        "could not translate host name",
+        "can't connect to mysql server",
+        "failed to resolve host",
+        "password authentication failed",
+        "connection timeout expired",
+    ];
+    (has(&database) && has(&["operationalerror", "databaseerror", "fatal:", "database"]))
+        .then_some(CauseId::DatabaseUnreachable)
 }
 
-/// `ModuleNotFoundError: No module named 'x'`: at the margin, a dotted name, then a colon or nothing.
-fn is_exception(text: &str) -> bool {
-    let name = text.split(':').next().unwrap_or_default();
-    let is_name = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_');
-    !text.starts_with(' ') && !name.is_empty() && name.chars().all(is_name) && name.starts_with(char::is_alphabetic)
+/// Whether a line shows that a program is for another processor: the shell or the runtime says so, no matter what follows.
+pub(super) fn shows_foreign_program(lines: &[LogLine]) -> bool {
+    lines.iter().any(|line| line.message.to_lowercase().contains("exec format error"))
 }
 
-/// A line for people: of one in JSON, its message and its exception.
-fn readable(message: &str) -> Vec<String> {
-    let parsed: Option<Value> = serde_json::from_str(message).ok();
-    let Some(object) = parsed.as_ref().and_then(Value::as_object) else {
-        return message.lines().map(str::to_owned).collect();
+/// The line in which Django refuses a `Host` header.
+pub(super) fn refused_host(lines: &[LogLine]) -> Option<&str> {
+    let signs = ["DisallowedHost", "Invalid HTTP_HOST header"];
+    let lines = lines.iter().map(|line| line.message.as_str());
+    lines.into_iter().find(|line| signs.iter().any(|sign| line.contains(sign)))
+}
+
+/// The texts of a line: itself, or message and traceback of a JSON object. With each, whether its level is that of an error.
+fn unwrapped(line: &str) -> Vec<(bool, String)> {
+    if !line.starts_with('{') {
+        return vec![(false, line.to_owned())];
+    }
+    let Ok(Value::Object(members)) = serde_json::from_str(line) else {
+        // uWSGI puts messages into its JSON template as they are, quotation marks included.
+        let inner = line.split_once("\"message\":\"").and_then(|(_, rest)| rest.rsplit_once("\"}"));
+        return vec![(false, inner.map_or(line, |(message, _)| message).to_owned())];
     };
-    let texts = ["message", "exception", "exc_info"].iter().filter_map(|member| object.get(*member)?.as_str());
-    texts.flat_map(str::lines).map(str::to_owned).collect()
+    let text = |names: &[&str]| names.iter().find_map(|name| members.get(*name)?.as_str());
+    let level = text(&["level", "levelname", "severity"]).unwrap_or_default();
+    let is_error = ["ERROR", "CRITICAL", "FATAL"].iter().any(|name| level.eq_ignore_ascii_case(name));
+    let parts = [text(&["message", "msg", "event"]), text(&["traceback", "exc_info", "exception", "stack_trace"])];
+    let lines = parts.into_iter().flatten().flat_map(str::lines).map(|part| (is_error, part.to_owned()));
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() { vec![(is_error, line.to_owned())] } else { lines }
+}
+
+/// `module.NameError: text`, as Python ends a traceback and Django its commands.
+fn is_exception(text: &str) -> bool {
+    let Some((name, _)) = text.split_once(": ") else { return false };
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'));
+    let last = name.rsplit('.').next().unwrap_or_default();
+    is_name
+        && last.starts_with(|c: char| c.is_ascii_uppercase())
+        && (last.ends_with("Error") || last.ends_with("Exception") || last == "ImproperlyConfigured")
+}
+
+fn weigh(text: &str, is_error: bool) -> Weight {
+    let lower = text.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    if has(&["[emerg]", "[alert]", "[crit]", "exec format error"]) {
+        return Weight::Fatal;
+    }
+    if has(&["goodbye to uwsgi", "uwsgi exited", "vacuum", "game over", "unable to load app", "during handling of"]) {
+        return Weight::Chatter;
+    }
+    let looks_wrong = is_error || has(&["[error]", "error:", "fatal", "permission denied", "not found", "bind()"]);
+    if looks_wrong { Weight::Error } else { Weight::Plain }
+}
+
+/// nginx puts date, time, level and ids of processes in front: from the level on it says something.
+fn without_time(text: String) -> String {
+    let is_dated = text.starts_with(|c: char| c.is_ascii_digit());
+    match text.find("[e").or_else(|| text.find("[alert]")).or_else(|| text.find("[crit]")) {
+        Some(at) if is_dated => text.get(at..).map(str::to_owned).unwrap_or(text),
+        _ => text,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LogLine, telling};
+    use super::*;
 
-    fn check(lines: &[&str], expected: Option<&str>) {
-        let lines: Vec<_> =
-            lines.iter().map(|line| LogLine { message: (*line).to_owned(), ..LogLine::default() }).collect();
-        assert_eq!(telling(&lines).as_deref(), expected);
+    fn lines(text: &str) -> Vec<LogLine> {
+        text.lines().map(|line| LogLine { message: line.into(), ..LogLine::default() }).collect()
+    }
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(telling(&lines(text)).as_deref(), Some(expected), "{text}");
     }
 
     #[test]
-    fn the_exception_of_a_traceback_wins_over_what_comes_after_it() {
-        let traceback = [
-            "Traceback (most recent call last):",
-            "  File \"x.py\", line 1",
-            "    import y",
-            "ModuleNotFoundError: No module named 'y'",
+    fn the_line_that_tells_most_is_found() {
+        let traceback = "Traceback (most recent call last):\n  File \"/app/manage.py\", line 8, in main\n    import x\n\
+                         ModuleNotFoundError: No module named 'x'";
+        check(traceback, "ModuleNotFoundError: No module named 'x'");
+        check(
+            &format!(
+                "{traceback}\nunable to load app 0 (mountpoint='') (callable not found or import error)\n*** no app loaded. GAME OVER ***\nVACUUM: unix socket removed."
+            ),
+            "ModuleNotFoundError: No module named 'x'",
+        );
+        // What was raised first is behind the last of the chain.
+        check(
+            &format!(
+                "{traceback}\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"x\"\nlinks.Missing"
+            ),
+            "links.Missing",
+        );
+        check(
+            "starting\nCommandError: Conflicting migrations detected; multiple leaf nodes",
+            "CommandError: Conflicting migrations detected; multiple leaf nodes",
+        );
+        check(
+            "2026/01/01 12:00:00 [emerg] 1#1: host not found in upstream \"app\" in /etc/nginx/nginx.conf:12\nbye",
+            "[emerg] 1#1: host not found in upstream \"app\" in /etc/nginx/nginx.conf:12",
+        );
+        check(
+            "nginx: [emerg] unknown directive \"lsten\" in /etc/nginx/nginx.conf:3",
+            "nginx: [emerg] unknown directive \"lsten\" in /etc/nginx/nginx.conf:3",
+        );
+        check("exec /app/run: exec format error", "exec /app/run: exec format error");
+        check("sh: 1: gunicorn: not found\n\n", "sh: 1: gunicorn: not found");
+        check("one\ntwo\n   \n", "two");
+        assert_eq!(telling(&[]), None);
+    }
+
+    #[test]
+    fn json_lines_are_unwrapped() {
+        let django = r#"{"time":"t","level":"ERROR","logger":"x","message":"boot failed","traceback":"Traceback (most recent call last):\n  File \"a\", line 1\ndjango.core.exceptions.ImproperlyConfigured: 2 problems in the environment variables"}"#;
+        let after = r#"{"time":"t","level":"INFO","logger":"uwsgi","message":"goodbye to uWSGI."}"#;
+        check(
+            &format!("{django}\n{after}"),
+            "django.core.exceptions.ImproperlyConfigured: 2 problems in the environment variables",
+        );
+        // uWSGI's template, line by line, with quotation marks that it does not escape.
+        let wrapped = |text: &str| format!(r#"{{"time":"t","level":"INFO","logger":"uwsgi","message":"{text}"}}"#);
+        let text = ["Traceback (most recent call last):", "  File \"wsgi.py\", line 3", "KeyError: 'SECRET_KEY'"]
+            .map(wrapped)
+            .join("\n");
+        check(&text, "KeyError: 'SECRET_KEY'");
+        check(r#"{"level":"CRITICAL","message":"no database"}"#, "no database");
+        check(r#"{"level":"INFO","message":"started"}"#, "started");
+        check(r#"{"no":"message"}"#, r#"{"no":"message"}"#);
+        check("{broken", "{broken");
+    }
+
+    #[test]
+    fn symptoms_are_read_from_the_telling_line_alone() {
+        let table = [
+            ("OSError: [Errno 30] Read-only file system: '/app/x'", Some(CauseId::ReadOnlyFileSystem)),
+            ("OSError: [Errno 28] No space left on device", Some(CauseId::DiskFull)),
+            (
+                "django.db.utils.OperationalError: connection to server at \"10.0.0.5\", port 5432 failed: Connection refused",
+                Some(CauseId::DatabaseUnreachable),
+            ),
+            ("django.db.utils.OperationalError: no such table: links", None),
+            ("ModuleNotFoundError: No module named 'x'", None),
+            ("connection to server lost, reconnecting", None),
         ];
-        check(&traceback, Some("ModuleNotFoundError: No module named 'y'"));
-        check(&[&traceback[..], &["goodbye"]].concat(), Some("ModuleNotFoundError: No module named 'y'"));
-        check(&["one", "two", ""], Some("two"));
-        check(&[], None);
-    }
-
-    #[test]
-    fn lines_in_json_are_read() {
-        let line = r#"{"level":"ERROR","message":"it failed","exception":"Traceback (most recent call last):\n  File\ndjango.db.utils.OperationalError: no such table"}"#;
-        check(&[line], Some("django.db.utils.OperationalError: no such table"));
-        check(&[r#"{"level":"INFO","message":"plain"}"#], Some("plain"));
+        for (line, expected) in table {
+            assert_eq!(symptom(line), expected, "{line}");
+        }
     }
 }

@@ -1,0 +1,213 @@
+//! From evidence to the finding that is nearest to the root: each failed task is judged by itself, then the health checks, then
+//! the events.
+
+use super::{CauseId, Evidence, culprit, health, output, reasons};
+use crate::ecs::{Container, LogLine, Task};
+
+/// What was found, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding<'a> {
+    pub(super) id: CauseId,
+    /// The task that shows it.
+    pub(super) task: Option<&'a Task>,
+    /// The container that it is about.
+    pub(super) culprit: Option<String>,
+    /// The words that tell most: of ECS, or of the container itself.
+    pub(super) said: Option<String>,
+    /// Exit code, or status of the health check's answer.
+    pub(super) code: Option<i64>,
+}
+
+impl<'a> Finding<'a> {
+    pub(super) fn new(id: CauseId) -> Finding<'a> {
+        Finding { id, task: None, culprit: None, said: None, code: None }
+    }
+}
+
+/// The finding that wins.
+pub(super) fn root<'a>(evidence: &Evidence<'a>) -> Finding<'a> {
+    let mut tasks: Vec<&Task> = evidence.tasks.iter().collect();
+    // The newest first: `min_by_key` takes the first of equals.
+    tasks.sort_by(|one, other| other.created_at.0.total_cmp(&one.created_at.0));
+    let of_tasks = tasks.into_iter().filter_map(|task| of_task(task, evidence));
+    let of_refusal = evidence.refusal.map(|text| {
+        let id = reasons::cause_of(text).unwrap_or(CauseId::Unknown);
+        Finding { said: Some(text.to_owned()), ..Finding::new(id) }
+    });
+    let of_health = health::of_service(evidence);
+    let found = of_tasks.chain(of_refusal).chain(of_health).chain(of_events(evidence));
+    found.min_by_key(|finding| finding.id).unwrap_or(Finding::new(CauseId::Unknown))
+}
+
+/// What the reasons and exit codes of a stopped task say, without its output.
+pub(super) fn of_stopped_task(task: &Task) -> Option<CauseId> {
+    if !task.is_stopped() {
+        return None;
+    }
+    let named = said_by_ecs(task).filter_map(|(_, text)| reasons::cause_of(text)).min();
+    let by_itself = task.stop_code.as_deref() == Some("EssentialContainerExited");
+    let codes = task.containers.iter().filter(|_| by_itself).filter_map(|container| container.exit_code);
+    let refused = codes.filter_map(of_refused_program).min();
+    named.into_iter().chain(refused).min()
+}
+
+fn of_refused_program(code: i64) -> Option<CauseId> {
+    match code {
+        culprit::NOT_FOUND => Some(CauseId::CommandNotFound),
+        culprit::NOT_EXECUTABLE => Some(CauseId::PermissionDenied),
+        _ => None,
+    }
+}
+
+fn of_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>> {
+    let found = if task.is_stopped() || task.stop_code.is_some() {
+        of_ended_task(task, evidence)
+    } else {
+        unhealthy_container(task).map(|container| unhealthy(task, container, evidence))
+    };
+    found.map(|finding| Finding { task: Some(task), ..finding })
+}
+
+fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>> {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default();
+    if reason.starts_with("Scaling activity") {
+        return None;
+    }
+    let of_reasons = of_reasons(task, evidence);
+    let foreign = task.containers.iter().find(|one| {
+        one.exit_code.is_some_and(|code| code != 0) && output::shows_foreign_program(lines(task, one, evidence))
+    });
+    if let Some(container) = foreign {
+        return Some(of_exit(CauseId::ExecFormatError, task, container, evidence));
+    }
+    if of_reasons.is_some() {
+        return of_reasons;
+    }
+    match task.stop_code.as_deref() {
+        Some("SpotInterruption") => {
+            return Some(Finding { said: some(reason), ..Finding::new(CauseId::SpotInterruption) });
+        }
+        Some("UserInitiated") => return Some(Finding { said: some(reason), ..Finding::new(CauseId::UserStopped) }),
+        _ => {}
+    }
+    if reason.contains("failed container health checks") {
+        return Some(match unhealthy_container(task) {
+            Some(container) => unhealthy(task, container, evidence),
+            None => Finding::new(CauseId::ContainerUnhealthy),
+        });
+    }
+    if reason.contains("failed ELB health checks") {
+        return Some(health::of_task(task, evidence));
+    }
+    let container = culprit::first_to_end(task, evidence.definition)?;
+    // A task that the scheduler ended, and nobody knows why.
+    let was_ended = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
+    (!was_ended).then(|| exited(task, container, evidence))
+}
+
+/// What ECS says of a task, container by container and then of the whole.
+fn said_by_ecs(task: &Task) -> impl Iterator<Item = (Option<&Container>, &str)> {
+    let of_containers = task.containers.iter().filter_map(|one| Some((Some(one), one.reason.as_deref()?)));
+    of_containers.chain(task.stopped_reason.as_deref().map(|reason| (None, reason)))
+}
+
+fn of_reasons<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>> {
+    let named = said_by_ecs(task).filter_map(|(container, text)| {
+        let id = reasons::cause_of(text)?;
+        // Memory of a container that the task can do without is not what ended the task.
+        let beside = container.is_some_and(|one| !culprit::is_essential(evidence.definition, &one.name));
+        (!(beside && id == CauseId::OutOfMemory)).then_some((id, container, text))
+    });
+    let (id, container, text) = named.min_by_key(|(id, ..)| *id)?;
+    if id == CauseId::DependencyFailed {
+        let awaited = reasons::dependency(text).and_then(|name| task.container(name));
+        return Some(match awaited {
+            Some(awaited) if awaited.exit_code.is_some_and(|code| code != 0) => exited(task, awaited, evidence),
+            Some(awaited) if awaited.health_status == "UNHEALTHY" => unhealthy(task, awaited, evidence),
+            awaited => Finding {
+                culprit: awaited.map(|one| one.name.clone()),
+                said: some(text),
+                ..Finding::new(CauseId::DependencyFailed)
+            },
+        });
+    }
+    let culprit = container.map(|one| one.name.clone()).or_else(|| of_image(task, text));
+    let code = container.and_then(|one| one.exit_code);
+    Some(Finding { culprit, said: some(text), code, ..Finding::new(id) })
+}
+
+/// The container whose image a reason names.
+fn of_image(task: &Task, text: &str) -> Option<String> {
+    let named = |one: &&Container| !one.image.is_empty() && text.contains(&one.image);
+    task.containers.iter().find(named).map(|one| one.name.clone())
+}
+
+/// A container that ended by itself.
+fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
+    let code = container.exit_code.unwrap_or_default();
+    let said = output::telling(lines(task, container, evidence));
+    let symptom = said.as_deref().and_then(output::symptom);
+    let id = match code {
+        _ if culprit::is_out_of_memory(container) => CauseId::OutOfMemory,
+        culprit::KILLED => CauseId::Killed,
+        _ => of_refused_program(code).or(symptom.filter(|_| code != 0)).unwrap_or(
+            if evidence.release_phase == Some(container.name.as_str()) {
+                CauseId::MigrationFailed
+            } else {
+                CauseId::ExitsAtStart
+            },
+        ),
+    };
+    of_exit(id, task, container, evidence)
+}
+
+fn of_exit<'a>(id: CauseId, task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
+    let said = output::telling(lines(task, container, evidence));
+    Finding { culprit: Some(container.name.clone()), said, code: container.exit_code, ..Finding::new(id) }
+}
+
+fn unhealthy_container(task: &Task) -> Option<&Container> {
+    task.containers.iter().find(|container| container.health_status == "UNHEALTHY")
+}
+
+/// A container that runs and fails its own check: its output may say why.
+fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
+    let lines = lines(task, container, evidence);
+    let said = output::telling(lines);
+    let id = match said.as_deref().and_then(output::symptom) {
+        Some(symptom) => symptom,
+        None if output::refused_host(lines).is_some() => CauseId::HostNotAllowed,
+        None => CauseId::ContainerUnhealthy,
+    };
+    let said = if id == CauseId::HostNotAllowed { output::refused_host(lines).map(str::to_owned) } else { said };
+    Finding { culprit: Some(container.name.clone()), said, ..Finding::new(id) }
+}
+
+/// What the container wrote.
+pub(super) fn lines<'a>(task: &Task, container: &Container, evidence: &Evidence<'a>) -> &'a [LogLine] {
+    let key = (task.id().to_owned(), container.name.clone());
+    evidence.lines.get(&key).map_or(&[], Vec::as_slice)
+}
+
+/// What the service tells where no task does: tasks that could not be placed, the circuit breaker.
+fn of_events<'a>(evidence: &Evidence<'a>) -> Vec<Finding<'a>> {
+    let placing = evidence.events.iter().filter(|event| {
+        ["was unable to place a task", "failed to launch a task", "failed to create"]
+            .iter()
+            .any(|sign| event.message.contains(sign))
+    });
+    let named = placing.filter_map(|event| {
+        Some(Finding { said: some(&event.message), ..Finding::new(reasons::cause_of(&event.message)?) })
+    });
+    let breaker = evidence.events.iter().filter(|event| {
+        let failed = event.message.contains("deployment failed") && event.message.contains("tasks failed to start");
+        failed || event.message.contains("rolling back to deployment")
+    });
+    let gave_up =
+        breaker.map(|event| Finding { said: some(&event.message), ..Finding::new(CauseId::CircuitBreakerRolledBack) });
+    named.chain(gave_up).collect()
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}

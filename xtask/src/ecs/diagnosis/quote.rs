@@ -1,0 +1,84 @@
+//! The facts that a cause rests on, as they were said.
+
+use super::findings::{self, Finding};
+use super::{CauseId, Evidence};
+use crate::ecs::{Container, TargetHealth, Task};
+
+/// Lines of output that are quoted of one container: what fits on a screen.
+const LINES: usize = 30;
+
+/// Characters of one line: a JSON line with a traceback in it fits, a dumped page does not.
+const LONGEST: usize = 4000;
+
+/// Targets and events that are quoted, and events where they are all there is.
+const OTHERS: usize = 5;
+const EVENTS_ALONE: usize = 10;
+
+/// All facts, those about the task first, the culprit's output last.
+pub(super) fn facts(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<String> {
+    let mut facts: Vec<String> = evidence.refusal.map(|text| format!("AWS refused: {text}")).into_iter().collect();
+    let is_unknown = finding.id == CauseId::Unknown;
+    // Where nothing explains it, what the tasks are like is all there is to see.
+    let shown: Vec<&Task> = match finding.task {
+        Some(task) => vec![task],
+        None => evidence.tasks.iter().take(OTHERS).collect(),
+    };
+    for task in &shown {
+        facts.push(of_task(task));
+        facts.extend(task.containers.iter().map(of_container));
+    }
+    let ill = evidence.targets.iter().filter(|target| !matches!(target.state.as_str(), "healthy" | "draining"));
+    facts.extend(ill.take(OTHERS).map(of_target));
+    let events = if is_unknown { EVENTS_ALONE } else { OTHERS };
+    facts.extend(evidence.events.iter().take(events).map(|event| format!("event: {}", event.message)));
+    for task in &shown {
+        let of_interest = |one: &&Container| finding.culprit.as_ref().is_none_or(|name| *name == one.name);
+        for container in task.containers.iter().filter(of_interest) {
+            facts.extend(output(task, container, finding.culprit.is_some(), evidence));
+        }
+    }
+    facts
+}
+
+fn of_task(task: &Task) -> String {
+    let id = task.id();
+    if task.stopped_reason.is_none() && task.stop_code.is_none() {
+        return format!("task {id} is {}", task.last_status);
+    }
+    let said = [&task.stop_code, &task.stopped_reason].into_iter().flatten().map(String::as_str);
+    format!("task {id} stopped: {}", said.collect::<Vec<_>>().join(": "))
+}
+
+fn of_container(container: &Container) -> String {
+    let name = &container.name;
+    let reason = container.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match container.exit_code {
+        Some(code) => format!("container `{name}`: exit code {code}{reason}"),
+        None if container.last_status == "RUNNING" => {
+            let health = if container.health_status.is_empty() { "UNKNOWN" } else { &container.health_status };
+            format!("container `{name}`: RUNNING, health {health}{reason}")
+        }
+        None => format!("container `{name}`: no exit code{reason}"),
+    }
+}
+
+fn of_target(target: &TargetHealth) -> String {
+    let said = [&target.reason, &target.description].into_iter().flatten().map(String::as_str);
+    let said = said.collect::<Vec<_>>().join(", ");
+    format!("target {}:{} is {}: {said}", target.address, target.port, target.state)
+}
+
+fn output(task: &Task, container: &Container, is_culprit: bool, evidence: &Evidence<'_>) -> Vec<String> {
+    let lines = findings::lines(task, container, evidence);
+    if lines.is_empty() {
+        let ran = container.exit_code.is_some() || container.last_status == "RUNNING";
+        let silent = format!("container `{}` wrote nothing that was found", container.name);
+        return if is_culprit && ran { vec![silent] } else { Vec::new() };
+    }
+    let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
+    let quoted = last.iter().map(|line| {
+        let text: String = line.message.chars().take(LONGEST).collect();
+        format!("{} | {text}", container.name)
+    });
+    quoted.collect()
+}
