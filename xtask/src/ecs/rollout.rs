@@ -168,6 +168,17 @@ pub fn verdict(ours: &Ours, service: &Service, record: Option<&ServiceDeployment
     }
 }
 
+/// What the service alone tells where there is no record: AWS has one of every deployment, other endpoints have none. That ours
+/// has failed and an older one is complete in its place is a rollback; everything else stays open.
+pub fn unrecorded(ours: &Ours, service: &Service) -> Option<Verdict> {
+    let mine = service.deployments.iter().find(|deployment| deployment.id == ours.deployment_id)?;
+    let is_older = |other: &&Deployment| other.status == "PRIMARY" && other.created_at < ours.began;
+    let older = service.deployments.iter().find(is_older)?;
+    let is_over = mine.rollout_state == RolloutState::Failed && older.rollout_state == RolloutState::Completed;
+    let reason = mine.rollout_state_reason.clone();
+    is_over.then(|| Verdict::RolledBack { reason, to: Some(older.task_definition.clone()) })
+}
+
 /// Ids of the tasks that the service says it has started since `began`, the newest first: what `DescribeTasks` is asked for
 /// without listing tasks first. Those of other deployments are among them. Source: the wording of AWS, "Amazon ECS service
 /// event messages".

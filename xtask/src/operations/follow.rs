@@ -76,6 +76,9 @@ pub fn follow(
             record = record_of(target, ours)?;
             look = rollout::verdict(ours, &seen.service, record.as_ref());
         }
+        if look.needs_record && record.is_none() {
+            look.verdict = rollout::unrecorded(ours, &seen.service).unwrap_or(look.verdict);
+        }
         view.service(&seen.service, &look.verdict);
         // Another number of tasks is no deployment of its own: it is complete before they run.
         let is_short = seen.service.running_count < seen.service.desired_count;

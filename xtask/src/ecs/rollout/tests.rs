@@ -178,3 +178,20 @@ fn tasks_are_found_in_the_events_of_our_time() {
     ];
     assert_eq!(started_tasks(&service, Timestamp(200.0)), ["c3", "a1", "b2"]);
 }
+
+#[test]
+fn without_a_record_only_an_older_deployment_in_the_place_of_ours_is_a_rollback() {
+    use RolloutState::{Completed, Failed, InProgress};
+    fn check(deployments: &[Deployment], expected: Option<&str>) {
+        let found = unrecorded(&ours(), &service(deployments));
+        let found = found.map(|verdict| told(&Look { verdict, needs_record: false }));
+        assert_eq!(found.as_deref(), expected, "{deployments:#?}");
+    }
+    let old = |state| deployment(1, "PRIMARY", state);
+    check(&[old(Completed), deployment(2, "ACTIVE", Failed)], Some("rolled back to linkbio:1"));
+    check(&[old(InProgress), deployment(2, "ACTIVE", Failed)], None);
+    check(&[old(Completed), deployment(2, "ACTIVE", InProgress)], None);
+    check(&[old(Completed)], None);
+    check(&[deployment(3, "PRIMARY", Completed), deployment(2, "ACTIVE", Failed)], None);
+    check(&[deployment(2, "PRIMARY", Failed), deployment(1, "ACTIVE", Completed)], None);
+}
