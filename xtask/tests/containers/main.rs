@@ -10,6 +10,7 @@ mod deploy_failures;
 mod foreign_base;
 mod load;
 mod local;
+mod ministack;
 mod offenders;
 mod pair;
 #[path = "../engine/registry.rs"]
