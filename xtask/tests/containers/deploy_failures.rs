@@ -185,7 +185,9 @@ fn ctrl_c_and_kill_leave_one_release_serving_and_the_next_deploy_carries_on() {
     let child = begin(&stand);
     until("the rollout", || rolls(&stand));
     xtask::effects::process::kill(stand.process().unwrap());
-    assert_eq!(stand.local(&["start"]).code, 0);
+    until("the end of the daemon", || stand.process().is_none());
+    let started = stand.local(&["start"]);
+    assert_eq!(started.code, 0, "{}", started.stderr);
     let run = end(child);
     assert!([0, 1].contains(&run.code), "{:#}\n{}", run.finished(), run.stderr);
     let after = stand.json(&["deploy"]);
