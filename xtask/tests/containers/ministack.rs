@@ -139,8 +139,10 @@ fn pushed_deployed_unchanged_changed_and_rolled_back_on_an_emulator_of_others() 
     serves(&ministack, &revision(&second), &good);
 
     assert!(ministack.end(), "the emulator did not end when it was asked to");
-    assert_eq!(ministack.containers(&["--all"]), Vec::<String>::new());
+    // The emulator may leave a container that it was about to start anew: that is removed with it.
+    let filter = ministack.filter();
     drop(ministack);
+    assert_eq!(docker_ok(&["ps", "--all", "--quiet", "--filter", &filter]), "", "containers of the emulator are left");
     let images = docker_ok(&["images", "--quiet", "--filter", &format!("reference={address}/hello/hello")]);
     assert_eq!(images, "", "images of the emulator's registry are left");
 }

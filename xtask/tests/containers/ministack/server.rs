@@ -99,9 +99,14 @@ impl Ministack {
         serde_json::from_str(&answer.body).unwrap_or_default()
     }
 
+    /// What finds its containers.
+    pub(super) fn filter(&self) -> String {
+        format!("label=ministack.instance={}", self.instance)
+    }
+
     /// Its containers, as the engine has them: the reference that each was made from.
     pub(super) fn containers(&self, more: &[&str]) -> Vec<String> {
-        let filter = format!("label=ministack.instance={}", self.instance);
+        let filter = self.filter();
         let listed = docker_ok(&[&["ps", "--quiet", "--no-trunc", "--filter", &filter], more].concat());
         let image = |id| docker_ok(&["inspect", "--format", "{{.Config.Image}}", id]);
         listed.lines().map(image).collect()
@@ -121,7 +126,7 @@ impl Drop for Ministack {
             let _ = self.process.wait();
         }
         // A test that has failed leaves nothing, either.
-        let filter = format!("label=ministack.instance={}", self.instance);
+        let filter = self.filter();
         for id in docker_ok(&["ps", "--all", "--quiet", "--filter", &filter]).lines() {
             docker_ok(&["rm", "--force", "--volumes", id]);
         }
