@@ -3,16 +3,22 @@
 
 mod compile;
 mod context;
+mod deploy;
+mod deployed;
 mod local;
 mod local_balancer;
 mod local_registry;
 mod local_stage;
+mod original;
 mod proof;
 mod push;
 mod size;
+mod stack;
+mod stack_original;
 mod stage;
 mod unchanged;
 mod view;
+mod wrk;
 
 use camino::Utf8Path;
 
@@ -43,13 +49,17 @@ pub enum Measurement {
     LocalBalancer,
     /// `push` of a 300 MB image to the stand-in's registry against crane.
     Push,
+    /// `deploy`: nothing changed, a changed view, requests while tasks are replaced. Takes several minutes.
+    Deploy,
+    /// The stack that `deploy` makes against the hand-made one. Takes several minutes.
+    Stack,
     /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
     /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
-    const USUAL: [Measurement; 9] = [
+    const USUAL: [Measurement; 11] = [
         Measurement::Unchanged,
         Measurement::Context,
         Measurement::View,
@@ -59,6 +69,8 @@ impl Measurement {
         Measurement::LocalRegistry,
         Measurement::LocalBalancer,
         Measurement::Push,
+        Measurement::Deploy,
+        Measurement::Stack,
     ];
 }
 
@@ -113,6 +125,8 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
             Measurement::LocalRegistry => local_registry::measure(root, report)?,
             Measurement::LocalBalancer => local_balancer::measure(root, report)?,
             Measurement::Push => push::measure(root, report)?,
+            Measurement::Deploy => deploy::measure(root, report)?,
+            Measurement::Stack => stack::measure(root, report)?,
             Measurement::Compile => compile::measure(root, report)?,
         });
     }

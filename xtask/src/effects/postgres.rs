@@ -17,6 +17,9 @@ use crate::report::Report;
 /// How long a server may take to accept connections. An empty one takes under a second; a loaded machine ten times that.
 const START: Duration = Duration::from_secs(60);
 
+/// Name of the socket that clients look for in a folder, where nobody says another port (libpq's default).
+pub const SOCKET: &str = ".s.PGSQL.5432";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Postgres {
@@ -67,6 +70,11 @@ impl Postgres {
     /// The address in Django's words.
     pub fn url(&self) -> String {
         format!("postgres://slipway@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The socket that it listens on beside its port. Whoever reaches the file may connect.
+    pub fn socket(&self) -> Utf8PathBuf {
+        self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {

@@ -24,6 +24,8 @@ pub struct Known {
     pub task_definition: Option<String>,
     /// Calls of AWS's API.
     pub calls: Calls,
+    /// Those of them that followed the rollout.
+    pub following: Option<u64>,
     /// Why it failed.
     pub cause: Option<Cause>,
     /// Seconds from the last change of the rollout state to our verdict.
@@ -39,6 +41,7 @@ impl Known {
             url: None,
             task_definition: None,
             calls: Calls::default(),
+            following: None,
             cause: None,
             lag: None,
         }
@@ -121,7 +124,8 @@ fn outcome_of(exit: Exit) -> &'static str {
 fn closing(outcome: &str, known: &Known) -> Value {
     let calls = &known.calls;
     json!({"outcome": outcome, "release": known.release, "url": known.url, "task_definition": known.task_definition,
-        "api_calls": {"total": calls.total, "mutating": calls.mutating}, "verdict_lag": known.lag,
+        "api_calls": {"total": calls.total, "mutating": calls.mutating, "following": known.following},
+        "verdict_lag": known.lag,
         "seconds": known.timing.seconds()})
 }
 

@@ -28,6 +28,7 @@ pub(super) struct LocalStage<'r> {
     pub(super) names: Names,
     pub(super) local: Local,
     pub(super) daemon: Running,
+    pub(super) program: Utf8PathBuf,
     pub(super) report: &'r Report,
 }
 
@@ -43,9 +44,9 @@ impl<'r> LocalStage<'r> {
         let local = Local { endpoint, balancer, ..Local::default() };
         let seed = local::seed(&names, &local);
         let program = program::compiled(root, report)?;
-        let start = Start::new(program, endpoint, &environment.region, &engine.address()?, &seed)?;
+        let start = Start::new(program.clone(), endpoint, &environment.region, &engine.address()?, &seed)?;
         let daemon = local_daemon::start(&Place::of_repository(&stage.root), &start, &seed)?;
-        Ok(LocalStage { stage, engine, names, local, daemon, report })
+        Ok(LocalStage { stage, engine, names, local, daemon, program, report })
     }
 
     /// A call of the stand-in that must succeed.
@@ -63,6 +64,13 @@ impl<'r> LocalStage<'r> {
 
     /// A call of the load balancer's API, which is asked by a form and answers in XML; the text of the first such element.
     pub(super) fn elb(&self, form: &str, element: &str) -> anyhow::Result<String> {
+        let answer = self.elb_answer(form)?;
+        let text = answer.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
+        text.map(str::to_owned).with_context(|| format!("no {element} in {answer}"))
+    }
+
+    /// The same; the whole answer.
+    pub(super) fn elb_answer(&self, form: &str) -> anyhow::Result<String> {
         let scope = "Credential=local/20260101/local/elasticloadbalancing/aws4_request";
         let authorization =
             format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host;x-amz-date, Signature={}", "0".repeat(64));
@@ -76,8 +84,7 @@ impl<'r> LocalStage<'r> {
         let answer =
             loopback::send(self.local.endpoint, &request, PATIENCE).context("failed to ask the load balancer's API")?;
         ensure!(answer.status == 200, "`{form}` was refused: {}", answer.body);
-        let text = answer.body.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
-        text.map(str::to_owned).with_context(|| format!("no {element} in {}", answer.body))
+        Ok(answer.body)
     }
 
     /// The ARN of the one target group.

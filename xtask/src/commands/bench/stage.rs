@@ -55,6 +55,15 @@ impl Stage {
         Ok(())
     }
 
+    /// One more line in the app's views, as a change of the day: nothing but the app's last layer is built anew.
+    pub(super) fn change_view(&self, number: usize) -> anyhow::Result<()> {
+        let views = git::files(&self.root)?.into_iter().find(|file| file.file_name() == Some("views.py"));
+        let view = self.root.join(views.context("failed to find a `views.py`")?);
+        let mut text = fs::read_to_string(&view).with_context(|| format!("failed to read `{view}`"))?;
+        text.push_str(&format!("\n# Change {number}.\n"));
+        fs::write(&view, text).with_context(|| format!("failed to write `{view}`"))
+    }
+
     /// This program in the folder, with the engine answering.
     pub(super) fn xtask(&self, engine: &Engine, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("failed to find this program's file")?);

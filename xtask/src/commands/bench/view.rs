@@ -1,6 +1,5 @@
 //! `build` after a one-line change in a view, against the bare bake run of the very same plan, in turn.
 
-use std::fs;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -11,36 +10,26 @@ use serde_json::Value;
 use super::Row;
 use super::stage::Stage;
 use crate::effects::engine::Engine;
-use crate::effects::{engine, files, git, layout_store, measure};
+use crate::effects::{engine, files, layout_store, measure};
 use crate::plan::bake::{BUILDX_VARIABLES, BakePlan};
 use crate::report::Report;
 
 /// The bar: `build` may take this many times as long as the bare run.
 const BAR: f64 = 1.10;
 
-const ROUNDS: u32 = 7;
+const ROUNDS: usize = 7;
 
 pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
     let engine = engine::ensure(root, report)?;
     let stage = Stage::copy(root, "view")?;
     measure::run(stage.xtask(&engine, &["build"])?)?;
-    let view = git::files(&stage.root)?
-        .into_iter()
-        .find(|file| file.file_name() == Some("views.py"))
-        .context("failed to find a `views.py`")?;
-    let view = stage.root.join(view);
-    let original = fs::read_to_string(&view).with_context(|| format!("failed to read `{view}`"))?;
-    let change = |number: u32| {
-        fs::write(&view, format!("{original}\n# Change {number}.\n"))
-            .with_context(|| format!("failed to write `{view}`"))
-    };
     let (mut ours, mut fresh, mut seeded) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        change(3 * round)?;
+        stage.change_view(3 * round)?;
         ours.push(measure::run(stage.xtask(&engine, &["build"])?)?.seconds);
-        change(3 * round + 1)?;
+        stage.change_view(3 * round + 1)?;
         fresh.push(bare(&stage, &engine, false)?);
-        change(3 * round + 2)?;
+        stage.change_view(3 * round + 2)?;
         seeded.push(bare(&stage, &engine, true)?);
     }
     let paired = |other: &[f64]| measure::median(ours.iter().zip(other).map(|(ours, other)| ours / other));

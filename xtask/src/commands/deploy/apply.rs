@@ -50,7 +50,9 @@ pub(super) fn apply(run: &mut Run<'_>, plan: &DeployPlan, lease: &mut Lease, kno
         let mut ours = service(run, plan, &revision, known)?;
         let mut view = RolloutView::new(*run.report, short(&revision));
         run.seen.service.iter().for_each(|service| view.know(service));
+        let before = run.target.aws.calls().total;
         let followed = follow::follow(run.target, &mut ours, run.limit, &mut view, || lease.keep());
+        known.following = Some(run.target.aws.calls().total - before);
         view.finish();
         known.timing.mark("rollout");
         settle::rollout(&moved(run, &revision), &ours, &followed?, known)?;

@@ -1,0 +1,176 @@
+//! `deploy` on the stand-in: what it costs where nothing changed, what of a changed view's way is our own time, how soon
+//! its verdict follows ECS's, and the requests that fail while tasks are replaced and taken away.
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::Row;
+use super::deployed::PAGE;
+use super::local_stage::LocalStage;
+use super::wrk::{Load, Page, Wrk};
+use crate::effects::measure;
+use crate::report::Report;
+
+/// The bars: seconds and calls where nothing changed, seconds from ECS's verdict to ours, calls a second in
+/// between, seconds of a deploy that are our own, and requests of which none may fail.
+const UNCHANGED_BAR: f64 = 1.0;
+const CALLS_BAR: f64 = 8.0;
+const LAG_BAR: f64 = 1.0;
+const PACE_BAR: f64 = 1.0;
+const OURS_BAR: f64 = 2.0;
+const REQUESTS: usize = 20_000;
+
+const UNCHANGED_RUNS: usize = 5;
+const ROUNDS: usize = 3;
+/// For the capacity, of which half is the load while tasks are replaced.
+const CONNECTIONS: u32 = 32;
+const SECONDS: u32 = 5;
+
+/// Phases of the closing event that hold no build, start, health check or draining of anybody's.
+const OWN_PHASES: [&str; 7] = ["connect", "push", "plan", "lease", "register", "verify", "record"];
+
+pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
+    let wrk = Wrk::unpacked(root, report)?;
+    let stage = LocalStage::copy(root, "deploy", &[], report)?;
+    stage.deploy_with_page()?;
+    let mut rows = unchanged(&stage)?;
+    rows.extend(changed(&stage)?);
+    rows.extend(under_load(&stage, &wrk)?);
+    Ok(rows)
+}
+
+/// A deploy of what serves already.
+fn unchanged(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
+    stage.report.detail("deploys of what serves already");
+    let (mut seconds, mut calls, mut mutating) = (Vec::new(), 0.0_f64, 0.0_f64);
+    for _ in 0..UNCHANGED_RUNS {
+        let begun = Instant::now();
+        let closed = stage.verb(&["deploy"])?;
+        seconds.push(begun.elapsed().as_secs_f64());
+        ensure!(closed["outcome"] == "unchanged", "a deploy of what serves closes with {closed}");
+        calls = calls.max(number(&closed, "/api_calls/total")?);
+        mutating = mutating.max(number(&closed, "/api_calls/mutating")?);
+    }
+    Ok(vec![
+        Row::at_most("deploy: nothing changed", measure::median(seconds), UNCHANGED_BAR, "s"),
+        Row::at_most("  calls of AWS", calls, CALLS_BAR, ""),
+        Row::at_most("  calls that change something", mutating, 0.0, ""),
+    ])
+}
+
+/// Deploys of a changed view, nobody asking for pages.
+fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
+    stage.report.detail("deploys of a changed view");
+    let (mut totals, mut own, mut lags, mut paces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut phases = String::new();
+    for round in 0..ROUNDS {
+        stage.stage.change_view(round)?;
+        let closed = stage.verb(&["deploy"])?;
+        ensure!(closed["outcome"] == "deployed", "a deploy of a changed view closes with {closed}");
+        let rollout = number(&closed, "/seconds/rollout")?;
+        totals.push(number(&closed, "/seconds/total")?);
+        lags.push(number(&closed, "/verdict_lag")?);
+        paces.push(number(&closed, "/api_calls/following")? / rollout);
+        own.push(own_seconds(stage, &closed)?);
+        phases = told(&closed);
+        stage.report.detail(format!("round {round}: {phases}; ours {:.2} s", own[round]));
+    }
+    Ok(vec![
+        Row::plain("deploy: a changed view until it is verified", format!("{:.1} s", measure::median(totals))),
+        Row::plain(format!("  the last: {phases}"), ""),
+        Row::at_most("  our own part of it", measure::median(own), OURS_BAR, "s"),
+        Row::at_most("  from ECS's verdict to ours, the longest", lags.into_iter().fold(0.0, f64::max), LAG_BAR, "s"),
+        Row::at_most("  calls while following, the most", paces.into_iter().fold(0.0, f64::max), PACE_BAR, "/s"),
+    ])
+}
+
+/// Requests at half the capacity while every task is replaced, and while one of two is taken away.
+fn under_load(stage: &LocalStage<'_>, wrk: &Wrk) -> anyhow::Result<Vec<Row>> {
+    let page = Page { address: stage.local.balancer, path: PAGE, header: None };
+    let capacity = wrk.full(&page, CONNECTIONS, SECONDS)?;
+    let loaded = |what: &str, work: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<Row> {
+        stage.report.detail(format!("{what}, with requests at half the capacity"));
+        let paced = wrk.paced(&page, capacity / 2.0, &stage.stage.root)?;
+        work()?;
+        let Load { answered, failed, rate } = paced.end(REQUESTS)?;
+        ensure!(answered >= REQUESTS, "wrk made {answered} requests where {REQUESTS} were wanted");
+        Ok(Row::at_most(format!("  failed of {answered} at {rate:.0} /s while {what}"), failed as f64, 0.0, ""))
+    };
+    let rolled = loaded("a changed view is deployed", &|| {
+        stage.stage.change_view(ROUNDS)?;
+        let closed = stage.verb(&["deploy"])?;
+        ensure!(closed["outcome"] == "deployed", "the deploy under load closes with {closed}");
+        Ok(())
+    })?;
+    stage.verb(&["scale", "2"])?;
+    healthy(stage, 2)?;
+    let scaled = loaded("the second task is taken away", &|| {
+        stage.verb(&["scale", "1"])?;
+        healthy(stage, 1)
+    })?;
+    Ok(vec![Row::plain("deploy: capacity of the page, cached", format!("{capacity:.0} /s")), rolled, scaled])
+}
+
+/// Waits until the load balancer has so many targets and all are healthy: draining is over, too.
+fn healthy(stage: &LocalStage<'_>, count: usize) -> anyhow::Result<()> {
+    let group = stage.target_group()?;
+    stage.seconds_until("steady targets", || {
+        let answer = stage.elb_answer(&format!("Action=DescribeTargetHealth&TargetGroupArn={group}"))?;
+        let states: Vec<&str> = answer.split("<State>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+        Ok(states.len() == count && states.iter().all(|state| *state == "healthy"))
+    })?;
+    Ok(())
+}
+
+/// Seconds of a deploy in which neither docker nor ECS nor a task was at work: phases of our own, and in the others what
+/// ECS's own times leave over.
+fn own_seconds(stage: &LocalStage<'_>, closed: &Value) -> anyhow::Result<f64> {
+    let own: f64 = OWN_PHASES.iter().filter_map(|phase| closed["seconds"][phase].as_f64()).sum();
+    let service = stage.service()?;
+    let records = stage.ecs(
+        "ListServiceDeployments",
+        &json!({
+            "cluster": stage.names.cluster, "service": service["serviceArn"],
+        }),
+    )?;
+    let record = &records["serviceDeployments"][0];
+    let rollout = number(record, "/finishedAt")? - number(record, "/createdAt")?;
+    let mut rest = number(closed, "/seconds/rollout")? - rollout;
+    if let Some(release) = closed["seconds"]["release"].as_f64() {
+        rest += release - release_task(stage, closed)?;
+    }
+    Ok(own + rest)
+}
+
+/// Seconds of the task of the release phase, from its creation to its end.
+fn release_task(stage: &LocalStage<'_>, closed: &Value) -> anyhow::Result<f64> {
+    let cluster = &stage.names.cluster;
+    let stopped = json!({ "cluster": cluster, "family": stage.names.family, "desiredStatus": "STOPPED" });
+    let listed = stage.ecs("ListTasks", &stopped)?;
+    let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": listed["taskArns"] }))?;
+    let tasks = described["tasks"].as_array().cloned().unwrap_or_default();
+    // Tasks of the service are of its group; this one is of none.
+    let is_it = |task: &&Value| {
+        task["taskDefinitionArn"] == closed["task_definition"]
+            && !task["group"].as_str().unwrap_or_default().starts_with("service:")
+    };
+    let task = tasks.iter().find(is_it).context("the task of the release phase is forgotten")?;
+    Ok(number(task, "/stoppedAt")? - number(task, "/createdAt")?)
+}
+
+/// The phases in the order of the closing event's own names, the longest first.
+fn told(closed: &Value) -> String {
+    let phases = closed["seconds"].as_object().into_iter().flatten();
+    let mut phases: Vec<(&str, f64)> =
+        phases.filter_map(|(phase, seconds)| Some((phase.as_str(), seconds.as_f64()?))).collect();
+    phases.retain(|(phase, _)| *phase != "total");
+    phases.sort_by(|one, other| other.1.total_cmp(&one.1));
+    phases.iter().map(|(phase, seconds)| format!("{phase} {seconds:.2}")).collect::<Vec<_>>().join(", ")
+}
+
+fn number(document: &Value, pointer: &str) -> anyhow::Result<f64> {
+    document.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no `{pointer}` in {document}"))
+}

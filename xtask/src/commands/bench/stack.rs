@@ -1,0 +1,202 @@
+//! The stack that `deploy` makes against the hand-made one that it replaces (`bench/original/`): two services of one task
+//! each, on the same stand-in, under the same limit of a quarter of a CPU, asked in turn.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::Row;
+use super::deployed::PAGE;
+use super::local_stage::LocalStage;
+use super::stack_original::Original;
+use super::wrk::{Page, Wrk};
+use crate::effects::local_daemon::Place;
+use crate::effects::loopback::{self, Request};
+use crate::effects::measure;
+use crate::effects::postgres::{self, Postgres};
+use crate::plan::local::FILE_SYSTEM;
+use crate::report::Report;
+
+/// The bars: times the original's requests a second, seconds, and part of the original's time.
+const PUBLIC_BAR: f64 = 20.0;
+const UNCACHED_BAR: f64 = 1.5;
+const WAITING_BAR: f64 = 7.5;
+const PROBE_BAR: f64 = 0.1;
+const START_BAR: f64 = 0.5;
+
+const ROUNDS: usize = 3;
+const SECONDS: u32 = 4;
+/// Twice the slots of ours. With many more, the load balancer's own probes would wait too long behind the load.
+const CONNECTIONS: u32 = 16;
+/// Probes while one request waits, and the time from one to the next.
+const PROBES: usize = 8;
+const BETWEEN: Duration = Duration::from_millis(400);
+
+/// Both sides.
+struct Stacks<'s> {
+    ours: SocketAddr,
+    original: SocketAddr,
+    wrk: &'s Wrk,
+    report: &'s Report,
+}
+
+pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
+    let wrk = Wrk::unpacked(root, report)?;
+    let database = Postgres::start(&postgres::binaries(root, report)?)?;
+    let stage = LocalStage::copy(
+        root,
+        "stack",
+        &[
+            // SQLite's file is read within the process, which no service does that has outgrown one task.
+            ("sqlite:////data/db.sqlite3", "postgres://slipway@/postgres?host=/data"),
+            ("[variables]", "[variables]\nSLIPWAY_TEST_ENDPOINTS = \"true\""),
+        ],
+        report,
+    )?;
+    lend(&stage, &database)?;
+    stage.deploy_with_page()?;
+    let service = stage.service()?;
+    let original = Original::serve(root, &stage, &service)?;
+    let stacks = Stacks { ours: stage.local.balancer, original: original.balancer, wrk: &wrk, report };
+    let (ours, theirs) = (body(stacks.ours, PAGE)?, body(stacks.original, PAGE)?);
+    ensure!(ours == theirs, "the two stacks answer `{PAGE}` with different pages:\n{ours}\n{theirs}");
+
+    let mut rows = stacks.compare("public page", PAGE, None, PUBLIC_BAR)?;
+    // With a session's cookie the front may not look its cache up.
+    rows.extend(stacks.compare(
+        "page with a session, from the database",
+        PAGE,
+        Some("Cookie: sessionid=bench"),
+        UNCACHED_BAR,
+    )?);
+    rows.extend(stacks.compare("page that waits 50 ms", "/-/sleep?seconds=0.05", None, WAITING_BAR)?);
+    rows.extend(stacks.probes()?);
+    rows.extend(starts(&stage, &service, &original)?);
+    Ok(rows)
+}
+
+/// Lets tasks reach the database by a socket on the file system that they share: no address outside of loopback is opened.
+fn lend(stage: &LocalStage<'_>, database: &Postgres) -> anyhow::Result<()> {
+    let folder = Place::of_repository(&stage.stage.root).state().join("efs").join(FILE_SYSTEM);
+    fs::create_dir_all(&folder).with_context(|| format!("failed to create `{folder}`"))?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))
+        .with_context(|| format!("failed to open `{folder}`"))?;
+    let socket = database.socket();
+    // A second name of the same socket: the server's user may not enter the stand-in's state.
+    let link = folder.join(postgres::SOCKET);
+    fs::hard_link(&socket, &link).with_context(|| format!("failed to link `{socket}` to `{link}`"))
+}
+
+fn body(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let answer = loopback::send(address, &Request::get(path), Duration::from_secs(30))
+        .with_context(|| format!("failed to ask {address} for `{path}`"))?;
+    ensure!(answer.status == 200, "{address} answers `{path}` with {}", answer.status);
+    Ok(answer.body)
+}
+
+impl Stacks<'_> {
+    /// Requests a second of both, in turn.
+    fn compare(&self, what: &str, path: &str, header: Option<&str>, bar: f64) -> anyhow::Result<Vec<Row>> {
+        self.report.detail(what);
+        let ask = |address: SocketAddr, seconds: u32| {
+            self.wrk.full(&Page { address, path, header }, CONNECTIONS, seconds).with_context(|| what.to_owned())
+        };
+        for address in [self.original, self.ours] {
+            ask(address, 1)?;
+        }
+        let (mut ours, mut original) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            original.push(ask(self.original, SECONDS)?);
+            ours.push(ask(self.ours, SECONDS)?);
+        }
+        let (ours, original) = (measure::median(ours), measure::median(original));
+        Ok(vec![
+            Row::plain(format!("stack: {what}, the original"), format!("{original:.0} /s")),
+            Row::plain("  ours", format!("{ours:.0} /s")),
+            Row::at_least("  ours against the original's", ours / original, bar, "x"),
+        ])
+    }
+
+    /// How long the load balancer's probe takes while one visitor's request takes five seconds.
+    fn probes(&self) -> anyhow::Result<Vec<Row>> {
+        self.report.detail("a probe while a request takes five seconds");
+        let slowest = |address: SocketAddr| -> anyhow::Result<f64> {
+            thread::scope(|scope| {
+                let visitor = scope.spawn(move || body(address, "/-/sleep?seconds=5"));
+                let mut seconds = Vec::new();
+                for _ in 0..PROBES {
+                    thread::sleep(BETWEEN);
+                    if visitor.is_finished() {
+                        break;
+                    }
+                    let begun = Instant::now();
+                    body(address, "/healthz/live")?;
+                    seconds.push(begun.elapsed().as_secs_f64());
+                }
+                ensure!(visitor.join().is_ok_and(|answer| answer.is_ok()), "the visitor's request failed");
+                Ok(seconds.into_iter().fold(0.0, f64::max))
+            })
+        };
+        let (original, ours) = (slowest(self.original)?, slowest(self.ours)?);
+        Ok(vec![
+            Row::plain("stack: slowest probe during a request of 5 s, the original", format!("{original:.3} s")),
+            Row::at_most("  ours", ours, PROBE_BAR, "s"),
+        ])
+    }
+}
+
+/// Seconds from `RunTask` to the first answer through nginx, in turn. Images are there already on both sides.
+fn starts(stage: &LocalStage<'_>, service: &Value, original: &Original) -> anyhow::Result<Vec<Row>> {
+    stage.report.detail("tasks until their first answer");
+    let deployed = service["taskDefinition"].as_str().unwrap_or_default();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        theirs.push(start(stage, service, &original.revision)?);
+        ours.push(start(stage, service, deployed)?);
+    }
+    let ratio = measure::median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
+    Ok(vec![
+        Row::plain("stack: a task until its first answer, the original", format!("{:.2} s", measure::median(theirs))),
+        Row::plain("  ours", format!("{:.2} s", measure::median(ours))),
+        Row::at_most("  ours as a part of the original's", ratio, START_BAR, ""),
+    ])
+}
+
+fn start(stage: &LocalStage<'_>, service: &Value, revision: &str) -> anyhow::Result<f64> {
+    let cluster = &stage.names.cluster;
+    let begun = Instant::now();
+    let answer = stage.ecs(
+        "RunTask",
+        &json!({
+            "cluster": cluster, "taskDefinition": revision, "launchType": "FARGATE",
+            "networkConfiguration": service["networkConfiguration"],
+        }),
+    )?;
+    let task = answer["tasks"][0]["taskArn"].as_str().with_context(|| format!("no task was made: {answer}"))?;
+    let mut address = None;
+    stage.seconds_until("a task's first answer", || {
+        if address.is_none() {
+            let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": [task] }))?;
+            let interface = &described["tasks"][0]["containers"][0]["networkInterfaces"][0];
+            address =
+                interface["privateIpv4Address"].as_str().and_then(|ip| Some(SocketAddr::new(ip.parse().ok()?, 8080)));
+        }
+        let Some(address) = address else { return Ok(false) };
+        let answer = loopback::send(address, &Request::get("/healthz/live"), Duration::from_secs(5));
+        Ok(answer.is_ok_and(|answer| answer.status == 200))
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    stage.ecs("StopTask", &json!({ "cluster": cluster, "task": task }))?;
+    // What ends takes its part of the machine: the next start begins after it.
+    stage.seconds_until("a task's end", || {
+        let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": [task] }))?;
+        Ok(described["tasks"][0]["lastStatus"] == "STOPPED")
+    })?;
+    Ok(seconds)
+}

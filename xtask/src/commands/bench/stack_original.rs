@@ -1,0 +1,148 @@
+//! The hand-made stack beside the one that `deploy` made: the same cluster, limits, variables, secrets, logs and file
+//! system, a load balancer of its own. What differs is what is measured: the images, and what a task says of them.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::local_stage::{LocalStage, free_address};
+use super::original::{APP, NGINX, Originals, Recipe};
+use crate::effects::loopback::{self, Request};
+use crate::effects::{files, measure, packages};
+
+/// Names of everything of it.
+const NAME: &str = "original";
+
+/// A service that runs.
+#[derive(Debug)]
+pub(super) struct Original {
+    /// Where its load balancer answers.
+    pub(super) balancer: SocketAddr,
+    /// Its revision.
+    pub(super) revision: String,
+}
+
+impl Original {
+    /// Builds, pushes, registers, and waits for the first answer. `service` is the one that `deploy` made.
+    pub(super) fn serve(root: &Utf8Path, stage: &LocalStage<'_>, service: &Value) -> anyhow::Result<Original> {
+        stage.report.detail("building the original recipe");
+        let originals = Originals::of(&stage.stage, &stage.engine, stage.report)?;
+        let crane = packages::crane(root, stage.report)?;
+        let push = |recipe| push(stage, &crane, &originals, recipe);
+        let (app, nginx) = (push(&APP)?, push(&NGINX)?);
+        let described = stage.ecs("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] }))?;
+        let registered =
+            stage.ecs("RegisterTaskDefinition", &definition(&described["taskDefinition"], &app, &nginx))?;
+        let revision = registered["taskDefinition"]["taskDefinitionArn"].as_str().map(str::to_owned);
+        let revision = revision.context("failed to read the answer of RegisterTaskDefinition")?;
+        let (balancer, group) = load_balancer(stage)?;
+        stage.ecs(
+            "CreateService",
+            &json!({
+                "cluster": stage.names.cluster, "serviceName": NAME, "taskDefinition": revision, "desiredCount": 1,
+                "launchType": "FARGATE", "networkConfiguration": service["networkConfiguration"],
+                "loadBalancers": [{ "targetGroupArn": group, "containerName": NGINX.name, "containerPort": 8080 }],
+                "healthCheckGracePeriodSeconds": 600,
+            }),
+        )?;
+        let answers = stage.seconds_until("the original's first answer", || {
+            let answer = loopback::send(balancer, &Request::get("/healthz/live"), Duration::from_secs(5));
+            Ok(answer.is_ok_and(|answer| answer.status == 200))
+        });
+        answers.with_context(|| told(stage).unwrap_or_default())?;
+        Ok(Original { balancer, revision })
+    }
+}
+
+/// Why its tasks ended, in ECS's words.
+fn told(stage: &LocalStage<'_>) -> anyhow::Result<String> {
+    let cluster = &stage.names.cluster;
+    let listed = stage.ecs("ListTasks", &json!({ "cluster": cluster, "family": NAME, "desiredStatus": "STOPPED" }))?;
+    let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": listed["taskArns"] }))?;
+    let reasons = described["tasks"].as_array().into_iter().flatten().map(|task| task["stoppedReason"].to_string());
+    Ok(format!("tasks of the original ended: {}", reasons.collect::<Vec<_>>().join(", ")))
+}
+
+/// Built into a layout and sent by a client of registries: its reference. The engine's own `docker push` of these images has
+/// been seen to lose a layer.
+fn push(stage: &LocalStage<'_>, crane: &Utf8Path, originals: &Originals, recipe: &Recipe) -> anyhow::Result<String> {
+    let repository = format!("{NAME}/{}", recipe.name);
+    let create = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
+    stage.call("ecr", create, &json!({ "repositoryName": repository }))?;
+    let layout = stage.stage.root.join(format!("{NAME}-{}", recipe.name));
+    originals.layout(recipe, &layout)?;
+    let reference = format!("{}/{repository}:bench", stage.local.endpoint);
+    let mut push = Command::new(crane);
+    push.args(["push", "--insecure", layout.as_str(), &reference]).env("DOCKER_CONFIG", stage.credentials()?);
+    measure::run(push)?;
+    files::remove_directory(&layout)?;
+    Ok(reference)
+}
+
+/// Two containers in one task, without health checks and without an order, as the original has them.
+fn definition(deployed: &Value, app: &str, nginx: &str) -> Value {
+    let containers = deployed["containerDefinitions"].as_array().cloned().unwrap_or_default();
+    let of = |recipe: &Recipe| containers.iter().find(|one| one["name"] == recipe.name).cloned().unwrap_or_default();
+    let shared: Vec<&Value> = deployed["volumes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|volume| !volume["efsVolumeConfiguration"].is_null())
+        .collect();
+    let mounts = of(&APP)["mountPoints"].as_array().cloned().unwrap_or_default();
+    let mounts: Vec<Value> = mounts
+        .into_iter()
+        .filter(|mount| shared.iter().any(|volume| volume["name"] == mount["sourceVolume"]))
+        .collect();
+    let kept = |recipe: &Recipe, image: &str, members: &[&str]| {
+        let deployed = of(recipe);
+        let mut container = json!({ "name": recipe.name, "image": image, "essential": true });
+        for member in members {
+            container[*member] = deployed[*member].clone();
+        }
+        container
+    };
+    let mut app = kept(&APP, app, &["environment", "secrets", "logConfiguration"]);
+    app["mountPoints"] = json!(mounts);
+    let mut definition = json!({
+        "family": NAME, "volumes": shared,
+        "containerDefinitions": [app, kept(&NGINX, nginx, &["portMappings", "logConfiguration"])],
+    });
+    for member in [
+        "cpu",
+        "memory",
+        "networkMode",
+        "requiresCompatibilities",
+        "executionRoleArn",
+        "taskRoleArn",
+        "runtimePlatform",
+    ] {
+        definition[member] = deployed[member].clone();
+    }
+    definition
+}
+
+/// Its address, and the ARN of its target group. The group asks for a file that nginx alone says no to, and takes that for
+/// health: a probe that waits behind requests would have ECS replace the task in the middle of a measurement.
+fn load_balancer(stage: &LocalStage<'_>) -> anyhow::Result<(SocketAddr, String)> {
+    let address = free_address()?;
+    let group = stage.elb(
+        &format!(
+            "Action=CreateTargetGroup&Name={NAME}&Protocol=HTTP&Port=80&TargetType=ip&HealthCheckPath=/static/none\
+             &HealthCheckIntervalSeconds=1&HealthyThresholdCount=2&Matcher.HttpCode=200-499"
+        ),
+        "TargetGroupArn",
+    )?;
+    let balancer = stage.elb(&format!("Action=CreateLoadBalancer&Name={NAME}"), "LoadBalancerArn")?;
+    let listener = format!(
+        "Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port={}&DefaultActions.member.1.Type=forward\
+         &DefaultActions.member.1.TargetGroupArn={group}",
+        address.port()
+    );
+    stage.elb(&listener, "ListenerArn")?;
+    Ok((address, group))
+}
