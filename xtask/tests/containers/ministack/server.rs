@@ -12,7 +12,7 @@ use xtask::effects::loopback::{self, Request};
 use xtask::effects::{process, python};
 use xtask::report::{Output, Report};
 
-use crate::world::{ENGINE, docker_ok, repository};
+use crate::world::{ENGINE, docker, docker_ok, repository};
 
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const REGION: &str = "eu-central-1";
@@ -99,40 +99,48 @@ impl Ministack {
         serde_json::from_str(&answer.body).unwrap_or_default()
     }
 
-    /// What finds its containers.
-    pub(super) fn filter(&self) -> String {
-        format!("label=ministack.instance={}", self.instance)
-    }
-
     /// Its containers, as the engine has them: the reference that each was made from.
     pub(super) fn containers(&self, more: &[&str]) -> Vec<String> {
-        let filter = self.filter();
+        let filter = format!("label=ministack.instance={}", self.instance);
         let listed = docker_ok(&[&["ps", "--quiet", "--no-trunc", "--filter", &filter], more].concat());
-        let image = |id| docker_ok(&["inspect", "--format", "{{.Config.Image}}", id]);
-        listed.lines().map(image).collect()
+        // One that goes between the two commands is gone.
+        let image = |id| docker(&["inspect", "--format", "{{.Config.Image}}", id]).output().unwrap();
+        let found = listed.lines().map(image).filter(|output| output.status.success());
+        found.map(|output| String::from_utf8(output.stdout).unwrap().trim().to_owned()).collect()
     }
 
-    /// Ends it as its users do; whether it went by itself.
+    /// Ends it as its users do, and removes what it leaves; whether it went by itself.
     pub(super) fn end(&mut self) -> bool {
         process::terminate(self.process.id());
-        process::wait_until(END, || self.process.try_wait().is_ok_and(|status| status.is_some()))
+        let went = process::wait_until(END, || self.process.try_wait().is_ok_and(|status| status.is_some()));
+        if !went {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+        // On a busy machine it leaves containers behind, now and then, or the engine is not done with them. What cannot be
+        // removed yet is tried again.
+        let instance = format!("label=ministack.instance={}", self.instance);
+        let images = format!("reference={}/hello/hello", self.address);
+        for (list, remove) in [
+            (["ps", "--all", "--quiet", "--filter", &instance], &["rm", "--force", "--volumes"][..]),
+            (["images", "--all", "--quiet", "--filter", &images], &["image", "rm", "--force"][..]),
+        ] {
+            process::wait_until(END, || {
+                let left = docker_ok(&list);
+                for id in left.lines() {
+                    let _ = docker(&[remove, &[id]].concat()).output();
+                }
+                left.is_empty()
+            });
+        }
+        went
     }
 }
 
 impl Drop for Ministack {
     fn drop(&mut self) {
-        if !self.end() {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
-        // A test that has failed leaves nothing, either.
-        let filter = self.filter();
-        for id in docker_ok(&["ps", "--all", "--quiet", "--filter", &filter]).lines() {
-            docker_ok(&["rm", "--force", "--volumes", id]);
-        }
-        let images = format!("reference={}/hello/hello", self.address);
-        for image in docker_ok(&["images", "--quiet", "--no-trunc", "--filter", &images]).lines() {
-            docker_ok(&["image", "rm", "--force", image]);
+        if self.process.try_wait().is_ok_and(|status| status.is_none()) {
+            self.end();
         }
     }
 }
