@@ -67,8 +67,8 @@ fn told(stage: &LocalStage<'_>) -> anyhow::Result<String> {
     Ok(format!("tasks of the original ended: {}", reasons.collect::<Vec<_>>().join(", ")))
 }
 
-/// Built into a layout and sent by a client of registries: its reference. The engine's own `docker push` of these images has
-/// been seen to lose a layer.
+/// Built into a layout and sent by a client of registries: its reference. After the engine's own
+/// `docker push` such an image could not be pulled (one layer fewer than its configuration has); the cause is not known.
 fn push(stage: &LocalStage<'_>, crane: &Utf8Path, originals: &Originals, recipe: &Recipe) -> anyhow::Result<String> {
     let repository = format!("{NAME}/{}", recipe.name);
     let create = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
