@@ -102,6 +102,9 @@ fn on_target(
     let mut plan = seen.plan(&desired, &target.settings.project);
     known.task_definition = seen.running.as_ref().map(|revision| revision.arn.clone());
     known.timing.mark("plan");
+    for member in seen.unknown() {
+        report.warn(format!("what runs has `{member}`, which this version does not know and does not compare"));
+    }
     report::plan(report, request, target, &plan);
     if plan.is_empty() {
         return Ok(Outcome::Unchanged);

@@ -8,6 +8,7 @@ use super::target::Target;
 use crate::ecs::diagnosis::{CauseId, is_hopeless};
 use crate::ecs::rollout::{self, Next, Ours, Pace, Progress, Verdict};
 use crate::ecs::{Service, ServiceDeployment, Task};
+use crate::effects::aws::Aws;
 use crate::effects::ecs::{self, Stop};
 use crate::effects::interrupt;
 use crate::project::EnvironmentName;
@@ -53,6 +54,8 @@ pub fn follow(
     view: &mut RolloutView,
     mut tick: impl FnMut(),
 ) -> anyhow::Result<Followed> {
+    // `wait` looks for interrupts; a look that has begun is finished, so that an interrupt has one way to end.
+    let aws = target.aws.in_spite_of_interrupts();
     let mut pace = Pace::new(target.environment() == EnvironmentName::Local);
     let mut seen =
         Followed { end: End::TimedOut, service: Service::default(), stopped: Vec::new(), hopeless: None, lag: None };
@@ -66,14 +69,14 @@ pub fn follow(
         }
         if next.calls.service {
             // Deleted by somebody: what is judged is that nothing is there.
-            seen.service = ecs::describe_service(&target.aws, target.cluster(), target.service())?.unwrap_or_else(gone);
+            seen.service = ecs::describe_service(&aws, target.cluster(), target.service())?.unwrap_or_else(gone);
         }
         if next.calls.record {
-            record = record_of(target, ours)?;
+            record = record_of(&aws, target, ours)?;
         }
         let mut look = rollout::verdict(ours, &seen.service, record.as_ref());
         if look.needs_record && !next.calls.record {
-            record = record_of(target, ours)?;
+            record = record_of(&aws, target, ours)?;
             look = rollout::verdict(ours, &seen.service, record.as_ref());
         }
         if look.needs_record && record.is_none() {
@@ -91,7 +94,7 @@ pub fn follow(
         }
         tick();
         if next.calls.tasks {
-            look_at_tasks(target, ours, &mut seen, view)?;
+            look_at_tasks(&aws, target, ours, &mut seen, view)?;
         }
         if begun.elapsed() > limit {
             return Ok(seen);
@@ -117,13 +120,19 @@ fn gone() -> Service {
 }
 
 /// Tasks of the deployment: those that ended are kept, and one that no retry mends ends the deployment.
-fn look_at_tasks(target: &Target, ours: &mut Ours, seen: &mut Followed, view: &mut RolloutView) -> anyhow::Result<()> {
+fn look_at_tasks(
+    aws: &Aws,
+    target: &Target,
+    ours: &mut Ours,
+    seen: &mut Followed,
+    view: &mut RolloutView,
+) -> anyhow::Result<()> {
     let ids = rollout::started_tasks(&seen.service, ours.began);
     let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
     if ids.is_empty() {
         return Ok(());
     }
-    let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &ids)?;
+    let tasks = ecs::describe_tasks(aws, target.cluster(), &ids)?;
     let ours_alone = |task: &Task| task.started_by.as_deref() == Some(ours.deployment_id.as_str());
     let tasks: Vec<Task> = tasks.into_iter().filter(ours_alone).collect();
     view.tasks(&tasks);
@@ -135,7 +144,7 @@ fn look_at_tasks(target: &Target, ours: &mut Ours, seen: &mut Followed, view: &m
             seen.hopeless = is_hopeless(&task);
             if seen.hopeless.is_some() {
                 view.hopeless(&task);
-                end_early(target, ours)?;
+                end_early(aws, target, ours)?;
             }
         }
         seen.stopped.push(task);
@@ -153,25 +162,25 @@ fn lag(ours: &Ours, service: &Service, record: Option<&ServiceDeployment>) -> Op
 }
 
 /// The record of our deployment, which is found out once: the oldest that is not older than it.
-fn record_of(target: &Target, ours: &mut Ours) -> anyhow::Result<Option<ServiceDeployment>> {
+fn record_of(aws: &Aws, target: &Target, ours: &mut Ours) -> anyhow::Result<Option<ServiceDeployment>> {
     if ours.service_deployment_arn.is_none() {
-        let records = ecs::list_service_deployments(&target.aws, target.cluster(), target.service())?;
+        let records = ecs::list_service_deployments(aws, target.cluster(), target.service())?;
         let not_older = records.into_iter().filter(|record| record.created_at >= ours.began);
         let oldest = not_older.min_by(|one, other| one.created_at.0.total_cmp(&other.created_at.0));
         ours.service_deployment_arn = oldest.map(|record| record.service_deployment_arn);
     }
     match &ours.service_deployment_arn {
-        Some(arn) => Ok(ecs::describe_service_deployment(&target.aws, arn)?),
+        Some(arn) => Ok(ecs::describe_service_deployment(aws, arn)?),
         None => Ok(None),
     }
 }
 
 /// Ends the deployment and has ECS go back: what failed would fail as often as it is tried.
-fn end_early(target: &Target, ours: &mut Ours) -> anyhow::Result<()> {
-    record_of(target, ours)?;
+fn end_early(aws: &Aws, target: &Target, ours: &mut Ours) -> anyhow::Result<()> {
+    record_of(aws, target, ours)?;
     if let Some(arn) = &ours.service_deployment_arn {
         // Where ECS has begun to go back by itself, or there is nothing to go back to, it refuses: it goes on as it does.
-        let _ = ecs::stop_service_deployment(&target.aws, arn, Stop::Rollback);
+        let _ = ecs::stop_service_deployment(aws, arn, Stop::Rollback);
     }
     Ok(())
 }

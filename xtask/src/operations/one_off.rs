@@ -63,10 +63,12 @@ pub fn run(
     let command = wanted.command.join(" ");
     let begun = Instant::now();
     let task = ecs::run_task(&target.aws, &request(target, wanted))?;
+    // After an interrupt the task is still to be stopped: the loop looks for interrupts, and the calls do not.
+    let aws = target.aws.in_spite_of_interrupts();
     let arn = task.task_arn.clone();
     let mut output = Output::of(target, wanted.definition, wanted.container, task.id());
     loop {
-        let task = ecs::describe_tasks(&target.aws, target.cluster(), std::slice::from_ref(&arn))?.pop();
+        let task = ecs::describe_tasks(&aws, target.cluster(), std::slice::from_ref(&arn))?.pop();
         let task = task.ok_or_else(|| Failure::failed(format!("ECS has lost the task `{arn}` of `{command}`")))?;
         let is_over = task.is_stopped();
         // The last lines may arrive after the end, so they are asked for once more then.
@@ -78,11 +80,11 @@ pub fn run(
             return Ok(Ended { task, verdict });
         }
         if interrupt::requested() {
-            ecs::stop_task(&target.aws, target.cluster(), &arn, "interrupted by the user")?;
+            ecs::stop_task(&aws, target.cluster(), &arn, "interrupted by the user")?;
             return Err(Failure::interrupted(format!("interrupted: the task of `{command}` was stopped")).into());
         }
         if begun.elapsed() > wanted.limit {
-            ecs::stop_task(&target.aws, target.cluster(), &arn, "took longer than it may")?;
+            ecs::stop_task(&aws, target.cluster(), &arn, "took longer than it may")?;
             let limit = wanted.limit.as_secs();
             return Err(Failure::failed(format!("`{command}` was stopped: it did not end within {limit} s"))
                 .hint("raise `timeout` under `[release]` in infra/slipway.toml, or make it shorter")

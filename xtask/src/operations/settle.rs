@@ -44,12 +44,14 @@ pub fn rollout(run: &Move<'_>, ours: &Ours, followed: &Followed, known: &mut Kno
     let exit = match &followed.end {
         End::Verdict(Verdict::Completed) => return Ok(()),
         End::Interrupted => {
-            return Err(Failure::interrupted(format!(
-                "interrupted: ECS goes on with {}, and the release before serves until that is healthy",
-                short(run.revision)
-            ))
-            .hint(format!("`{}` shows how it goes; the next `{}` follows it", status, run.target.command("deploy")))
-            .into());
+            let meanwhile = match run.before {
+                Some(before) => format!(", and {} serves until that is healthy", short(before)),
+                None => String::new(),
+            };
+            let revision = short(run.revision);
+            return Err(Failure::interrupted(format!("interrupted: ECS goes on with {revision}{meanwhile}"))
+                .hint(format!("`{}` shows how it goes; the next `{}` follows it", status, run.target.command("deploy")))
+                .into());
         }
         End::Verdict(verdict @ Verdict::Superseded { .. }) => {
             let text = format!("{} {verdict}: somebody else deployed meanwhile", short(run.revision));

@@ -207,6 +207,34 @@ fn ctrl_c_and_kill_leave_one_release_serving_and_the_next_deploy_carries_on() {
 }
 
 #[test]
+fn ctrl_c_in_the_release_phase_stops_its_task_and_leaves_the_service_alone() {
+    let stand = serving();
+    let first = stand.json(&["status"]).finished()["release"].clone();
+    let before = stand.service()["deployments"].clone();
+    let project = stand.clone.read(PROJECT);
+    stand.clone.write(PROJECT, &project.replace(r#"command = ["migrate"]"#, r#"command = ["sleep", "100"]"#));
+    change(&stand, "app", |app| app["stopTimeout"] = json!(46));
+    let tasks = |status: &str| {
+        let wanted = json!({ "cluster": CLUSTER, "startedBy": "slipway", "desiredStatus": status });
+        stand.ecs("ListTasks", &wanted)["taskArns"].as_array().map_or(0, Vec::len)
+    };
+    let stopped = tasks("STOPPED");
+    let child = begin(&stand);
+    until("the task of the release phase", || tasks("RUNNING") == 1);
+    xtask::effects::process::terminate(child.id());
+    let run = end(child);
+    assert_eq!((run.code, run.finished()["outcome"].as_str()), (130, Some("interrupted")), "{}", run.stderr);
+    assert!(run.stderr.contains("was stopped"), "{}", run.stderr);
+    assert_eq!((tasks("RUNNING"), tasks("STOPPED")), (0, stopped + 1));
+    assert_eq!(stand.service()["deployments"], before);
+    still_serves(&stand, &first);
+    // The lease was given back, and the next deploy takes the revision that is there already.
+    stand.clone.write(PROJECT, &project);
+    let after = deploy(&stand, 0, "deployed");
+    assert!(!after.stderr.contains("==> registered"), "{}", after.stderr);
+}
+
+#[test]
 fn what_is_refused_is_refused_before_anything_changes() {
     let stand = Stand::started();
     // An unknown environment, and one in another account.

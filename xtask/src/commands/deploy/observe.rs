@@ -109,6 +109,12 @@ impl Seen {
             .hint(format!("what there is now: {}", target.command("status"))))
     }
 
+    /// Members of what runs that Slipway does not know: they are not compared, and a new revision will not have them.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        let of_revision = self.running.iter().flat_map(diff::unknown_members);
+        of_revision.chain(self.service.iter().flat_map(diff::unknown_members_of_service)).collect()
+    }
+
     /// Whether the service's tags differ: `UpdateService` does not take them.
     pub(super) fn tags_differ(&self) -> bool {
         self.service_changes.iter().any(diff::Change::is_tag_of_service)
