@@ -19,7 +19,7 @@ mod service_document;
 pub mod shapes;
 mod task_definition;
 
-pub use balancing::{Balancer, Listener, TargetGroup};
+pub use balancing::{Balancer, TargetGroup};
 pub use diff::Change;
 pub use observed::{
     CircuitBreaker, Container, Deployment, DeploymentBrief, Event, LoadBalancer, LogLine, Revision, RevisionCounts,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::ecs::{LogLine, Timestamp};
 use crate::effects::interrupt;
-use crate::effects::logs::{self, Streams};
+use crate::effects::logs;
 use crate::operations::reach::Missing;
 use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
@@ -76,7 +76,7 @@ fn lines(target: &Target, group: &str, from: Duration) -> anyhow::Result<Vec<Log
     let (mut lines, mut token) = (Vec::new(), None);
     loop {
         let since = Timestamp(from.as_secs_f64());
-        let (page, next) = logs::filter(&target.aws, group, Streams::All, since, token.as_deref())?;
+        let (page, next) = logs::filter(&target.aws, group, since, token.as_deref())?;
         lines.extend(page);
         token = next;
         if token.is_none() || interrupt::requested() {

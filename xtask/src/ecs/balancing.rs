@@ -1,4 +1,4 @@
-//! What is in front of a service: load balancers, their listeners and the target groups that tasks are registered in. Not
+//! What is in front of a service: load balancers and the target groups that tasks are registered in. Not
 //! here: the health of targets (`observed`), or what should be there.
 
 /// A target group.
@@ -43,15 +43,4 @@ pub struct Balancer {
     pub scheme: Option<String>,
     /// `active`, `provisioning`, …
     pub state: Option<String>,
-}
-
-/// Where a load balancer listens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listener {
-    /// Its ARN.
-    pub arn: String,
-    /// The port.
-    pub port: Option<u16>,
-    /// `HTTP` or `HTTPS`.
-    pub protocol: Option<String>,
 }

@@ -1,10 +1,10 @@
-//! Elastic Load Balancing's API, one function a call: target groups, the health of targets, load balancers and their
-//! listeners. Everything here only looks.
+//! Elastic Load Balancing's API, one function a call: target groups, the health of targets, load balancers.
+//! Everything here only looks.
 
 use std::collections::BTreeMap;
 
 use super::aws::{Api, Aws, Call, CallError, Element, child, members, number, text};
-use crate::ecs::{Balancer, Listener, TargetGroup, TargetHealth};
+use crate::ecs::{Balancer, TargetGroup, TargetHealth};
 
 /// `DescribeTargetGroups` by name; `None` where there is none.
 ///
@@ -12,14 +12,6 @@ use crate::ecs::{Balancer, Listener, TargetGroup, TargetHealth};
 /// ELB's and the network's.
 pub fn target_group(aws: &Aws, name: &str) -> Result<Option<TargetGroup>, CallError> {
     one_target_group(aws, ("Names.member.1", name))
-}
-
-/// `DescribeTargetGroups` by ARN; `None` where there is none.
-///
-/// # Errors
-/// As above.
-pub fn target_group_by_arn(aws: &Aws, arn: &str) -> Result<Option<TargetGroup>, CallError> {
-    one_target_group(aws, ("TargetGroupArns.member.1", arn))
 }
 
 fn one_target_group(aws: &Aws, which: (&str, &str)) -> Result<Option<TargetGroup>, CallError> {
@@ -69,23 +61,6 @@ pub fn load_balancer(aws: &Aws, arn_or_name: &str) -> Result<Option<Balancer>, C
 pub fn load_balancer_attributes(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
     let call = Call::new(Api::Elb, "DescribeLoadBalancerAttributes");
     aws.call_query(call, &[("LoadBalancerArn", arn)], attributes)
-}
-
-/// `DescribeListeners` of a load balancer. AWS allows 50 of them, which one page holds.
-///
-/// # Errors
-/// As above; `LoadBalancerNotFound`.
-pub fn listeners(aws: &Aws, arn: &str) -> Result<Vec<Listener>, CallError> {
-    aws.call_query(Call::new(Api::Elb, "DescribeListeners"), &[("LoadBalancerArn", arn)], |result| {
-        let listener = |one: Element<'_>| {
-            Some(Listener {
-                arn: text(one, "ListenerArn")?,
-                port: number(one, "Port"),
-                protocol: text(one, "Protocol"),
-            })
-        };
-        members(result, "Listeners").map(listener).collect()
-    })
 }
 
 fn first<T>(found: Result<Vec<T>, CallError>, absent: &str) -> Result<Option<T>, CallError> {
@@ -146,8 +121,8 @@ fn attributes(result: Element<'_>) -> Option<BTreeMap<String, String>> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{listeners, load_balancer, target_group, target_group_attributes, target_health};
-    use crate::ecs::{Balancer, Listener, TargetGroup, TargetHealth};
+    use super::{load_balancer, target_group, target_group_attributes, target_health};
+    use crate::ecs::{Balancer, TargetGroup, TargetHealth};
     use crate::effects::aws::scripted::{Scene, Scripted};
 
     /// An answer in ELB's form.
@@ -220,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn load_balancers_and_listeners() {
+    fn load_balancers() {
         let result = "<LoadBalancers><member><LoadBalancerArn>arn:b</LoadBalancerArn><LoadBalancerName>web</LoadBalancerName>
             <DNSName>web-1.elb.amazonaws.com</DNSName><Scheme>internet-facing</Scheme><State><Code>active</Code></State></member>
             </LoadBalancers>";
@@ -235,9 +210,6 @@ mod tests {
         assert_eq!(load_balancer(&server_of_balancers.aws(), "arn:b").unwrap(), Some(expected));
         assert!(server_of_balancers.asked().body.ends_with("&LoadBalancerArns.member.1=arn%3Ab"));
         assert_eq!(load_balancer(&absent("LoadBalancerNotFound").aws(), "web").unwrap(), None);
-        let result = "<Listeners><member><ListenerArn>arn:l</ListenerArn><Port>443</Port><Protocol>HTTPS</Protocol></member></Listeners>";
-        let expected = Listener { arn: "arn:l".into(), port: Some(443), protocol: Some("HTTPS".into()) };
-        assert_eq!(listeners(&server("DescribeListeners", result).aws(), "arn:b").unwrap(), [expected]);
     }
 
     #[test]

@@ -8,17 +8,6 @@ use crate::ecs::{LogLine, Timestamp};
 /// Pages without lines that are passed over: AWS says that one may be empty though there are more.
 const EMPTY_PAGES: u32 = 5;
 
-/// Which streams of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streams<'s> {
-    /// All of them.
-    All,
-    /// These, 100 at most (AWS's limit).
-    Named(&'s [String]),
-    /// Those whose names begin so.
-    Prefix(&'s str),
-}
-
 /// `GetLogEvents` from the end: the last lines of a stream, the oldest first; `limit` is 10,000 at most (AWS's).
 ///
 /// # Errors
@@ -44,7 +33,7 @@ pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogL
     Ok(Vec::new())
 }
 
-/// One page of `FilterLogEvents`: lines of several streams by time, and the token of the next page, if there is one. `since`
+/// One page of `FilterLogEvents`: lines of all streams by time, and the token of the next page, if there is one. `since`
 /// is included.
 ///
 /// # Errors
@@ -52,21 +41,12 @@ pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogL
 pub fn filter(
     aws: &Aws,
     group: &str,
-    streams: Streams<'_>,
     since: Timestamp,
     token: Option<&str>,
 ) -> Result<(Vec<LogLine>, Option<String>), CallError> {
-    let mut input = match streams {
-        Streams::All => json!({}),
-        Streams::Named(names) => json!({ "logStreamNames": names }),
-        Streams::Prefix(prefix) => json!({ "logStreamNamePrefix": prefix }),
-    };
-    if let Some(input) = input.as_object_mut() {
-        input.insert("logGroupName".to_owned(), group.into());
-        input.insert("startTime".to_owned(), milliseconds(since).into());
-        if let Some(token) = token {
-            input.insert("nextToken".to_owned(), token.into());
-        }
+    let mut input = json!({ "logGroupName": group, "startTime": milliseconds(since) });
+    if let (Some(input), Some(token)) = (input.as_object_mut(), token) {
+        input.insert("nextToken".to_owned(), token.into());
     }
     match aws.call_json(Call::new(Api::Logs, "FilterLogEvents"), &input) {
         Ok(answer) => {
@@ -106,7 +86,7 @@ fn milliseconds(at: Timestamp) -> i64 {
 mod tests {
     use serde_json::json;
 
-    use super::{LogLine, Streams, Timestamp, filter, lines, milliseconds, tail};
+    use super::{LogLine, Timestamp, filter, lines, milliseconds, tail};
     use crate::effects::aws::scripted::{Scene, Scripted};
 
     #[test]
@@ -130,11 +110,11 @@ mod tests {
         let server = Scripted::new(&[absent.clone(), absent, page]);
         let aws = server.aws();
         assert_eq!(tail(&aws, "g", "s", 10).unwrap(), []);
-        let page = || filter(&aws, "g", Streams::Prefix("app/"), Timestamp(1.5), Some("t"));
+        let page = || filter(&aws, "g", Timestamp(1.5), Some("t"));
         assert_eq!(page().unwrap(), (vec![], None));
         assert_eq!(page().unwrap(), (vec![], Some("n".to_owned())));
         server.asked();
-        let asked = json!({ "logGroupName": "g", "logStreamNamePrefix": "app/", "startTime": 1500, "nextToken": "t" });
+        let asked = json!({ "logGroupName": "g", "startTime": 1500, "nextToken": "t" });
         assert_eq!(server.asked().json(), asked);
     }
 

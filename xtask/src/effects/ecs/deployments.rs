@@ -1,6 +1,6 @@
 //! The records of deployments, and the end of one that is under way.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::call;
 use crate::ecs::{DeploymentBrief, ServiceDeployment};
@@ -34,15 +34,6 @@ pub fn describe_service_deployment(aws: &Aws, arn: &str) -> Result<Option<Servic
     let mut answer = aws.call_json(call, &json!({ "serviceDeploymentArns": [arn] }))?;
     let found: Vec<ServiceDeployment> = aws.member(call, &mut answer, "serviceDeployments")?;
     Ok(found.into_iter().next())
-}
-
-/// `DescribeServiceRevisions` of one: the whole document; `None` where there is no such revision.
-///
-/// # Errors
-/// As above.
-pub fn describe_service_revision(aws: &Aws, arn: &str) -> Result<Option<Value>, CallError> {
-    let mut answer = aws.call_json(call("DescribeServiceRevisions"), &json!({ "serviceRevisionArns": [arn] }))?;
-    Ok(answer.pointer_mut("/serviceRevisions/0").map(Value::take))
 }
 
 /// `StopServiceDeployment`.
