@@ -9,6 +9,7 @@ pub mod history;
 pub mod lease;
 pub mod one_off;
 pub mod output;
+pub mod presence;
 pub mod reach;
 pub mod settle;
 pub mod target;

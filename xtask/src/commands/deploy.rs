@@ -15,6 +15,7 @@ use crate::effects::interrupt;
 use crate::effects::project_files;
 use crate::operations::closing::{self, Known, Outcome};
 use crate::operations::lease::{self, Lease};
+use crate::operations::presence;
 use crate::operations::reach::Missing;
 use crate::operations::target::{Settings, Target};
 use crate::plan::push::Pushed;
@@ -107,6 +108,9 @@ fn on_target(
     }
     report::plan(report, request, target, &plan);
     if plan.is_empty() {
+        if !request.dry_run {
+            presence::wait(target, seen.service.as_ref(), group.as_ref(), request.limit, report)?;
+        }
         return Ok(Outcome::Unchanged);
     }
     seen.admit(target)?;
