@@ -1,8 +1,9 @@
 //! A PostgreSQL server for one test run: own data directory, loopback only, gone when it is dropped.
 
 use std::fs;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::effects::backoff::random;
 use crate::effects::{files, packages};
 use crate::error::Failure;
 use crate::report::Report;
@@ -20,6 +22,9 @@ const START: Duration = Duration::from_secs(60);
 /// Name of the socket that clients look for in a folder, where nobody says another port (libpq's default).
 pub const SOCKET: &str = ".s.PGSQL.5432";
 
+/// Whose the cluster is.
+const USER: &str = "slipway";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Postgres {
@@ -27,6 +32,7 @@ pub struct Postgres {
     directory: Utf8PathBuf,
     port: u16,
     user: User,
+    password: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +43,8 @@ struct User {
 
 impl Postgres {
     /// Makes a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root, so it runs as
-    /// `postgres` where that user exists, else as `nobody`.
+    /// `postgres` where that user exists, else as `nobody`. It asks for a password in the way that RDS does (SCRAM): what a
+    /// connection costs is for a good part that.
     ///
     /// # Errors
     /// A failure with the server's own last words where it does not come up.
@@ -50,12 +57,13 @@ impl Postgres {
             .and_then(|listener| listener.local_addr())
             .context("failed to find a free port")?
             .port();
-        let server = Postgres { binaries: binaries.clone(), directory, port, user };
+        let password = format!("{:016x}{:016x}", random(), random());
+        let server = Postgres { binaries: binaries.clone(), directory, port, user, password };
         let data = server.directory.join("data");
-        server.run(
-            "initdb",
-            &["-D", data.as_str(), "-U", "slipway", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-        )?;
+        let file = server.directory.join("password");
+        write_private(&file, &server.password, user).with_context(|| format!("failed to write `{file}`"))?;
+        let cluster = ["-D", data.as_str(), "-U", USER, "-A", "scram-sha-256", "--pwfile", file.as_str()];
+        server.run("initdb", &[&cluster[..], &["-E", "UTF8", "--locale=C", "--no-sync"]].concat())?;
         let options = format!(
             "-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=100",
             server.directory
@@ -69,10 +77,15 @@ impl Postgres {
 
     /// The address in Django's words.
     pub fn url(&self) -> String {
-        format!("postgres://slipway@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://{USER}:{}@127.0.0.1:{}/postgres", self.password, self.port)
     }
 
-    /// The socket that it listens on beside its port. Whoever reaches the file may connect.
+    /// The same for whoever finds the server's socket, named `SOCKET`, in `folder`.
+    pub fn url_by_socket(&self, folder: &str) -> String {
+        format!("postgres://{USER}:{}@/postgres?host={folder}", self.password)
+    }
+
+    /// The socket that it listens on beside its port.
     pub fn socket(&self) -> Utf8PathBuf {
         self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
@@ -163,6 +176,13 @@ fn newest(versions: &Utf8Path) -> Option<Utf8PathBuf> {
 
 fn is_server(folder: &Utf8Path) -> bool {
     folder.join("initdb").exists() && folder.join("pg_ctl").exists()
+}
+
+/// A file that only this user may read.
+fn write_private(path: &Utf8Path, text: &str, user: User) -> io::Result<()> {
+    let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
 }
 
 fn unprivileged_user() -> anyhow::Result<User> {

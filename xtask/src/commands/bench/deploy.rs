@@ -65,7 +65,6 @@ fn unchanged(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
 fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
     stage.report.detail("deploys of a changed view");
     let (mut totals, mut own, mut lags, mut paces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut phases = String::new();
     for round in 0..ROUNDS {
         stage.stage.change_view(round)?;
         let closed = stage.verb(&["deploy"])?;
@@ -75,12 +74,10 @@ fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
         lags.push(number(&closed, "/verdict_lag")?);
         paces.push(number(&closed, "/api_calls/following")? / rollout);
         own.push(own_seconds(stage, &closed)?);
-        phases = told(&closed);
-        stage.report.detail(format!("round {round}: {phases}; ours {:.2} s", own[round]));
+        stage.report.detail(format!("round {round}: {}; ours {:.2} s", told(&closed), own[round]));
     }
     Ok(vec![
         Row::plain("deploy: a changed view until it is verified", format!("{:.1} s", measure::median(totals))),
-        Row::plain(format!("  the last: {phases}"), ""),
         Row::at_most("  our own part of it", measure::median(own), OURS_BAR, "s"),
         Row::at_most("  from ECS's verdict to ours, the longest", lags.into_iter().fold(0.0, f64::max), LAG_BAR, "s"),
         Row::at_most("  calls while following, the most", paces.into_iter().fold(0.0, f64::max), PACE_BAR, "/s"),

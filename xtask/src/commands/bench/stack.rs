@@ -38,6 +38,9 @@ const CONNECTIONS: u32 = 16;
 const PROBES: usize = 8;
 const BETWEEN: Duration = Duration::from_millis(400);
 
+/// The parameter that says where the database is.
+const DATABASE: &str = "/bench/DATABASE_URL";
+
 /// Both sides.
 struct Stacks<'s> {
     ours: SocketAddr,
@@ -54,12 +57,15 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
         "stack",
         &[
             // SQLite's file is read within the process, which no service does that has outgrown one task.
-            ("sqlite:////data/db.sqlite3", "postgres://slipway@/postgres?host=/data"),
+            ("DATABASE_URL = \"sqlite:////data/db.sqlite3\"\n", ""),
+            ("[secrets]", &format!("[secrets]\nDATABASE_URL = \"ssm:{DATABASE}\"")),
             ("[variables]", "[variables]\nSLIPWAY_TEST_ENDPOINTS = \"true\""),
         ],
         report,
     )?;
     lend(&stage, &database)?;
+    let address = json!({ "Name": DATABASE, "Type": "SecureString", "Value": database.url_by_socket("/data") });
+    stage.call("ssm", "AmazonSSM.PutParameter", &address)?;
     stage.deploy_with_page()?;
     let service = stage.service()?;
     let original = Original::serve(root, &stage, &service)?;

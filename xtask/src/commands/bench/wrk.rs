@@ -18,6 +18,8 @@ use crate::report::Report;
 const LONGEST: Duration = Duration::from_secs(600);
 /// From the signal to the figures: wrk looks ten times a second whether it is to end.
 const FIGURES: Duration = Duration::from_secs(20);
+/// Of the run that shows how long answers take at a rate.
+const TRIAL: Duration = Duration::from_secs(4);
 /// Connections of a run at a rate. Each waits between its requests for as long as makes the rate of all.
 const PACED: u32 = 32;
 
@@ -67,9 +69,17 @@ impl Wrk {
     /// So many requests a second, until `Paced::end`. `folder` takes the script.
     pub(super) fn paced(&self, page: &Page<'_>, rate: f64, folder: &Utf8Path) -> anyhow::Result<Paced> {
         let script = folder.join("pace.lua");
-        let milliseconds = (f64::from(PACED) / rate * 1000.0).ceil();
-        fs::write(&script, format!("function delay() return {milliseconds} end\n"))
-            .with_context(|| format!("failed to write `{script}`"))?;
+        let pause = |seconds: f64| {
+            fs::write(&script, format!("function delay() return {} end\n", (seconds.max(0.0) * 1000.0).floor()))
+                .with_context(|| format!("failed to write `{script}`"))
+        };
+        // A connection pauses when it has its answer: how long that takes is seen in a run that takes no account of it.
+        let wanted = f64::from(PACED) / rate;
+        pause(wanted)?;
+        let mut trial = self.command(page, PACED, TRIAL);
+        let said = process::run(trial.args(["--script", script.as_str()]), TRIAL + LONGEST)?;
+        let slower = parse(&said).with_context(|| format!("no figures in:\n{said}"))?.rate;
+        pause(2.0 * wanted - f64::from(PACED) / slower)?;
         let output = folder.join("wrk.txt");
         let file = fs::File::create(&output).with_context(|| format!("failed to create `{output}`"))?;
         let mut command = self.command(page, PACED, LONGEST);
@@ -105,7 +115,7 @@ pub(super) struct Paced {
 impl Paced {
     /// Goes on until about `requests` were made, and ends it.
     pub(super) fn end(mut self, requests: usize) -> anyhow::Result<Load> {
-        // What waiting for answers takes comes on top of the pace.
+        // Where tasks are replaced, answers take longer than in the trial.
         let needed = Duration::from_secs_f64(1.3 * requests as f64 / self.rate);
         process::wait_until(needed.saturating_sub(self.begun.elapsed()), || false);
         process::interrupt_group(self.child.id());
