@@ -118,7 +118,10 @@ fn large_image() -> Image {
     let mut random = Random(5);
     let mut image = Image::good();
     for number in 0..4 {
-        let data: Vec<u8> = (0..10_000_000).flat_map(|_| random.next().to_le_bytes()).take(78_000_000).collect();
+        let mut data = Vec::with_capacity(78_000_000);
+        while data.len() < 78_000_000 {
+            data.extend_from_slice(&random.next().to_le_bytes());
+        }
         let archive = Archive::new().file(&format!("opt/data{number}"), 0o644, data).finish();
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
         if number % 2 == 1 {

@@ -1,15 +1,17 @@
 //! What a request carries: nothing, a document, or a blob's file that is hashed on its way out. The last piece of a file
 //! that is not what its digest says is never sent, so no registry can take it for the blob.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Failure;
@@ -35,6 +37,8 @@ pub(super) struct FileBody {
     left: u64,
     hasher: Sha256,
     progress: Progress,
+    /// Pieces that were handed out, the oldest first.
+    lent: VecDeque<Bytes>,
 }
 
 /// Bytes that have been handed to connections; shared by whoever counts them.
@@ -88,24 +92,38 @@ impl FileBody {
         if size == 0 && digest != Digest::of(b"") {
             return Err(Broken::new(digest, "is empty"));
         }
-        Ok(FileBody { file, digest, left: size, hasher: Sha256::new(), progress })
+        Ok(FileBody { file, digest, left: size, hasher: Sha256::new(), progress, lent: VecDeque::new() })
     }
 
     fn next(&mut self) -> Result<Bytes, Broken> {
-        let wanted = self.left.min(PIECE);
-        let mut piece = Vec::with_capacity(wanted as usize);
-        let read = (&self.file).take(wanted).read_to_end(&mut piece);
-        read.map_err(|error| Broken::new(self.digest, format!("cannot be read: {error}")))?;
-        if piece.len() as u64 != wanted {
-            return Err(Broken::new(self.digest, "became shorter while it was read"));
-        }
+        let mut piece = self.room();
+        piece.resize(self.left.min(PIECE) as usize, 0);
+        self.file.read_exact(&mut piece).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Broken::new(self.digest, "became shorter while it was read"),
+            _ => Broken::new(self.digest, format!("cannot be read: {error}")),
+        })?;
         self.hasher.update(&piece);
         self.left -= piece.len() as u64;
         if self.left == 0 && Digest::from_hasher(std::mem::take(&mut self.hasher)) != self.digest {
             return Err(Broken::new(self.digest, "does not have the digest that names it"));
         }
         self.progress.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
-        Ok(piece.into())
+        let piece = piece.freeze();
+        self.lent.push_back(piece.clone());
+        Ok(piece)
+    }
+
+    /// The memory of the oldest piece, where it has been sent. New memory for each piece would be a fifth of the work: the
+    /// system clears it first.
+    fn room(&mut self) -> BytesMut {
+        match self.lent.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(room)) => room,
+            Some(Err(lent)) => {
+                self.lent.push_front(lent);
+                BytesMut::with_capacity(PIECE as usize)
+            }
+            None => BytesMut::with_capacity(PIECE as usize),
+        }
     }
 }
 
@@ -143,5 +161,32 @@ impl Body for Payload {
             Payload::Document(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             Payload::File(file) => file.left,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::{FileBody, PIECE, Progress};
+    use crate::image::Digest;
+
+    #[test]
+    fn memory_of_a_piece_that_was_sent_is_used_again_and_no_other() {
+        let path = std::env::temp_dir().join(format!("slipway-pieces-{}", std::process::id()));
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * PIECE as usize + 1).collect();
+        fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut body = FileBody::new(file, Digest::of(&bytes), bytes.len() as u64, Progress::default()).unwrap();
+        let first = body.next().unwrap();
+        let second = body.next().unwrap();
+        assert_ne!(first.as_ptr(), second.as_ptr());
+        let place = first.as_ptr();
+        let sent = [first, second.clone()].concat();
+        let third = body.next().unwrap();
+        assert_eq!(third.as_ptr(), place);
+        let last = body.next().unwrap();
+        assert_eq!([sent, third.to_vec(), last.to_vec()].concat(), bytes);
     }
 }

@@ -9,6 +9,9 @@ use crate::image::Digest;
 use crate::image::elf::HEAD;
 use crate::image::proof::finding::{self, Findings, Rule, printable};
 
+/// What padding is compared with.
+const ZEROS: [u8; 4096] = [0; 4096];
+
 /// Why a walk ended before the end of the archive.
 pub(super) type Stop = (&'static Rule, String);
 
@@ -103,7 +106,8 @@ impl<'a> Walk<'a> {
             if rest.is_empty() {
                 return Ok(());
             }
-            if rest.iter().any(|byte| *byte != 0) {
+            // Whole runs at once: byte for byte, an unoptimised build would spend longer on this than on all else.
+            if rest.chunks(ZEROS.len()).any(|run| ZEROS.get(..run.len()) != Some(run)) {
                 return Err((&finding::ARCHIVE_TRAILING, "there are bytes after the end of the archive".to_owned()));
             }
             let count = rest.len();
