@@ -105,22 +105,27 @@ pub fn account(target: &Target, documents: &Documents) -> Account {
 /// The rules over what a deploy has put in place.
 pub fn service(served: &Served<'_>, target: &Target) -> Vec<Check> {
     let observed = served::observe(target, &served::Wanted::of_deploy(served));
-    after(served.settings, None, observed)
+    // What is deployed is what the revision names, also where something else was built since.
+    after(served.settings, Err(Unknown::new("the revision decides: `running-digests`")), observed)
 }
 
 /// The rules over what runs, whoever deployed it.
 pub fn running(settings: &Settings, release: Option<&Release>, target: &Target) -> Vec<Check> {
-    after(settings, release, served::observe(target, &served::Wanted::of_anybody(target)))
+    after(settings, known(release), served::observe(target, &served::Wanted::of_anybody(target)))
 }
 
 /// The rules over what runs where nobody can be asked.
 pub fn unseen(settings: &Settings, why: &Unknown) -> Vec<Check> {
-    after(settings, None, Err(why.clone()))
+    after(settings, known(None), Err(why.clone()))
 }
 
-fn after(settings: &Settings, release: Option<&Release>, observed: Fact<Observed>) -> Vec<Check> {
-    let facts = Facts { observed, ..facts(settings, release, BTreeMap::new(), Err(Unknown::new("not looked at"))) };
-    run(Scope::Service, &facts)
+fn after(settings: &Settings, release: Fact<&Release>, observed: Fact<Observed>) -> Vec<Check> {
+    let rest = facts(settings, None, BTreeMap::new(), Err(Unknown::new("not looked at")));
+    run(Scope::Service, &Facts { observed, release, ..rest })
+}
+
+fn known(release: Option<&Release>) -> Fact<&Release> {
+    release.ok_or_else(|| Unknown::new("nothing is built: cargo xtask build"))
 }
 
 /// What the project's files say. Variables of the task win over those of the image.
@@ -157,7 +162,7 @@ fn facts<'a>(
     Facts {
         project: &settings.project,
         environment: &settings.environment,
-        release: release.ok_or_else(|| Unknown::new("nothing is built: cargo xtask build")),
+        release: known(release),
         images,
         task_definition: Err(unknown()),
         service: Err(unknown()),

@@ -16,8 +16,18 @@ use std::time::Duration;
 use crate::daemon::World;
 use crate::settings::Settings;
 use crate::store::State;
+use crate::store::ecs::Service;
 use crate::store::task::{self, TaskStatus};
 use crate::time::Timestamp;
+
+/// The service of a task that cannot be placed for now tells why, once.
+pub fn tell_unplaced(state: &mut State, task: &str, reason: &str, now: Timestamp) {
+    let Some(task) = state.ecs.tasks.get(task) else { return };
+    let is_its = |service: &&mut Service| service.cluster == task.cluster && Some(&*service.name) == task.service();
+    if let Some(service) = state.ecs.services.values_mut().find(is_its) {
+        events::push_once(service, now, &format!("was unable to place a task. Reason: {reason}."));
+    }
+}
 
 /// What came of a `tick`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

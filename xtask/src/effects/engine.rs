@@ -138,6 +138,11 @@ impl Engine {
         Ok(process::run(&mut docker, ADDRESS_LIMIT)?.trim().to_owned())
     }
 
+    /// Whether it still does.
+    pub fn answers(&self) -> bool {
+        process::run(self.docker().args(["version", "--format", "{{.Server.Version}}"]), ADDRESS_LIMIT).is_ok()
+    }
+
     /// How it hands over what it built.
     pub fn export(&self) -> Export {
         self.export

@@ -124,7 +124,7 @@ fn begin(stand: &Stand) -> Child {
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
 }
 
-fn end(child: Child) -> Run {
+pub(crate) fn end(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     Run {
@@ -134,7 +134,7 @@ fn end(child: Child) -> Run {
     }
 }
 
-fn until(what: &str, ready: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, ready: impl Fn() -> bool) {
     let begun = Instant::now();
     while !ready() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what} never came");
@@ -232,6 +232,51 @@ fn ctrl_c_in_the_release_phase_stops_its_task_and_leaves_the_service_alone() {
     stand.clone.write(PROJECT, &project);
     let after = deploy(&stand, 0, "deployed");
     assert!(!after.stderr.contains("==> registered"), "{}", after.stderr);
+}
+
+/// A disk of a few pages over a folder; the folder is as it was when this is dropped.
+struct FullDisk(camino::Utf8PathBuf);
+
+impl FullDisk {
+    fn over(folder: camino::Utf8PathBuf) -> FullDisk {
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        assert!(mount.args(["-t", "tmpfs", "-o", "size=8k", "full", folder.as_str()]).status().unwrap().success());
+        FullDisk(folder)
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_next_deploy_goes_through() {
+    let stand = serving();
+    let first = stand.json(&["status"]).finished()["release"].clone();
+    let view = "app/links/views.py";
+    let text = stand.clone.read(view);
+    stand.clone.write(view, &format!("{text}\n# Another image.\n"));
+
+    // This machine's, where layouts are made.
+    let full = FullDisk::over(stand.clone.root.join("target/slipway/building"));
+    let run = deploy(&stand, 1, "failed");
+    assert!(run.stderr.to_lowercase().contains("no space left on device"), "{}", run.stderr);
+    drop(full);
+    still_serves(&stand, &first);
+
+    // The registry's.
+    let full = FullDisk::over(stand.place().state().join("registry"));
+    let run = deploy(&stand, 1, "failed");
+    assert!(run.stderr.contains("failed to write to the disk"), "{}", run.stderr);
+    drop(full);
+    still_serves(&stand, &first);
+    assert!(!stand.clone.has_leftovers());
+
+    let run = deploy(&stand, 0, "deployed");
+    assert_ne!(run.finished()["release"], first);
 }
 
 #[test]

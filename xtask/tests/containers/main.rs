@@ -7,6 +7,7 @@ mod build;
 mod classic;
 mod deploy;
 mod deploy_failures;
+mod engine_death;
 mod foreign_base;
 mod load;
 mod local;

@@ -13,8 +13,8 @@ use self::server::{ACCOUNT, Ministack, REGION};
 use crate::world::{Clone, Run, docker_ok, repository};
 
 /// The sample project in a folder of its own, which goes with it.
-fn sample() -> Clone {
-    let folder = format!("slipway-containers-{}-ministack", std::process::id());
+pub(crate) fn sample(name: &str) -> Clone {
+    let folder = format!("slipway-containers-{}-{name}", std::process::id());
     let root = camino::Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap().join(folder);
     let _ = std::fs::remove_dir_all(&root);
     std::fs::create_dir_all(&root).unwrap();
@@ -97,7 +97,7 @@ fn revision(run: &Run) -> String {
 
 #[test]
 fn pushed_deployed_unchanged_changed_and_rolled_back_on_an_emulator_of_others() {
-    let clone = sample();
+    let clone = sample("ministack");
     let mut ministack = Ministack::start(&clone.root.join("target/ministack"));
     ministack.prepare();
     let address = ministack.address;

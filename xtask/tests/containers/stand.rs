@@ -16,7 +16,7 @@ use crate::task::{Answer, get, load};
 use crate::world::{Clone, Run, docker, docker_ok, repository};
 
 /// The daemon of this source, compiled once.
-static DAEMON: LazyLock<Utf8PathBuf> =
+pub(crate) static DAEMON: LazyLock<Utf8PathBuf> =
     LazyLock::new(|| program::compiled(&repository(), &Report::plain(Output::Human)).unwrap());
 
 pub(crate) const CLUSTER: &str = "linkbio-local";

@@ -88,15 +88,19 @@ impl Cgroups {
         first.or_else(|_| fs::write(memory.join("memory.limit_in_bytes"), bytes.to_string()))
     }
 
-    /// Removes the group of a task whose containers are gone. The kernel takes a moment to see that.
+    /// Removes the group of a task whose containers are gone. The kernel takes a moment to see that; what is in the group
+    /// after it is nobody's any more, as where an engine was killed and its successor knows nothing of a container.
     pub(super) async fn remove(&self, task: &str) {
-        for _ in 0..20 {
+        for round in 0..20 {
             let mut left = false;
             for folder in self.folders(task) {
                 left |= !remove_tree(&folder);
             }
             if !left {
                 break;
+            }
+            if round >= 5 {
+                self.folders(task).iter().for_each(|folder| kill_members(folder));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -163,5 +167,13 @@ fn remove_tree(folder: &Utf8Path) -> bool {
     match fs::remove_dir(folder) {
         Ok(()) => true,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn kill_members(folder: &Utf8Path) {
+    sub_folders(folder).iter().for_each(|inner| kill_members(inner));
+    let members = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for id in members.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)) {
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
     }
 }

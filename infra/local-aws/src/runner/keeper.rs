@@ -13,6 +13,7 @@ use super::forward::{Destination, forward};
 use super::prepare::log_stream;
 use super::reasons;
 use crate::daemon::World;
+use crate::scheduler;
 use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::TaskDefinition;
 use crate::time::Timestamp;
@@ -64,6 +65,10 @@ impl Keeper {
                 && pause == Duration::from_millis(250)
             {
                 eprintln!("warning: task {}: {why}; trying again", self.id);
+                if self.engine.docker.ping().await.is_err() {
+                    let reason = "the Docker engine of this machine does not answer";
+                    self.world.store.write(|state| scheduler::tell_unplaced(state, &self.id, reason, Timestamp::now()));
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

@@ -80,6 +80,13 @@ pub(super) fn apply(
             )
             .into());
         }
+        Outcome::Failed(failure) if !engine.answers() => {
+            let text = format!("the Docker engine stopped answering while it built: {}", failure.cause);
+            return Err(Failure::failed(text)
+                .hint("cargo xtask doctor")
+                .hint("the same command starts it again")
+                .into());
+        }
         Outcome::Failed(failure) => {
             return Err(explain(&failure, seen).into());
         }

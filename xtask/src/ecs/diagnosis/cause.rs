@@ -32,6 +32,7 @@ macro_rules! causes {
 }
 
 causes! {
+    EngineAway = "engine-away", "in `local`, the Docker engine that runs the tasks does not answer";
     CpuMemoryPairInvalid = "cpu-memory-pair-invalid", "Fargate has no task of that cpu and memory";
     RoleNotAssumable = "role-not-assumable", "ECS may not assume a role of the task";
     ExecFormatError = "exec-format-error", "the image, or the program that it starts, is for another processor";

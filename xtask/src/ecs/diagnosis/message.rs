@@ -59,6 +59,7 @@ pub(super) fn of(finding: &Finding<'_>, evidence: &Evidence<'_>) -> String {
             format!("{container} was killed (exit code 137), and ECS does not say that memory was the reason")
         }
         CauseId::ContainerNotStarted => format!("{container} could not be created or started{said}"),
+        CauseId::EngineAway => "the Docker engine that runs the tasks of this machine does not answer".into(),
         CauseId::Capacity => format!("AWS cannot place the task at the moment{said}"),
         CauseId::SpotInterruption => "AWS took back the Spot capacity that the task ran on".into(),
         CauseId::UserStopped => format!("somebody stopped the task{said}"),

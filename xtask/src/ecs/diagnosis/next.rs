@@ -105,6 +105,7 @@ pub(super) fn steps(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<Strin
             format!("{deploy} tries again; subnets in another availability zone help where one has no room"),
             "ask for a higher quota of Fargate vCPUs in Service Quotas if the reason names a limit".into(),
         ],
+        CauseId::EngineAway => vec!["`cargo xtask doctor` looks at the engine".into(), format!("{deploy} starts the private engine again, and goes on")],
         CauseId::SpotInterruption => vec![format!("{deploy} tries again; `FARGATE` in place of `FARGATE_SPOT` is not interrupted")],
         CauseId::UserStopped => vec![format!("{deploy} deploys again")],
         CauseId::CircuitBreakerRolledBack | CauseId::Unknown => vec![

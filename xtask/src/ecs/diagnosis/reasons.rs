@@ -4,14 +4,17 @@
 
 use super::CauseId;
 use CauseId::{
-    Capacity, CommandNotFound, ContainerNotStarted, CpuMemoryPairInvalid, DependencyFailed, DiskFull, ExecFormatError,
-    ImageNotFound, LogGroupMissing, NoPermissionToPull, OutOfMemory, PermissionDenied, PullFailed, ReadOnlyFileSystem,
-    RoleNotAssumable, SecretDenied, SecretKeyMissing, SecretMissing, SpotInterruption, Subnet, Volume,
+    Capacity, CommandNotFound, ContainerNotStarted, CpuMemoryPairInvalid, DependencyFailed, DiskFull, EngineAway,
+    ExecFormatError, ImageNotFound, LogGroupMissing, NoPermissionToPull, OutOfMemory, PermissionDenied, PullFailed,
+    ReadOnlyFileSystem, RoleNotAssumable, SecretDenied, SecretKeyMissing, SecretMissing, SpotInterruption, Subnet,
+    Volume,
 };
 
 /// The first row with all of `all` and one of `any` in the text decides. Lower case; an empty list asks for nothing. The order
 /// matters: `unable to pull secrets or registry auth` begins sentences about secrets, about ECR and about the network.
 const ROWS: &[(CauseId, &[&str], &[&str])] = &[
+    // The stand-in of `local` says this: the engine is to it what Fargate is to AWS.
+    (EngineAway, &["docker engine", "does not answer"], &[]),
     (CpuMemoryPairInvalid, &["no fargate configuration exists for given values"], &[]),
     (RoleNotAssumable, &["unable to assume", "role"], &[]),
     (DependencyFailed, &["dependency graph", "dependency"], &[]),
