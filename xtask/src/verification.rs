@@ -17,6 +17,7 @@ use crate::ecs::{ServiceDocument, TargetGroup, TaskDefinition};
 use crate::effects::source_files;
 use crate::image::ImageName;
 use crate::operations::target::{Settings, Target};
+use crate::project::parse;
 use crate::release::Release;
 
 pub use account::Account;
@@ -171,7 +172,10 @@ fn facts<'a>(
         static_files,
         has_target_group: Err(unknown()),
         balancer: Err(unknown()),
-        max_connections: Err(Unknown::new("how many connections the database takes is not known")),
+        max_connections: settings.environment.max_connections.ok_or_else(|| {
+            let file = parse::environment_file(settings.environment.name);
+            Unknown::new(format!("{file} does not say how many connections the database takes: `[database]`"))
+        }),
         caller_account: Err(unknown()),
         cluster: Err(unknown()),
         missing_parameters: Err(unknown()),

@@ -151,6 +151,8 @@ pub struct Environment {
     pub network: Option<Network>,
     /// File systems that outlive tasks, by the name of the volume.
     pub volumes: BTreeMap<String, Volume>,
+    /// Connections that the database takes, where the environment says it.
+    pub max_connections: Option<u32>,
     /// Where base images come from.
     pub bases: Bases,
     /// Where the stand-in for AWS is; `None` everywhere but in `local`.

@@ -207,6 +207,7 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
             assign_public_ip: random.one_in(2),
         }),
         volumes: (0..random.below(3)).map(|n| (format!("data_{n}"), any_volume(random, n))).collect(),
+        max_connections: random.one_in(2).then_some(100),
         bases: Bases { mirrors, stand_ins },
         local: is_local.then_some(local),
     }
@@ -241,6 +242,9 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
     if let Some(Network { subnets, security_groups, assign_public_ip }) = &environment.network {
         let _ = writeln!(text, "[network]\nassign-public-ip = {assign_public_ip}");
         let _ = writeln!(text, "security-groups = {security_groups:?}\nsubnets = {subnets:?}");
+    }
+    if let Some(most) = environment.max_connections {
+        let _ = writeln!(text, "[database]\nmax-connections = {most}");
     }
     for (name, Volume { file_system, access_point, mounts }) in &environment.volumes {
         let _ = writeln!(text, "[volumes.{name}]\nfile-system = {}", string(file_system));

@@ -61,6 +61,7 @@ fn local() -> Environment {
         strategy: Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true },
         network: None,
         volumes: Default::default(),
+        max_connections: None,
         bases: Bases { mirrors: mirrors.into(), stand_ins: stand_ins.into() },
         local: None,
     }

@@ -13,6 +13,9 @@ const ECS_NAME: usize = 255;
 /// Most tasks of one service (Amazon ECS service quotas: 5000).
 const MOST_TASKS: u32 = 5000;
 
+/// Most connections of a server (PostgreSQL's `max_connections`, whose limit is MAX_BACKENDS: 2^18 - 1).
+const MOST_CONNECTIONS: u32 = 262_143;
+
 /// Size and count of the tasks.
 struct Task {
     cpu: u32,
@@ -48,6 +51,7 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     let strategy = strategy(root.table("strategy"), count);
     let network = network::network(name, &mut root, project);
     let volumes = network::volumes(&mut root, project);
+    let max_connections = root.table("database").map_or(Some(None), |table| max_connections(table).map(Some));
     let bases = bases::bases(name, &mut root);
     let local = local::local(name, &mut root);
     root.finish();
@@ -69,6 +73,7 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
         strategy: strategy?,
         network: network?,
         volumes,
+        max_connections: max_connections?,
         bases,
         local: local?,
     })
@@ -213,6 +218,13 @@ fn strategy(table: Option<Table<'_>>, count: Option<u32>) -> Option<Strategy> {
         maximum_percent: maximum_percent?,
         circuit_breaker: circuit_breaker?,
     })
+}
+
+fn max_connections(mut table: Table<'_>) -> Option<u32> {
+    let hint = "as `SHOW max_connections` says it: `max-connections = 100`";
+    let most = table.required("max-connections", hint).and_then(|entry| entry.integer(1..=MOST_CONNECTIONS, ""));
+    table.finish();
+    most
 }
 
 /// ECS rounds the lower limit up and the upper one down (Amazon ECS API, DeploymentConfiguration).
