@@ -87,10 +87,12 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
 }
 
 /// The cause for which a stopped task will fail again however often it is started: there is no use in waiting for the circuit
-/// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them.
-pub fn is_hopeless(task: &Task) -> Option<CauseId> {
+/// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them. A permission that lacks is one
+/// once a task of `before`, those that ended earlier, lacked it too: IAM needs a while to tell everybody of a new role.
+pub fn is_hopeless(task: &Task, before: &[Task]) -> Option<CauseId> {
     let cause = findings::of_stopped_task(task)?;
-    reasons::is_lasting(cause).then_some(cause)
+    let again = || before.iter().any(|earlier| findings::of_stopped_task(earlier) == Some(cause));
+    (reasons::is_lasting(cause) && (!reasons::is_denial(cause) || again())).then_some(cause)
 }
 
 #[cfg(test)]

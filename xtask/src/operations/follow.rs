@@ -141,7 +141,7 @@ fn look_at_tasks(
             continue;
         }
         if seen.hopeless.is_none() {
-            seen.hopeless = is_hopeless(&task);
+            seen.hopeless = is_hopeless(&task, &seen.stopped);
             if seen.hopeless.is_some() {
                 view.hopeless(&task);
                 end_early(aws, target, ours)?;

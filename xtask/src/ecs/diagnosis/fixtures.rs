@@ -131,7 +131,8 @@ impl Story {
 
     /// Whether the last task is hopeless.
     pub(super) fn hopeless(&self) -> Option<CauseId> {
-        is_hopeless(self.tasks.last().unwrap())
+        let (last, before) = self.tasks.split_last().unwrap();
+        is_hopeless(last, before)
     }
 
     pub(super) fn cause(&self) -> super::Cause {

@@ -147,6 +147,11 @@ pub(super) fn dependency(text: &str) -> Option<&str> {
     name.split(['(', ']']).next().map(str::trim).filter(|name| !name.is_empty())
 }
 
+/// Whether a permission lacks.
+pub(super) fn is_denial(cause: CauseId) -> bool {
+    matches!(cause, RoleNotAssumable | NoPermissionToPull | SecretDenied)
+}
+
 /// Whether another attempt may go better without anybody doing something.
 pub(super) fn is_lasting(cause: CauseId) -> bool {
     matches!(

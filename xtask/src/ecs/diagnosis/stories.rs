@@ -274,6 +274,10 @@ fn hopeless_are_those_that_no_retry_mends() {
         Some(CauseId::SecretMissing)
     );
     assert_eq!(of(Story::new().stopped(EXITED.0, EXITED.1).codes(0, 127)), Some(CauseId::CommandNotFound));
+    // A permission may be on its way to where it is asked for; the second task that lacks it shows that it is not.
+    let denied = format!("{INIT}unable to retrieve secrets from ssm: AccessDeniedException: x");
+    assert_eq!(of(not_started(&denied)), None);
+    assert_eq!(of(not_started(&denied).stopped("TaskFailedToStart", &denied)), Some(CauseId::SecretDenied));
     // These may go better the next time.
     assert_eq!(of(not_started(&format!("{pull}toomanyrequests"))), None);
     assert_eq!(of(not_started("Timeout waiting for network interface provisioning to complete.")), None);
