@@ -140,7 +140,7 @@ impl Engine {
 
     /// Whether it still does.
     pub fn answers(&self) -> bool {
-        process::run(self.docker().args(["version", "--format", "{{.Server.Version}}"]), ADDRESS_LIMIT).is_ok()
+        probe::probe(|| self.docker()).server.is_some()
     }
 
     /// How it hands over what it built.

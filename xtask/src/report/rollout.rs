@@ -102,10 +102,13 @@ impl RolloutView {
         self.say(&format!("ending the deployment early: no retry mends `{why}`"));
     }
 
-    /// Stops drawing.
+    /// Stops drawing. How it ended stays on the screen.
     pub fn finish(self) {
-        if let Some(bar) = self.bar {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+            if !self.counts.is_empty() {
+                self.report.detail(&self.counts);
+            }
         }
     }
 

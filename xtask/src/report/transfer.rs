@@ -53,6 +53,8 @@ impl TransferProgress {
     /// Leaves the bar on the screen and stops redrawing.
     pub fn finish(self) {
         if let Some(bar) = self.bar {
+            // The last blob to arrive is not what the line is about.
+            bar.set_message("");
             bar.abandon();
         }
     }

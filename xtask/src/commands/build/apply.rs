@@ -80,7 +80,8 @@ pub(super) fn apply(
             )
             .into());
         }
-        Outcome::Failed(failure) if !engine.answers() => {
+        // A step that failed has a line, and then the engine had an answer.
+        Outcome::Failed(failure) if failure.line.is_none() && !engine.answers() => {
             let text = format!("the Docker engine stopped answering while it built: {}", failure.cause);
             return Err(Failure::failed(text)
                 .hint("cargo xtask doctor")
