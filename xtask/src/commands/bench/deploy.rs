@@ -74,7 +74,8 @@ fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
         lags.push(number(&closed, "/verdict_lag")?);
         paces.push(number(&closed, "/api_calls/following")? / rollout);
         own.push(own_seconds(stage, &closed)?);
-        stage.report.detail(format!("round {round}: {}; ours {:.2} s", told(&closed), own[round]));
+        let calls = paces[round] * rollout;
+        stage.report.detail(format!("round {round}: {}; ours {:.2} s; {calls:.0} calls", told(&closed), own[round]));
     }
     Ok(vec![
         Row::plain("deploy: a changed view until it is verified", format!("{:.1} s", measure::median(totals))),

@@ -95,6 +95,10 @@ impl Pace {
         // Failures are looked into at once. Anything else waits until there is a call to spare.
         calls.tasks = self.tasks_due && (new_failure || self.balance - calls.cost() - CALL >= -AHEAD);
         self.tasks_due &= !calls.tasks;
+        // Near by, a rollout is over before a call too many is earned back. Where it cannot end yet, its tasks are looked at in
+        // place of the service.
+        let instead = self.nearby && calls.tasks && !new_failure && !soon;
+        calls.service &= !instead;
         self.balance -= calls.cost();
         Next { wait_ms: self.wait(soon), calls }
     }
@@ -200,6 +204,17 @@ mod tests {
             let (calls, _) = play(nearby, 600, &[(0, strange.clone())]);
             assert!((500..=603).contains(&calls), "{calls}");
         }
+    }
+
+    #[test]
+    fn near_by_a_rollout_of_three_seconds_costs_three_calls() {
+        let (calls, _) = play(true, 3, &[(0, look(0, 2, 0)), (3, look(2, 0, 0))]);
+        assert_eq!(calls, 3);
+        // The tasks are looked at all the same, and a failure together with the service.
+        let mut pace = Pace::new(true);
+        pace.first();
+        assert_eq!(pace.next(1000, &look(0, 2, 0)).calls, Calls { service: false, record: false, tasks: true });
+        assert_eq!(pace.next(1000, &look(0, 2, 1)).calls, Calls { service: true, record: false, tasks: true });
     }
 
     #[test]
