@@ -19,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::effects::lock::Lock;
 use crate::effects::{host, interrupt, process};
+use crate::plan::bake::network::StepNetwork;
 use crate::report::Report;
 use place::Place;
 use probe::Probe;
@@ -73,6 +74,7 @@ pub struct Versions {
 pub struct Engine {
     kind: Kind,
     export: Export,
+    step_network: StepNetwork,
     versions: Versions,
     client: Client,
 }
@@ -148,6 +150,11 @@ impl Engine {
         self.export
     }
 
+    /// The network that the steps of its builds get.
+    pub fn step_network(&self) -> StepNetwork {
+        self.step_network
+    }
+
     /// Whose it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -177,8 +184,9 @@ impl Engine {
             return None;
         }
         let export = probe::export(&probe, || client.command());
+        let step_network = probe.step_network();
         let versions = Versions { client: probe.client?, server: probe.server?, buildx: probe.buildx? };
-        Some(Engine { kind, export, versions, client })
+        Some(Engine { kind, export, step_network, versions, client })
     }
 }
 

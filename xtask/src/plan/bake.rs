@@ -1,11 +1,14 @@
 //! The bake plan: one `docker buildx bake` run for every image that must be built, as the JSON that bake reads.
 //! Here: the document and the command line. Not here: running them (`effects::docker`).
 
+pub mod network;
+
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use self::network::StepNetwork;
 use crate::image::{ImageName, Platform};
 use crate::project::{ContextSource, Image};
 
@@ -14,6 +17,8 @@ use crate::project::{ContextSource, Image};
 pub struct BakePlan {
     group: BTreeMap<&'static str, Group>,
     target: BTreeMap<String, Target>,
+    #[serde(skip)]
+    network: StepNetwork,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +33,8 @@ struct Target {
     dockerfile: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     contexts: BTreeMap<String, String>,
     args: BTreeMap<String, String>,
@@ -68,7 +75,7 @@ impl BakePlan {
         platform: Platform,
         ingredients: &BTreeMap<ImageName, Ingredients>,
     ) -> BakePlan {
-        let mut plan = BakePlan { group: BTreeMap::new(), target: BTreeMap::new() };
+        let mut plan = BakePlan { group: BTreeMap::new(), target: BTreeMap::new(), network: StepNetwork::OfEngine };
         for (image, destination) in images {
             let output = match destination {
                 Destination::Layout(directory) => {
@@ -128,6 +135,7 @@ impl BakePlan {
             // Bake takes a Dockerfile relative to the context, and `-f` names it from the repository root.
             dockerfile: relative(&image.dockerfile, &image.context),
             target: stage.map(str::to_owned),
+            network: None,
             contexts,
             args,
             platforms: vec![platform],
@@ -147,14 +155,26 @@ impl BakePlan {
         serde_json::to_string_pretty(self).unwrap_or_default().replace("${", "$${").replace("%{", "%%{")
     }
 
+    /// The same plan with another network for its steps.
+    pub fn with_network(mut self, network: StepNetwork) -> BakePlan {
+        self.network = network;
+        self.target.values_mut().for_each(|target| target.network = network.word());
+        self
+    }
+
+    /// The compose file that must lie at `network::UNDERLAY` for this plan; `None` where it needs none.
+    pub fn underlay(&self) -> Option<String> {
+        Some(self.network.underlay(self.target.keys().map(String::as_str))?.to_string())
+    }
+
     /// Names of all targets: those of the images to build and those that only serve them.
     pub fn targets(&self) -> Vec<String> {
         self.target.keys().cloned().collect()
     }
 
     /// What follows `docker` on the command line.
-    pub fn arguments(no_cache: bool) -> Vec<&'static str> {
-        let mut arguments = vec!["buildx", "bake", "--progress", "plain", "--file", "-"];
+    pub fn arguments(&self, no_cache: bool) -> Vec<&'static str> {
+        let mut arguments = self.network.arguments();
         if no_cache {
             arguments.push("--no-cache");
         }
@@ -192,7 +212,7 @@ fn relative(path: &camino::Utf8Path, base: &camino::Utf8Path) -> String {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::{BakePlan, Destination, Ingredients, relative};
+    use super::{BakePlan, Destination, Ingredients, StepNetwork, relative};
     use crate::image::{ImageName, Platform};
     use crate::project::{ContextSource, Image};
 
@@ -246,6 +266,19 @@ mod tests {
             }},
         });
         assert_eq!(json(&plan), expected);
+    }
+
+    #[test]
+    fn steps_with_the_network_of_the_machine() {
+        let app = image("app", &[]);
+        let images = [(&app, Destination::Layout("/out/app".into()))];
+        let plan = BakePlan::new(std::slice::from_ref(&app), &images, Platform::LinuxAmd64, &ingredients(&["app"]));
+        assert_eq!((json(&plan)["target"]["app"].get("network"), plan.underlay()), (None, None));
+        let granted = plan.clone().with_network(StepNetwork::HostGranted);
+        assert_eq!(json(&granted)["target"]["app"]["network"], "host");
+        let underlaid = plan.clone().with_network(StepNetwork::HostUnderlaid);
+        assert_eq!(json(&underlaid), json(&plan), "old versions of buildx refuse the word");
+        assert!(underlaid.underlay().unwrap().contains("\"app\""));
     }
 
     #[test]

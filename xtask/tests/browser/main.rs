@@ -13,7 +13,7 @@ mod visitor;
 #[path = "../support/world.rs"]
 mod world;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use page::Page;
 use task::Pair;
@@ -23,8 +23,15 @@ use world::{Clone, docker, docker_ok};
 const OWNER: &str = "owner";
 const PASSWORD: &str = "a-password-for-one-run-of-the-tests";
 
-/// Both images, built and started by the first test that asks, stopped by the last.
-static SITE: Mutex<Option<Site>> = Mutex::new(None);
+/// Both images, built and started by the first test that asks, stopped by the last. Where they could not be started,
+/// they are not tried again for each test: minutes of one failure would become hours.
+static SITE: Mutex<State> = Mutex::new(State::NotAsked);
+
+enum State {
+    NotAsked,
+    Failed,
+    Running(Site),
+}
 
 /// A pair with demo content, one page of the longest words that the database takes, and one owner.
 struct Site {
@@ -59,23 +66,29 @@ impl Site {
     }
 }
 
-/// The site, for one test at a time.
-fn site() -> MutexGuard<'static, Option<Site>> {
-    let mut site = SITE.lock().unwrap_or_else(PoisonError::into_inner);
-    site.get_or_insert_with(Site::start);
-    site
-}
-
 /// Visits a path of the site that all tests share.
 fn visit(path: &str) -> Page {
-    site().as_ref().unwrap().visit(path)
+    with_site(|site| site.visit(path))
+}
+
+/// Does something with the site, for one test at a time.
+fn with_site<T>(work: impl FnOnce(&Site) -> T) -> T {
+    let mut state = SITE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let State::NotAsked = *state {
+        *state = State::Failed;
+        *state = State::Running(Site::start());
+    }
+    match &*state {
+        State::Running(site) => work(site),
+        _ => panic!("the site could not be started; the first test that failed says why"),
+    }
 }
 
 /// The statics of Rust are never dropped: the pair is stopped by the last test to run.
 #[test]
 fn zz_nothing_is_left_behind() {
     let pid = std::process::id();
-    drop(SITE.lock().unwrap_or_else(PoisonError::into_inner).take());
+    *SITE.lock().unwrap_or_else(PoisonError::into_inner) = State::NotAsked;
     let containers = docker_ok(&["ps", "--all", "--quiet", "--filter", &format!("name=slipway-test-{pid}-")]);
     assert_eq!(containers, "", "containers of these tests are left");
     let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{contrast, site, visit};
+use crate::{contrast, visit, with_site};
 
 /// What the demo page links to, in its order.
 const TITLES: [&str; 3] = ["Notes on the Analytical Engine", "Letters", "The Django project"];
@@ -128,8 +128,7 @@ fn a_click_leads_where_the_owner_pointed_it_and_tells_that_site_nothing() {
     let path = page.text("document.querySelectorAll('nav a')[1].getAttribute('href')");
     page.click("nav li:nth-child(2) a");
     assert_eq!(page.redirect_from(&path), (302, "https://en.wikipedia.org/wiki/Ada_Lovelace".to_owned()));
-    let site = site();
-    let answer = site.as_ref().unwrap().pair.try_get(&path, "shop.example", "").unwrap();
+    let answer = with_site(|site| site.pair.try_get(&path, "shop.example", "").unwrap());
     assert_eq!(answer.status, 302);
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(answer.header("cache-control"), Some("no-store"), "a cached redirect is a click that is not counted");
@@ -189,8 +188,7 @@ fn stylesheet_and_icon_are_kept_for_good_and_not_asked_for_twice() {
     assert_eq!(sheets.iter().map(|response| response.from_cache).collect::<Vec<_>>(), [false, true], "{sheets:#?}");
 
     let icon = page.text("new URL(document.querySelector('link[rel=icon]').href).pathname");
-    let site = site();
-    let icon = site.as_ref().unwrap().pair.get(&icon);
+    let icon = with_site(|site| site.pair.get(&icon));
     assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/svg+xml; charset=utf-8")));
     assert!(icon.body.starts_with("<svg"), "{}", icon.body);
 }

@@ -216,16 +216,25 @@ fn busybox_image(engine: &Engine, place: &Place, folder: &Utf8Path) -> String {
     "engine-busybox".to_owned()
 }
 
+/// The program of the engine's packages that lists and changes packet rules, as the words of a command.
+fn iptables(place: &Place) -> [String; 4] {
+    let libraries = place.root().join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+    [
+        "env".to_owned(),
+        format!("LD_LIBRARY_PATH={libraries}"),
+        format!("XTABLES_LIBDIR={libraries}/xtables"),
+        place.folder().join("shim/iptables").into_string(),
+    ]
+}
+
 #[test]
 fn two_engines_side_by_side_leave_each_other_alone() {
     assert!(host::is_root(), "this test needs root: it is run by name only");
     let first = Scratch::new("first");
     let second = Scratch::new("second");
     let engine = engine::start_private(&first.place, Store::Containerd, &REPORT()).unwrap();
-    let shim = first.place.folder().join("shim/iptables");
-    let libraries = first.place.root().join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
-    let variables = [format!("LD_LIBRARY_PATH={libraries}"), format!("XTABLES_LIBDIR={libraries}/xtables")];
-    let iptables = ["env", &variables[0], &variables[1], shim.as_str()];
+    let iptables = iptables(&first.place);
+    let iptables = iptables.each_ref().map(String::as_str);
     let with_one = rules(&iptables);
     assert!(with_one.contains(&first.place.chain()));
 

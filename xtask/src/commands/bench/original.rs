@@ -81,6 +81,7 @@ impl Originals {
             .args(["--build-context", &format!("{base}={}", resolved.reference)])
             .args(["--build-context", "recipe=bench/original"])
             .args(["--secret", &format!("id=ca-certificates,src={}", self.certificates)])
+            .args(self.engine.step_network().is_host().then_some("--network=host"))
             .args(["--output", &format!("type=oci,dest={destination},tar=false,compression=zstd")])
             .args(["--file", dockerfile, context])
             .current_dir(&self.root);

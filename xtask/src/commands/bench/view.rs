@@ -11,7 +11,7 @@ use super::Row;
 use super::stage::Stage;
 use crate::effects::engine::Engine;
 use crate::effects::{engine, files, layout_store, measure};
-use crate::plan::bake::{BUILDX_VARIABLES, BakePlan};
+use crate::plan::bake::BUILDX_VARIABLES;
 use crate::report::Report;
 
 /// The bar: `build` may take this many times as long as the bare run.
@@ -60,7 +60,7 @@ fn bare(stage: &Stage, engine: &Engine, seeded: bool) -> anyhow::Result<f64> {
         }
     }
     let mut docker = engine.docker();
-    docker.args(BakePlan::arguments(false)).envs(BUILDX_VARIABLES).current_dir(&stage.root);
+    docker.args(engine.step_network().arguments()).envs(BUILDX_VARIABLES).current_dir(&stage.root);
     docker.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
     let mut child = docker.spawn().context("failed to start `docker buildx bake`")?;

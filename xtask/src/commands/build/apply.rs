@@ -18,6 +18,7 @@ use crate::effects::{bases, files, git, host, inputs_record, interrupt, layout_s
 use crate::error::Failure;
 use crate::image::ImageName;
 use crate::image::proof::{Expectation, Proof, prove};
+use crate::plan::bake::network::UNDERLAY;
 use crate::plan::bake::{BakePlan, Destination, Ingredients};
 use crate::plan::build::{BuildPlan, Step, layout_of};
 use crate::project::{ContextSource, Image, Project, SecretSource};
@@ -60,9 +61,10 @@ pub(super) fn apply(
 
     let epochs = epochs(root, seen)?;
     let export = engine.export();
-    let document = bake_plan(plan, seen, &epochs, &export)?;
+    let document = bake_plan(plan, seen, &epochs, &export)?.with_network(engine.step_network());
     let workshop = Workshop::open(root)?;
     files::write_atomically(&root.join(EMPTY), b"")?;
+    put_underlay(root, &document)?;
     for step in plan.to_build() {
         // Blobs that the builder sent last time need not be sent again: most of an image is its base.
         layout_store::seed(&root.join(seeds(&step.name)), &root.join(building(&step.name)))?;
@@ -190,7 +192,17 @@ fn rewrite_and_prove(
 /// The bake document for `--dry-run`.
 pub(super) fn document(root: &Utf8Path, plan: &BuildPlan, seen: &Seen) -> anyhow::Result<BakePlan> {
     let export = seen.engine.as_ref().map_or(Export::OciLayout, engine::Engine::export);
-    bake_plan(plan, seen, &epochs(root, seen)?, &export)
+    let network = seen.engine.as_ref().map(engine::Engine::step_network).unwrap_or_default();
+    let document = bake_plan(plan, seen, &epochs(root, seen)?, &export)?.with_network(network);
+    // The command is printed for people to run, who have what it names then.
+    if !plan.is_empty() {
+        put_underlay(root, &document)?;
+    }
+    Ok(document)
+}
+
+fn put_underlay(root: &Utf8Path, document: &BakePlan) -> anyhow::Result<()> {
+    document.underlay().map_or(Ok(()), |text| files::write_atomically(&root.join(UNDERLAY), text.as_bytes()))
 }
 
 fn bake_plan(

@@ -72,7 +72,7 @@ pub(super) fn plan(
 
 /// The exact document and command, on stdout.
 pub(super) fn dry_run(report: &Report, plan: &BuildPlan, document: &BakePlan, no_cache: bool) {
-    let command = format!("docker {}", BakePlan::arguments(no_cache).join(" "));
+    let command = format!("docker {}", document.arguments(no_cache).join(" "));
     if plan.is_empty() {
         report.result("nothing to build");
     } else if !report.is_part() {

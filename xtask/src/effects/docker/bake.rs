@@ -36,7 +36,7 @@ pub fn bake(
 ) -> anyhow::Result<Outcome> {
     use std::os::unix::process::CommandExt;
     docker
-        .args(BakePlan::arguments(no_cache))
+        .args(plan.arguments(no_cache))
         .envs(BUILDX_VARIABLES)
         .current_dir(workshop.root())
         .stdin(Stdio::piped())

@@ -174,6 +174,9 @@ fn configuration(place: &Place, store: Store, network: &Network) -> serde_json::
         // Without this, a daemon with address pools of its own deletes the interface `docker0` whenever it starts
         // again, whoever made it. Containers would then outlive the daemon: `stop` ends them.
         "live-restore": true,
+        // Steps of builds need the way to package archives. The machine's own network has it wherever the machine does;
+        // ours is behind address translation, which some machines do not carry (docs/decisions/0012).
+        "labels": [super::probe::HOST_NETWORK_LABEL],
         "iptables": false,
         "ip6tables": false,
         "default-address-pools": [{ "base": network.pool.to_string(), "size": 24 }],

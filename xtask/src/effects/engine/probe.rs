@@ -7,12 +7,16 @@ use serde::Deserialize;
 
 use super::Export;
 use crate::effects::process;
+use crate::plan::bake::network::StepNetwork;
 
 /// An engine on this machine answers in a tenth of a second; one behind ssh may need seconds.
 const LIMIT: Duration = Duration::from_secs(6);
 
 /// The oldest buildx that can write OCI layouts as folders and take them as named contexts in bake.
 const OLDEST_BUILDX: (u32, u32) = (0, 13);
+
+/// Label of an engine that asks for the machine's network for the steps of its builds.
+pub(super) const HOST_NETWORK_LABEL: &str = "slipway.build-network=host";
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Probe {
     pub buildx: Option<String>,
     /// Whether images live in containerd's store, which exports OCI layouts.
     pub has_containerd_store: bool,
+    /// Whether the engine asks for the machine's network for the steps of its builds.
+    pub wants_host_network: bool,
     /// The engine's architecture as the kernel names it, such as `x86_64`.
     pub architecture: String,
 }
@@ -33,6 +39,12 @@ impl Probe {
     /// Whether the buildx plugin is there and new enough.
     pub fn has_buildx(&self) -> bool {
         self.buildx.as_deref().is_some_and(|version| parse_version(version) >= Some(OLDEST_BUILDX))
+    }
+
+    /// The network that the steps of builds get.
+    pub fn step_network(&self) -> StepNetwork {
+        let version = self.buildx.as_deref().and_then(parse_version);
+        if self.wants_host_network { StepNetwork::host(version) } else { StepNetwork::OfEngine }
     }
 
     /// Why builds cannot use this engine, in a clause; `None` where they can.
@@ -56,6 +68,7 @@ struct RawInfo {
     #[serde(rename = "OSType")]
     os_type: String,
     driver_status: Option<Vec<(String, String)>>,
+    labels: Option<Vec<String>>,
     client_info: Option<RawClient>,
 }
 
@@ -115,6 +128,7 @@ fn parse_info(text: &str) -> Probe {
         server: some(info.server_version).filter(|_| is_linux),
         buildx: buildx.map(|plugin| plugin.version.trim_start_matches('v').to_owned()),
         has_containerd_store: statuses.iter().any(|(_, value)| value.starts_with("io.containerd.snapshotter")),
+        wants_host_network: info.labels.unwrap_or_default().iter().any(|label| label == HOST_NETWORK_LABEL),
         architecture: info.architecture,
     }
 }
@@ -127,7 +141,8 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Probe, parse_info, parse_version};
+    use super::{HOST_NETWORK_LABEL, Probe, parse_info, parse_version};
+    use crate::plan::bake::network::StepNetwork;
 
     #[test]
     fn an_engine_with_buildx_and_the_containerd_store() {
@@ -155,6 +170,18 @@ mod tests {
         assert!(obstacle(old).contains("0.11.2"));
         let classic = Probe { has_containerd_store: false, ..Probe::default() };
         assert_eq!(classic.buildx, None);
+    }
+
+    #[test]
+    fn an_engine_that_asks_for_the_machines_network() {
+        let network = |label: &str, buildx: &str| {
+            let plugin = format!(r#"{{"Name":"buildx","Version":"{buildx}"}}"#);
+            let text = format!(r#"{{"Labels":["a=b","{label}"],"ClientInfo":{{"Plugins":[{plugin}]}}}}"#);
+            parse_info(&text).step_network()
+        };
+        assert_eq!(network(HOST_NETWORK_LABEL, "0.13.1+ds1"), StepNetwork::HostUnderlaid);
+        assert_eq!(network(HOST_NETWORK_LABEL, "v0.17.0"), StepNetwork::HostGranted);
+        assert_eq!(network("c=d", "v0.30.1"), StepNetwork::OfEngine);
     }
 
     #[test]
