@@ -56,21 +56,44 @@ fn runs_private_engine(root: &Utf8Path) -> anyhow::Result<bool> {
 fn run_suites(root: &Utf8Path, suites: Vec<Suite>, report: &Report) -> anyhow::Result<Counts> {
     let mut total = Counts::default();
     let mut lines = Vec::new();
-    for suite in suites {
+    let (beside, mut in_turn) = apart(suites);
+    let mut done = Vec::new();
+    // Two lanes: tests of Rust wait for clocks more than they compute. What the second lane prints is kept until the
+    // first is through, so that each suite's words stay together.
+    if !beside.is_empty() {
+        let rust = in_turn.remove(0);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let one = |suite| {
+                    let mut words = Vec::new();
+                    let ended = timed(root, suite, report, &mut words);
+                    (suite, words, ended)
+                };
+                beside.iter().copied().map(one).collect::<Vec<_>>()
+            });
+            report.step(format!("suite {rust:?}, and others beside it"));
+            done.push((rust, timed(root, rust, report, &mut std::io::stderr())));
+            // A lane that broke has counted nothing: each of its suites has failed.
+            let broken = |_| {
+                let failed = Counts { failed: 1, ..Counts::default() };
+                beside.iter().map(|suite| (*suite, b"the suite broke off\n".to_vec(), (failed, 0.0))).collect()
+            };
+            for (suite, words, ended) in second.join().unwrap_or_else(broken) {
+                report.step(format!("suite {suite:?}"));
+                let _ = std::io::stderr().lock().write_all(&words);
+                done.push((suite, ended));
+            }
+        });
+    }
+    for suite in in_turn {
         if interrupt::requested() {
             return Err(Failure::interrupted("interrupted between two suites").into());
         }
-        let name = format!("{suite:?}");
-        report.step(format!("suite {name}"));
-        let started = std::time::Instant::now();
-        let counts = run_suite(root, suite, report).unwrap_or_else(|error| {
-            report.warn(format!("suite {name} could not run: {error:#}"));
-            for hint in crate::error::hints_of(&error) {
-                report.detail(format!("hint: {hint}"));
-            }
-            Counts { failed: 1, ..Counts::default() }
-        });
-        lines.push(format!("{name:<16} {counts} in {:.0} s", started.elapsed().as_secs_f32()));
+        report.step(format!("suite {suite:?}"));
+        done.push((suite, timed(root, suite, report, &mut std::io::stderr())));
+    }
+    for (suite, (counts, seconds)) in done {
+        lines.push(format!("{:<16} {counts} in {seconds:.0} s", format!("{suite:?}")));
         total += counts;
     }
     report.step("all suites");
@@ -80,20 +103,42 @@ fn run_suites(root: &Utf8Path, suites: Vec<Suite>, report: &Report) -> anyhow::R
     Ok(total)
 }
 
-fn run_suite(root: &Utf8Path, suite: Suite, report: &Report) -> anyhow::Result<Counts> {
-    match suite {
-        Suite::Rust => tests::run(cargo(root, &["test", "--workspace", "--quiet", "--no-fail-fast"])),
-        Suite::Containers => tests::run(one_by_one(root, "containers")),
-        Suite::Browser => tests::run(one_by_one(root, "browser")),
-        Suite::Engine => tests::run(one_by_one(root, "engine")),
-        Suite::LocalContainers => local_aws::containers(root, report),
-        Suite::Referees => local_aws::referees(root, report),
-        Suite::DjangoSqlite => tests::run(django(root, report)?),
+/// The suites that run beside the first one, and all others in their order: those that need no engine and are not
+/// cargo's, where cargo's own run too.
+fn apart(suites: Vec<Suite>) -> (Vec<Suite>, Vec<Suite>) {
+    match suites.first() {
+        Some(Suite::Rust) => suites.into_iter().partition(|suite| suite.is_fast() && *suite != Suite::Rust),
+        _ => (Vec::new(), suites),
+    }
+}
+
+/// Runs one suite, whatever becomes of it: what it counted, and its seconds.
+fn timed(root: &Utf8Path, suite: Suite, report: &Report, show: &mut dyn Write) -> (Counts, f32) {
+    let started = std::time::Instant::now();
+    let counts = run_suite(root, suite, report, show).unwrap_or_else(|error| {
+        report.warn(format!("suite {suite:?} could not run: {error:#}"));
+        for hint in crate::error::hints_of(&error) {
+            report.detail(format!("hint: {hint}"));
+        }
+        Counts { failed: 1, ..Counts::default() }
+    });
+    (counts, started.elapsed().as_secs_f32())
+}
+
+fn run_suite(root: &Utf8Path, suite: Suite, report: &Report, show: &mut dyn Write) -> anyhow::Result<Counts> {
+    let command = match suite {
+        Suite::Rust => cargo(root, &["test", "--workspace", "--quiet", "--no-fail-fast"]),
+        Suite::Containers => one_by_one(root, "containers"),
+        Suite::Browser => one_by_one(root, "browser"),
+        Suite::Engine => one_by_one(root, "engine"),
+        Suite::LocalContainers => local_aws::containers(root, report)?,
+        Suite::Referees => local_aws::referees(root, report)?,
+        Suite::DjangoSqlite => django(root, report)?,
         Suite::DjangoPostgres => {
             let server = postgres::Postgres::start(&postgres::binaries(root, report)?)?;
             let mut pytest = django(root, report)?;
             pytest.env("DATABASE_URL", server.url());
-            tests::run(pytest)
+            return tests::run(pytest, show);
         }
         Suite::Nginx => {
             let nginx = packages::unpacked(root, "nginx", &["nginx"], report)?;
@@ -101,9 +146,10 @@ fn run_suite(root: &Utf8Path, suite: Suite, report: &Report) -> anyhow::Result<C
             let mut pytest = Command::new(bin.join("python"));
             pytest.args(["-m", "pytest", "-q", "tests"]).current_dir(root.join("nginx"));
             pytest.env("NGINX_BIN", nginx.file("/usr/sbin/nginx")).env("LD_LIBRARY_PATH", nginx.libraries());
-            tests::run(pytest)
+            pytest
         }
-    }
+    };
+    tests::run(command, show)
 }
 
 fn django(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {

@@ -1,4 +1,4 @@
-//! Foreign test runners: started, shown line by line on stderr, counted by their closing lines.
+//! Foreign test runners: started, shown line by line, counted by their closing lines.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -8,9 +8,9 @@ use anyhow::Context;
 use crate::effects::interrupt;
 use crate::plan::counts::Counts;
 
-/// Runs a test runner to its end. Its output goes to stderr as it comes. A runner that exits with another code than 0
+/// Runs a test runner to its end. Its output goes to `show` as it comes. A runner that exits with another code than 0
 /// without a failed test in its closing lines (it could not start, say) counts as one failure.
-pub fn run(mut command: Command) -> anyhow::Result<Counts> {
+pub fn run(mut command: Command, show: &mut dyn Write) -> anyhow::Result<Counts> {
     let program = command.get_program().to_string_lossy().into_owned();
     // Both streams through one pipe, so that lines stay in the order they were written.
     let (reader, writer) = std::io::pipe().context("failed to make a pipe")?;
@@ -27,7 +27,7 @@ pub fn run(mut command: Command) -> anyhow::Result<Counts> {
     for line in BufReader::new(reader).split(b'\n') {
         let line = line.with_context(|| format!("failed to read what `{program}` prints"))?;
         let line = String::from_utf8_lossy(&line);
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        let _ = writeln!(show, "{line}");
         if let Some(found) = Counts::in_line(&line) {
             counts += found;
         }

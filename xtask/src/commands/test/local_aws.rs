@@ -8,9 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cargo;
 use crate::effects::local_daemon::program;
-use crate::effects::{engine, host, packages, process, python, tests};
+use crate::effects::{engine, host, packages, process, python};
 use crate::error::Failure;
-use crate::plan::counts::Counts;
 use crate::plan::suites::unlisted_targets;
 use crate::report::Report;
 
@@ -20,7 +19,7 @@ const REFEREES: &str = "infra/local-aws/referees";
 const METADATA_LIMIT: Duration = Duration::from_secs(60);
 
 /// All test targets of the crate that plain `cargo test` leaves out, one test after another: they share an engine.
-pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Counts> {
+pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
     let metadata = process::run(&mut cargo(root, &["metadata", "--no-deps", "--format-version=1"]), METADATA_LIMIT)?;
     let targets = unlisted_targets(&metadata, "local-aws").context("failed to read what `cargo metadata` prints")?;
     anyhow::ensure!(!targets.is_empty(), "the package local-aws has no tests that need an engine");
@@ -30,11 +29,11 @@ pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Cou
     }
     command.args(["--", "--test-threads=1"]);
     tools(root, &mut command, report)?;
-    tests::run(command)
+    Ok(command)
 }
 
 /// boto3, the AWS CLI, botocore's models and moto against a daemon. Its table of comparisons is part of the output.
-pub(super) fn referees(root: &Utf8Path, report: &Report) -> anyhow::Result<Counts> {
+pub(super) fn referees(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
     let bin = python::venv(root, "referees", &Utf8Path::new(REFEREES).join("requirements.txt"), report)?;
     let mut pytest = Command::new(bin.join("python"));
     pytest.args(["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]).current_dir(root.join(REFEREES));
@@ -44,7 +43,7 @@ pub(super) fn referees(root: &Utf8Path, report: &Report) -> anyhow::Result<Count
     // The AWS CLI of the environment first, then the engine's client.
     let path = std::env::var("PATH").unwrap_or_default();
     pytest.env("PATH", [bin.as_str(), docker.parent().map_or("", Utf8Path::as_str), &path].join(":"));
-    tests::run(pytest)
+    Ok(pytest)
 }
 
 /// Tells the tests of an engine, of a small program to make images of, and of registry clients. Returns the docker client.
