@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::effects::{interrupt, process};
 use crate::error::Failure;
 
 /// What one run took.
@@ -21,8 +22,10 @@ pub struct Run {
 /// Runs a command to its end, which must be a success.
 ///
 /// # Errors
-/// Where it cannot start, or ends with another code than 0: then with what it printed last.
+/// Where it cannot start, or ends with another code than 0: then with what it printed last. Interrupted (130), with the
+/// command told to end and waited for.
 pub fn run(mut command: Command) -> anyhow::Result<Run> {
+    interrupt::check()?;
     let name = format!("{command:?}");
     let log = tempfile()?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
@@ -30,6 +33,7 @@ pub fn run(mut command: Command) -> anyhow::Result<Run> {
     let mut child = command.spawn().with_context(|| format!("failed to start {name}"))?;
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak_kib = 0;
+    let mut told = false;
     let status = loop {
         if let Some(status) = child.try_wait().with_context(|| format!("failed to wait for {name}"))? {
             break status;
@@ -39,8 +43,13 @@ pub fn run(mut command: Command) -> anyhow::Result<Run> {
         let mark =
             text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok());
         peak_kib = peak_kib.max(mark.unwrap_or(0_u64));
+        if interrupt::requested() && !told {
+            told = true;
+            process::terminate(child.id());
+        }
         std::thread::sleep(Duration::from_millis(1));
     };
+    interrupt::check()?;
     let seconds = begun.elapsed().as_secs_f64();
     if !status.success() {
         let mut log = log;

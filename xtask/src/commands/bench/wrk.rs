@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::effects::packages::{self, Unpacked};
-use crate::effects::process;
+use crate::effects::{interrupt, process};
 use crate::report::Report;
 
 /// Longest run at a rate: a deployment that has not ended by then has failed in other ways.
@@ -117,7 +117,8 @@ impl Paced {
     pub(super) fn end(mut self, requests: usize) -> anyhow::Result<Load> {
         // Where tasks are replaced, answers take longer than in the trial.
         let needed = Duration::from_secs_f64(1.3 * requests as f64 / self.rate);
-        process::wait_until(needed.saturating_sub(self.begun.elapsed()), || false);
+        process::wait_until(needed.saturating_sub(self.begun.elapsed()), interrupt::requested);
+        interrupt::check()?;
         process::interrupt_group(self.child.id());
         let ended = process::wait_until(FIGURES, || matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)));
         ensure!(ended, "wrk did not end within {} s", FIGURES.as_secs());

@@ -11,7 +11,7 @@ use super::observe::Seen;
 use crate::effects::bases::facts;
 use crate::effects::docker::bake::{Outcome, bake};
 use crate::effects::docker::{save, transcript};
-use crate::effects::engine::{self, Export};
+use crate::effects::engine::{self, Engine, Export};
 use crate::effects::restamp::restamp;
 use crate::effects::workshop::{self, Workshop};
 use crate::effects::{bases, files, git, host, inputs_record, interrupt, layout_store, layouts};
@@ -91,7 +91,7 @@ pub(super) fn apply(
                 .into());
         }
         Outcome::Failed(failure) => {
-            return Err(explain(&failure, seen).into());
+            return Err(explain(&failure, seen, &engine).into());
         }
     }
     if export == Export::Save {
@@ -191,8 +191,8 @@ fn rewrite_and_prove(
 
 /// The bake document for `--dry-run`.
 pub(super) fn document(root: &Utf8Path, plan: &BuildPlan, seen: &Seen) -> anyhow::Result<BakePlan> {
-    let export = seen.engine.as_ref().map_or(Export::OciLayout, engine::Engine::export);
-    let network = seen.engine.as_ref().map(engine::Engine::step_network).unwrap_or_default();
+    let export = seen.engine.as_ref().map_or(Export::OciLayout, Engine::export);
+    let network = seen.engine.as_ref().map(Engine::step_network).unwrap_or_default();
     let document = bake_plan(plan, seen, &epochs(root, seen)?, &export)?.with_network(network);
     // The command is printed for people to run, who have what it names then.
     if !plan.is_empty() {
@@ -292,7 +292,7 @@ fn store_name(step: &Step) -> String {
 }
 
 /// BuildKit's failure, with the Dockerfile's path and line first.
-fn explain(failure: &transcript::Failure, seen: &Seen) -> Failure {
+fn explain(failure: &transcript::Failure, seen: &Seen, engine: &Engine) -> Failure {
     let target = failure.target.as_deref().unwrap_or_default();
     let image = seen.project.images.iter().find(|image| {
         target == image.name.as_str()
@@ -313,5 +313,12 @@ fn explain(failure: &transcript::Failure, seen: &Seen) -> Failure {
             message.push_str(&format!("\n    {line}"));
         }
     }
-    Failure::failed(message)
+    let explained = Failure::failed(message);
+    match (failure.resolved_no_name(), engine.step_network().is_host()) {
+        (false, _) => explained,
+        (true, true) => explained.hint("this machine resolves no names: see whether it has a network"),
+        (true, false) => explained.hint(
+            "the step resolved no names; where this machine does, steps can have its network: docs/guide/build.md",
+        ),
+    }
 }

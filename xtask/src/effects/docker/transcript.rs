@@ -46,6 +46,23 @@ pub struct Failure {
     pub cause: String,
 }
 
+impl Failure {
+    /// Whether the failing step could not resolve a host name, in the words of apt, glibc, curl, wget, busybox, apk and npm.
+    pub fn resolved_no_name(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "Temporary failure resolving",
+            "Temporary failure in name resolution",
+            "Name or service not known",
+            "Could not resolve host",
+            "unable to resolve host address",
+            "bad address '",
+            "DNS: transient error",
+            "getaddrinfo EAI_AGAIN",
+        ];
+        self.log.iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
+    }
+}
+
 /// Reads a run's lines one by one.
 #[derive(Debug, Default)]
 pub struct Transcript {
