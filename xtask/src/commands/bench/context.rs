@@ -8,7 +8,7 @@ use camino::Utf8Path;
 
 use super::Row;
 use super::stage::Stage;
-use crate::effects::{engine, git, measure};
+use crate::effects::{engine, files, git, measure};
 use crate::report::Report;
 
 const FILES: u32 = 100_000;
@@ -48,19 +48,7 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
 
 /// A project with one image whose context is large.
 fn write_project(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
-    let environments = to.join("infra/environments");
-    fs::create_dir_all(&environments).with_context(|| format!("failed to create `{environments}`"))?;
-    fs::copy(root.join("infra/environments/local.toml"), environments.join("local.toml"))
-        .context("failed to copy `local.toml`")?;
-    let write =
-        |file: &str, text: &str| fs::write(to.join(file), text).with_context(|| format!("failed to write `{file}`"));
-    write(
-        "infra/slipway.toml",
-        "[project]\nname = \"large\"\nplatform = \"linux/amd64\"\n\n[images.large]\ncontext = \"large\"\nports = []\n",
-    )?;
-    write(".gitignore", "/target/\n")?;
-    fs::create_dir_all(to.join("large")).context("failed to create `large`")?;
-    write("large/Dockerfile", "FROM python:3.13-slim\nCOPY . /large\nUSER 10001\nENTRYPOINT [\"python3\"]\n")?;
+    write_configuration(root, to)?;
     // Content that differs from file to file and does not compress, from a generator that is the same every time.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut content = vec![0_u8; BYTES];
@@ -82,4 +70,41 @@ fn write_project(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
             .with_context(|| format!("failed to write `{path}`"))?;
     }
     Ok(())
+}
+
+/// All of the project but the files of its context. Of this repository's environment, only its stand-ins are of use.
+fn write_configuration(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    let write = |file: &str, text: &str| files::write_atomically(&to.join(file), text.as_bytes());
+    write(
+        "infra/slipway.toml",
+        "[project]\nname = \"large\"\nplatform = \"linux/amd64\"\n\n[images.large]\ncontext = \"large\"\nports = []\n",
+    )?;
+    let ours = root.join("infra/environments/local.toml");
+    let ours = fs::read_to_string(&ours).with_context(|| format!("failed to read `{ours}`"))?;
+    let stand_ins = ours.find("\n[stand-ins").and_then(|at| ours.get(at..)).unwrap_or_default();
+    let environment = "region = \"eu-central-1\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n";
+    write("infra/environments/local.toml", &format!("{environment}{stand_ins}"))?;
+    write(".gitignore", "/target/\n")?;
+    write("large/Dockerfile", "FROM python:3.13-slim\nCOPY . /large\nUSER 10001\nENTRYPOINT [\"python3\"]\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::{Utf8Path, Utf8PathBuf};
+
+    use super::write_configuration;
+    use crate::effects::{files, project_files};
+    use crate::project::EnvironmentName;
+
+    #[test]
+    fn what_is_measured_is_a_project_whatever_becomes_of_this_one() {
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let to = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
+        let to = to.join(format!("slipway-context-{}", std::process::id()));
+        write_configuration(root, &to).unwrap();
+        let project = project_files::load(&to).unwrap();
+        let environment = project_files::load_environment(&to, EnvironmentName::Local, &project).unwrap();
+        assert!(environment.bases.stand_ins.contains_key("python:3.13-slim"));
+        files::remove_directory(&to).unwrap();
+    }
 }
