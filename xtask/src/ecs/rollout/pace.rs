@@ -10,8 +10,18 @@ const CALL: i64 = 1000;
 /// Milliseconds between looks where the rollout may end at any moment.
 const SOON: u64 = 1000;
 
-/// The same with the stand-in for AWS, whose rollouts are over in seconds, while calls are to spare.
-const SOON_NEARBY: u64 = 500;
+/// The same while calls are to spare: a call takes its time too, and the verdict is to be known within the second.
+const SOON_LEAST: u64 = 900;
+
+/// The same with the stand-in for AWS, whose rollouts are over in seconds.
+const SOON_LEAST_NEARBY: u64 = 500;
+
+/// The first look near by, where nothing has ended sooner: later looks may be closer by what that earns.
+const FIRST_NEARBY: u64 = 1150;
+
+/// The least between looks near by while the rollout cannot end yet. A call takes its time too, and a verdict that comes
+/// right after a look is to be known within a second.
+const LEAST_NEARBY: u64 = 950;
 
 /// After this long without a change there will hardly be one in the next second: on Fargate a task needs 20 to 60 seconds
 /// to get from `PROVISIONING` to `RUNNING`.
@@ -74,7 +84,7 @@ impl Pace {
     pub fn first(&mut self) -> Next {
         let calls = Calls { service: true, record: false, tasks: false };
         self.balance -= calls.cost();
-        Next { wait_ms: SOON, calls }
+        Next { wait_ms: if self.nearby { FIRST_NEARBY } else { SOON }, calls }
     }
 
     /// After a look: how many milliseconds passed since the one before, and what it showed. A look with a final verdict has
@@ -112,19 +122,20 @@ impl Pace {
     fn wait(&self, soon: bool) -> u64 {
         let quiet = match self.unchanged_ms {
             0..CALM => SOON,
-            CALM..STILL if !self.nearby => 2 * SOON,
-            _ if self.nearby => SOON,
+            CALM..STILL => 2 * SOON,
             _ => LONGEST,
         };
         // `balance` has the next look in it already: the wait earns that back.
         let debt = |allowed: i64| u64::try_from(-(self.balance + allowed)).unwrap_or(0);
         if !soon {
             // Near by, everything is over within seconds: what was spent is earned back after the end.
-            let earned = if self.nearby { 0 } else { debt(0).min(2 * SOON) };
-            return quiet.max(earned).max(debt(AHEAD));
+            if self.nearby {
+                return debt(0).clamp(LEAST_NEARBY, SOON).max(debt(AHEAD));
+            }
+            return quiet.max(debt(0).min(2 * SOON)).max(debt(AHEAD));
         }
-        let least = if self.nearby && self.balance >= 0 { SOON_NEARBY } else { SOON };
-        least.max(debt(AHEAD + CALL))
+        let least = if self.nearby { SOON_LEAST_NEARBY } else { SOON_LEAST };
+        debt(0).clamp(least, SOON).max(debt(AHEAD + CALL))
     }
 }
 
@@ -181,12 +192,12 @@ mod tests {
     fn looks_are_close_where_the_rollout_may_end_and_rare_where_nothing_moves() {
         // Fargate: 70 s until the tasks run, then the balancer's checks and the end of the old ones.
         let smooth = [(0, look(0, 2, 0)), (70, look(1, 1, 0)), (75, look(2, 0, 0))];
-        check(false, 120, &smooth, &[5000, 1000, 1000]);
+        check(false, 120, &smooth, &[5000, 1000, 900]);
         // On this machine all of it takes seconds.
-        check(true, 8, &[(0, look(0, 2, 0)), (2, look(1, 1, 0)), (3, look(2, 0, 0))], &[1000, 1000, 1000]);
+        check(true, 8, &[(0, look(0, 2, 0)), (2, look(1, 1, 0)), (3, look(2, 0, 0))], &[950, 950, 1000]);
         // A task fails again and again; the breaker may trip after each.
         let failing = [(0, look(0, 2, 0)), (40, look(0, 2, 1)), (80, look(0, 2, 2)), (120, returning())];
-        check(false, 180, &failing, &[5000, 1000, 1000, 1000]);
+        check(false, 180, &failing, &[5000, 900, 900, 1000]);
     }
 
     #[test]
@@ -207,8 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn near_by_looks_leave_a_call_its_time_within_the_second() {
+        let mut pace = Pace::new(true);
+        let mut next = pace.first();
+        let (mut now, mut calls) = (0, 0);
+        for look_number in 1..4_u64 {
+            // Each look takes 15 ms.
+            now += next.wait_ms + 15;
+            calls += next.calls.cost();
+            assert!(calls <= i64::try_from(now).unwrap(), "{calls} calls in {now} ms");
+            assert!(look_number == 1 || next.wait_ms + 15 < 1000, "{next:?}");
+            next = pace.next(next.wait_ms + 15, &look(0, 2, 0));
+        }
+    }
+
+    #[test]
     fn near_by_a_rollout_of_three_seconds_costs_three_calls() {
-        let (calls, _) = play(true, 3, &[(0, look(0, 2, 0)), (3, look(2, 0, 0))]);
+        let (calls, _) = play(true, 4, &[(0, look(0, 2, 0)), (3, look(2, 0, 0))]);
         assert_eq!(calls, 3);
         // The tasks are looked at all the same, and a failure together with the service.
         let mut pace = Pace::new(true);
