@@ -63,7 +63,7 @@ fn a_step_that_resolves_no_names_is_told_how_to() {
     let fails = |words: &str| {
         format!("cat >&2 <<'END'\n#5 [build 2/2] RUN get\n#5 9.1 {words}\n#5 ERROR: exit code: 1\nEND\nexit 1")
     };
-    sandbox.bake_is(&fails("  Temporary failure resolving 'deb.debian.org'"));
+    sandbox.bake_is(&fails("  Temporary failure resolving 'packages.example'"));
     sandbox.json(&["build"]).fails(1, "failed", &["resolved no names", "docs/guide/build.md"]);
     sandbox.bake_is(&fails("E: 404 Not Found"));
     assert!(!sandbox.json(&["build"]).stderr.contains("resolved no names"));
