@@ -57,7 +57,7 @@ pub enum Command {
     Setup(Setup),
     /// Reports every prerequisite with its version and the fix.
     Doctor(Doctor),
-    /// The stand-in for AWS that the environment `local` deploys to: real containers, no account.
+    /// The local AWS emulator that the environment `local` deploys to: real containers, no account.
     Local(Local),
     /// Sets up what it needs and runs every test.
     Test(Test),

@@ -13,9 +13,9 @@ pub mod layout;
 pub mod name;
 pub mod platform;
 pub mod proof;
-pub mod stamp;
-pub mod stand_in;
+pub mod substitute;
 pub mod tag;
+pub mod timestamps;
 
 pub use digest::Digest;
 pub use fingerprint::Fingerprint;

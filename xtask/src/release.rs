@@ -49,8 +49,8 @@ pub struct Built {
     pub layout: Utf8PathBuf,
     /// Seconds since 1970 that every file of the image is at most as young as.
     pub source_date_epoch: u64,
-    /// Base images that were labelled stand-ins: not for any environment but `local`.
-    pub stand_ins: Vec<String>,
+    /// Base images that were labelled substitutes: not for any environment but `local`.
+    pub substitutes: Vec<String>,
     /// Further tags asked for with `--tag`.
     pub tags: Vec<String>,
 }
@@ -103,7 +103,7 @@ mod tests {
             platform: Platform::LinuxAmd64,
             layout: "target/slipway/images/app".into(),
             source_date_epoch: 1_700_000_000,
-            stand_ins: vec!["python:3.13-slim".to_owned()],
+            substitutes: vec!["python:3.13-slim".to_owned()],
             tags: vec![],
         };
         Release {

@@ -17,7 +17,7 @@ use xtask::image::{ImageName, Platform};
 use xtask::project::parse::{self, Found};
 use xtask::project::{
     Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, StandIn, Strategy, Verify, Volume,
+    ServicePointers, Strategy, Substitute, Verify, Volume,
 };
 
 const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
@@ -166,14 +166,14 @@ fn our_own_environments_load() {
     ];
     assert_eq!(facts, expected);
     for found in &found {
-        assert_eq!(found.accepts_stand_ins(), found.name == EnvironmentName::Local);
-        assert_eq!(found.bases.stand_ins.is_empty(), found.name != EnvironmentName::Local);
+        assert_eq!(found.accepts_substitutes(), found.name == EnvironmentName::Local);
+        assert_eq!(found.bases.substitutes.is_empty(), found.name != EnvironmentName::Local);
         assert_eq!(found.local, (found.name == EnvironmentName::Local).then(Local::default));
         assert_eq!((found.service.as_str(), found.region.as_str()), ("linkbio", "eu-central-1"));
     }
     let rolling = Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true };
     assert_eq!(found.last().unwrap().strategy, rolling);
-    let front = StandIn {
+    let front = Substitute {
         suite: "trixie".to_owned(),
         packages: vec!["nginx-light".to_owned(), "busybox".to_owned()],
         links: [("/usr/bin/wget".to_owned(), "/usr/bin/busybox".to_owned())].into(),
@@ -200,9 +200,9 @@ fn our_own_environments_load() {
         assert_eq!((network.subnets.len(), network.security_groups.len()), (2, 1));
         assert_eq!((network.assign_public_ip, found.volumes.len()), (found.name == EnvironmentName::Dev, 0));
     }
-    let stand_ins = &local.bases.stand_ins;
-    assert_eq!(stand_ins.get("nginxinc/nginx-unprivileged:stable-alpine-slim"), Some(&front));
-    assert!(stand_ins.contains_key("python:3.13-slim"));
+    let substitutes = &local.bases.substitutes;
+    assert_eq!(substitutes.get("nginxinc/nginx-unprivileged:stable-alpine-slim"), Some(&front));
+    assert!(substitutes.contains_key("python:3.13-slim"));
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn the_repository_keeps_its_promises() {
 }
 
 #[test]
-fn the_scheduler_of_the_stand_in_is_pure() {
+fn the_scheduler_of_the_emulator_is_pure() {
     let mut problems = Vec::new();
     for file in files() {
         let Ok(inside) = file.strip_prefix("infra/local-aws/src") else { continue };
@@ -207,7 +207,7 @@ fn the_scheduler_of_the_stand_in_is_pure() {
 }
 
 #[test]
-fn this_tool_and_the_stand_in_share_names_and_no_code() {
+fn this_tool_and_the_emulator_share_names_and_no_code() {
     let ours = text("xtask/src/plan/local.rs".into());
     let theirs = text("infra/local-aws/src/settings.rs".into());
     let constant = |text: &str, name: &str| {
@@ -231,7 +231,7 @@ fn this_tool_and_the_stand_in_share_names_and_no_code() {
 }
 
 #[test]
-fn the_architecture_document_names_every_module_of_the_stand_in() {
+fn the_architecture_document_names_every_module_of_the_emulator() {
     let map = text("ARCHITECTURE.md".into());
     // Its part of the map: a folder's modules stand behind the folder's name.
     let part = map.split("infra/local-aws/src/").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();

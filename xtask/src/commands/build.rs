@@ -7,9 +7,9 @@ mod report;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::effects::build_directory;
 use crate::effects::files;
 use crate::effects::lock::{self, Lock};
-use crate::effects::workshop;
 use crate::error::Failure;
 use crate::image::ImageName;
 use crate::plan::build::{BuildPlan, layout_of};
@@ -62,7 +62,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
 fn build(root: &Utf8Path, request: &Request, report: &Report, timing: &mut Timing) -> anyhow::Result<Release> {
     let waiting = || report.step("another build is running in this repository, waiting for it");
     let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
-    workshop::clear(root)?;
+    build_directory::clear(root)?;
     let mut seen = observe::observe(root, request, report)?;
     timing.mark("observe");
 

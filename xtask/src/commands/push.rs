@@ -41,7 +41,7 @@ impl Request {
 /// Sends what the registry does not have.
 ///
 /// # Errors
-/// Usage (2); refused (3) for stand-ins, stale images, a dirty tree in production, another account, another image under
+/// Usage (2); refused (3) for substitutes, stale images, a dirty tree in production, another account, another image under
 /// the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Pushed> {
     let begun = Instant::now();

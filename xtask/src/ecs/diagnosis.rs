@@ -3,7 +3,7 @@
 //! failed (`rollout`, `one_off`). Values of variables are no evidence and never quoted.
 
 mod cause;
-mod culprit;
+mod failing_container;
 mod findings;
 mod health;
 mod message;
@@ -64,13 +64,13 @@ pub struct Cause {
     pub id: CauseId,
     /// Plain words, one sentence without a full stop.
     pub message: String,
-    /// Quoted facts: reasons, exit codes, targets, events, the last lines of the culprit.
+    /// Quoted facts: reasons, exit codes, targets, events, the last lines of the failing container.
     pub evidence: Vec<String>,
     /// What to do: exact commands and settings.
     pub next: Vec<String>,
     /// The container that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub culprit: Option<String>,
+    pub failing_container: Option<String>,
 }
 
 /// Finds the cause that is nearest to the root. Of tasks that failed for different reasons, the one whose cause wins over the
@@ -82,7 +82,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
         message: message::of(&finding, evidence),
         evidence: quote::facts(&finding, evidence),
         next: next::steps(&finding, evidence),
-        culprit: finding.culprit,
+        failing_container: finding.failing_container,
     }
 }
 
@@ -102,4 +102,4 @@ mod fixtures;
 mod precedence;
 
 #[cfg(test)]
-mod stories;
+mod scenarios;

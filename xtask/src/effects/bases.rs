@@ -1,10 +1,10 @@
-//! Base images: resolved by digest where a registry answers, stand-ins built from Debian packages where none does.
-//! Not here: what names and answers mean (`image/base`), what is in a stand-in (`image/stand_in`).
+//! Base images: resolved by digest where a registry answers, substitutes built from Debian packages where none does.
+//! Not here: what names and answers mean (`image/base`), what is in a substitute (`image/substitute`).
 
 pub mod facts;
 mod loaded;
 mod registry;
-mod stand_ins;
+mod substitutes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,22 +32,22 @@ pub struct Wanted<'a> {
     pub names: &'a BTreeSet<String>,
     /// What the images run on.
     pub platform: Platform,
-    /// Its mirrors and stand-ins.
+    /// Its mirrors and substitutes.
     pub environment: &'a Environment,
-    /// Whether pins may be added to the lock file, and stand-ins be made.
+    /// Whether pins may be added to the lock file, and substitutes be made.
     pub may_record: bool,
 }
 
-/// The bases as the lock file or the stand-ins in use have them: starts no process, asks nobody. `None` as soon as one
+/// The bases as the lock file or the substitutes in use have them: starts no process, asks nobody. `None` as soon as one
 /// is unknown. For fingerprints: only `resolve` gives references that every engine can use.
 pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, ResolvedBase>>> {
     let lock = read_lock(wanted.root)?;
     let mut bases = BTreeMap::new();
     for name in images(wanted) {
         let location = location(wanted, name)?;
-        let stand_in = on_disk(wanted, name).filter(|_| stand_ins::is_in_use(wanted.root, name));
+        let substitute = on_disk(wanted, name).filter(|_| substitutes::is_in_use(wanted.root, name));
         let pinned = location.digest.or(lock.bases.get(name).copied());
-        let base = stand_in.or(pinned.map(|digest| ResolvedBase::from_registry(name, &location, digest)));
+        let base = substitute.or(pinned.map(|digest| ResolvedBase::from_registry(name, &location, digest)));
         let Some(base) = base else { return Ok(None) };
         bases.insert(name.clone(), base);
     }
@@ -55,7 +55,7 @@ pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, R
 }
 
 /// The bases for a build. Pins of the lock file are used; what has none is asked for and added to the file. Where the
-/// registry does not answer, `local` gets its stand-in.
+/// registry does not answer, `local` gets its substitute.
 pub fn resolve(
     engine: &Engine,
     wanted: &Wanted<'_>,
@@ -70,22 +70,22 @@ pub fn resolve(
         interrupt::check()?;
         let location = location(wanted, name)?;
         let pin = location.digest.or(lock.bases.get(name).copied());
-        // A pin needs no registry, unless a stand-in could be needed instead of it.
+        // A pin needs no registry, unless a substitute could be needed instead of it.
         let answer = match pin {
-            Some(digest) if !has_stand_in(wanted, name) => Answer::Found(digest),
+            Some(digest) if !has_substitute(wanted, name) => Answer::Found(digest),
             _ => registries.ask(engine, &location, pin)?,
         };
         let base = match answer {
             Answer::Found(digest) => {
-                stand_ins::set_aside(wanted.root, name);
+                substitutes::set_aside(wanted.root, name);
                 if pin.is_none() {
                     added.bases.insert(name.clone(), digest);
                 }
                 ResolvedBase::from_registry(name, &location, digest)
             }
             Answer::Unreachable(why) => {
-                if has_stand_in(wanted, name) && registries.is_news(&location.registry) {
-                    report.warn(format!("`{}` does not answer ({why}): its images get stand-ins", location.registry));
+                if has_substitute(wanted, name) && registries.is_news(&location.registry) {
+                    report.warn(format!("`{}` does not answer ({why}): its images get substitutes", location.registry));
                 }
                 without_registry(engine, wanted, name, &location, &why, report)?
             }
@@ -107,7 +107,7 @@ pub fn for_engine(
     bases: BTreeMap<String, ResolvedBase>,
 ) -> anyhow::Result<BTreeMap<String, ResolvedBase>> {
     let usable = bases.into_iter().map(|(name, base)| {
-        let base = if base.stand_in { loaded::for_engine(engine, root, base)? } else { base };
+        let base = if base.substitute { loaded::for_engine(engine, root, base)? } else { base };
         Ok((name, base))
     });
     usable.collect()
@@ -123,11 +123,11 @@ fn without_registry(
 ) -> anyhow::Result<ResolvedBase> {
     if let Some(recipe) = recipe(wanted, name) {
         if !wanted.may_record && on_disk(wanted, name).is_none() {
-            return Err(Failure::failed(format!("the plan needs the stand-in of `{name}`, which is not made yet"))
+            return Err(Failure::failed(format!("the plan needs the substitute of `{name}`, which is not made yet"))
                 .hint("cargo xtask build")
                 .into());
         }
-        let base = stand_ins::ensure(wanted.root, name, recipe, wanted.platform, report)?;
+        let base = substitutes::ensure(wanted.root, name, recipe, wanted.platform, report)?;
         return loaded::for_engine(engine, wanted.root, base);
     }
     let environment = wanted.environment.name;
@@ -136,9 +136,9 @@ fn without_registry(
         location.registry
     ));
     let file = format!("infra/environments/{environment}.toml");
-    Err(if wanted.environment.accepts_stand_ins() {
+    Err(if wanted.environment.accepts_substitutes() {
         failure.hint(format!(
-            "reach the registry, or give `{name}` a mirror under [bases] or a [stand-ins.\"{name}\"] table in `{file}`"
+            "reach the registry, or give `{name}` a mirror under [bases] or a [substitutes.\"{name}\"] table in `{file}`"
         ))
     } else {
         failure.hint(format!("reach the registry, or name a mirror of `{name}` under [bases] in `{file}`"))
@@ -183,16 +183,16 @@ fn location(wanted: &Wanted<'_>, name: &str) -> anyhow::Result<BaseName> {
     })
 }
 
-fn recipe<'a>(wanted: &Wanted<'a>, name: &str) -> Option<&'a crate::project::StandIn> {
-    wanted.environment.bases.stand_ins.get(name).filter(|_| wanted.environment.accepts_stand_ins())
+fn recipe<'a>(wanted: &Wanted<'a>, name: &str) -> Option<&'a crate::project::Substitute> {
+    wanted.environment.bases.substitutes.get(name).filter(|_| wanted.environment.accepts_substitutes())
 }
 
-fn has_stand_in(wanted: &Wanted<'_>, name: &str) -> bool {
+fn has_substitute(wanted: &Wanted<'_>, name: &str) -> bool {
     recipe(wanted, name).is_some()
 }
 
 fn on_disk(wanted: &Wanted<'_>, name: &str) -> Option<ResolvedBase> {
-    stand_ins::on_disk(wanted.root, name, recipe(wanted, name)?, wanted.platform)
+    substitutes::on_disk(wanted.root, name, recipe(wanted, name)?, wanted.platform)
 }
 
 fn lock_path(root: &Utf8Path) -> Utf8PathBuf {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Most bytes of an answer that are read: the answers of a stand-in with thousands of services have a tenth of that.
+/// Most bytes of an answer that are read: the answers of an emulator with thousands of services have a tenth of that.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// What came back.
@@ -80,8 +80,8 @@ pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::
     parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::other("the answer is no HTTP"))
 }
 
-/// A call of an AWS API of the stand-in that speaks JSON 1.1. `target` is what stands in `X-Amz-Target`, `service` what
-/// a signature would name; the stand-in looks at a signature's form only, since there is nobody to keep out.
+/// A call of an AWS API of the emulator that speaks JSON 1.1. `target` is what stands in `X-Amz-Target`, `service` what
+/// a signature would name; the emulator looks at a signature's form only, since there is nobody to keep out.
 ///
 /// # Errors
 /// As `send`.

@@ -1,5 +1,5 @@
 //! Base images: what a name in a `FROM` line means, the lock file that pins names to digests, and what a registry's
-//! answer says. Not here: asking registries (`effects/bases`) and making stand-ins (`stand_in`).
+//! answer says. Not here: asking registries (`effects/bases`) and making substitutes (`substitute`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,22 +72,22 @@ pub struct ResolvedBase {
     pub digest: Digest,
     /// The value of a buildx named context that overrides `FROM <name>`.
     pub reference: String,
-    /// Whether it is a labelled stand-in, good for `local` only.
-    pub stand_in: bool,
+    /// Whether it is a labelled substitute, good for `local` only.
+    pub substitute: bool,
 }
 
 impl ResolvedBase {
     /// The image of a registry. `location` is the name itself, or its mirror.
     pub fn from_registry(name: &str, location: &BaseName, digest: Digest) -> ResolvedBase {
         let reference = format!("docker-image://{}", location.at(digest));
-        ResolvedBase { name: name.to_owned(), digest, reference, stand_in: false }
+        ResolvedBase { name: name.to_owned(), digest, reference, substitute: false }
     }
 
-    /// A stand-in whose OCI layout lies in a folder, given from the repository root: buildx runs there, and would take
+    /// A substitute whose OCI layout lies in a folder, given from the repository root: buildx runs there, and would take
     /// an `@` or a `:` above it for the beginning of a digest or a tag.
     pub fn from_layout(name: &str, folder: &Utf8Path, digest: Digest) -> ResolvedBase {
         let reference = format!("oci-layout://{folder}@{digest}");
-        ResolvedBase { name: name.to_owned(), digest, reference, stand_in: true }
+        ResolvedBase { name: name.to_owned(), digest, reference, substitute: true }
     }
 }
 

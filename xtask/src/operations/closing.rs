@@ -131,5 +131,5 @@ fn closing(outcome: &str, known: &Known) -> Value {
 
 fn cause_json(cause: &Cause) -> Value {
     json!({"id": cause.id.id(), "message": cause.message, "evidence": cause.evidence, "next": cause.next,
-        "container": cause.culprit})
+        "container": cause.failing_container})
 }

@@ -1,4 +1,4 @@
-//! Tasks that are to be there and are not yet, where nothing is deployed: after a stop of the stand-in, after a crash. A URL is
+//! Tasks that are to be there and are not yet, where nothing is deployed: after a stop of the emulator, after a crash. A URL is
 //! printed when it answers. Not here: a rollout (`follow`).
 
 use std::thread;

@@ -1,4 +1,4 @@
-//! How the AWS of an environment is reached: AWS itself, an endpoint that somebody named, or the stand-in, which is started
+//! How the AWS of an environment is reached: AWS itself, an endpoint that somebody named, or the emulator, which is started
 //! where it does not run.
 
 use camino::Utf8Path;
@@ -19,7 +19,7 @@ pub struct Reach {
     pub caller: Caller,
 }
 
-/// What to do about a stand-in that does not run.
+/// What to do about an emulator that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Start it, with all that it needs.
@@ -31,7 +31,7 @@ pub enum Missing {
 /// Finds the way.
 ///
 /// # Errors
-/// The stand-in cannot be started, or does not run and must not be started.
+/// The emulator cannot be started, or does not run and must not be started.
 pub fn reach(
     root: &Utf8Path,
     project: &Project,

@@ -98,17 +98,17 @@ impl Target {
         Ok(found.ok_or_else(missing)?)
     }
 
-    /// Where the load balancer answers: the stand-in's address, the domain, or the balancer's own name.
+    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name.
     ///
     /// # Errors
     /// AWS's.
     pub fn url(&self, group: &TargetGroup) -> anyhow::Result<Option<String>> {
         let environment = &self.settings.environment;
-        let of_stand_in = |local: &&crate::project::Local| {
+        let of_emulator = |local: &&crate::project::Local| {
             // Another endpoint that was named has a load balancer of its own.
             self.reach.endpoint.as_deref() == Some(format!("http://{}", local.endpoint).as_str())
         };
-        if let Some(local) = environment.local.as_ref().filter(of_stand_in) {
+        if let Some(local) = environment.local.as_ref().filter(of_emulator) {
             return Ok(Some(format!("http://{}", local.balancer)));
         }
         if let Some(domain) = &environment.domain {

@@ -145,7 +145,7 @@ mod tests {
             platform: Platform::LinuxAmd64,
             layout: "target/slipway/images/app".into(),
             source_date_epoch: 0,
-            stand_ins: vec![],
+            substitutes: vec![],
             tags: vec![],
         }
     }

@@ -177,15 +177,15 @@ impl fmt::Display for PushPlan {
 /// What a release must be to leave this machine for an environment.
 ///
 /// # Errors
-/// Refused (3): stand-ins anywhere but in `local`, a dirty tree in production.
+/// Refused (3): substitutes anywhere but in `local`, a dirty tree in production.
 pub fn admit(release: &Release, names: &[ImageName], environment: EnvironmentName) -> Result<(), Failure> {
     if environment != EnvironmentName::Local {
-        let above = names.iter().filter_map(|name| Some((name, &release.images.get(name)?.stand_ins)));
-        let above = above.filter(|(_, stand_ins)| !stand_ins.is_empty());
-        let above = above.map(|(name, stand_ins)| format!("`{name}` stands on {}", stand_ins.join(", ")));
+        let above = names.iter().filter_map(|name| Some((name, &release.images.get(name)?.substitutes)));
+        let above = above.filter(|(_, substitutes)| !substitutes.is_empty());
+        let above = above.map(|(name, substitutes)| format!("`{name}` stands on {}", substitutes.join(", ")));
         let above = above.collect::<Vec<_>>();
         if !above.is_empty() {
-            let text = format!("stand-ins are good for `local` only, not for `{environment}`: {}", above.join("; "));
+            let text = format!("substitutes are good for `local` only, not for `{environment}`: {}", above.join("; "));
             return Err(Failure::refused(text).hint(format!(
                 "build where the registry of the base images answers: cargo xtask build --env {environment}"
             )));
@@ -216,7 +216,7 @@ mod tests {
             platform: Platform::LinuxAmd64,
             layout: "target/slipway/images/app".into(),
             source_date_epoch: 0,
-            stand_ins: vec![],
+            substitutes: vec![],
             tags: vec!["v1".to_owned()],
         };
         let commit = Some("0123456789abcdef0123456789abcdef01234567".to_owned());
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn stand_ins_stay_here_and_production_takes_commits_only() {
+    fn substitutes_stay_here_and_production_takes_commits_only() {
         let names = ["app".parse().unwrap()];
         let mut release = release();
         for environment in EnvironmentName::ALL {
@@ -280,7 +280,7 @@ mod tests {
         release.dirty = true;
         let refused: Vec<_> = EnvironmentName::ALL.map(|name| admit(&release, &names, name).is_err()).into();
         assert_eq!(refused, [false, false, false, true]);
-        release.images.values_mut().next().unwrap().stand_ins = vec!["python:3.13-slim".to_owned()];
+        release.images.values_mut().next().unwrap().substitutes = vec!["python:3.13-slim".to_owned()];
         let refused: Vec<_> = EnvironmentName::ALL.map(|name| admit(&release, &names, name).is_err()).into();
         assert_eq!(refused, [false, true, true, true]);
         assert!(admit(&release, &[], EnvironmentName::Dev).is_ok());

@@ -70,14 +70,14 @@ impl fmt::Display for EnvironmentName {
 pub struct Bases {
     /// `[bases]`: name in a Dockerfile → reference to use instead, such as `mirror.example/python:3.13-slim`.
     pub mirrors: BTreeMap<String, String>,
-    /// `[stand-ins."<name>"]`, `local` only: how to make up for a base whose registry cannot be reached.
-    pub stand_ins: BTreeMap<String, StandIn>,
+    /// `[substitutes."<name>"]`, `local` only: how to make up for a base whose registry cannot be reached.
+    pub substitutes: BTreeMap<String, Substitute>,
 }
 
 /// A labelled replacement of a base image, made of packages of a Debian suite. For this machine only: `push` refuses
 /// images above one for every environment but `local`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StandIn {
+pub struct Substitute {
     /// Debian suite, such as `trixie`.
     pub suite: String,
     /// Packages beside the minimal system.
@@ -94,7 +94,7 @@ pub struct StandIn {
     pub command: Vec<String>,
 }
 
-/// `[local]`, in `local` only: where the stand-in for AWS is on this machine.
+/// `[local]`, in `local` only: where the substitute for AWS is on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
     /// Where AWS's API and the registry answer. Loopback.
@@ -155,7 +155,7 @@ pub struct Environment {
     pub max_connections: Option<u32>,
     /// Where base images come from.
     pub bases: Bases,
-    /// Where the stand-in for AWS is; `None` everywhere but in `local`.
+    /// Where the substitute for AWS is; `None` everywhere but in `local`.
     pub local: Option<Local>,
 }
 
@@ -193,8 +193,8 @@ pub struct Volume {
 }
 
 impl Environment {
-    /// Labelled stand-in base images are accepted in `local` only.
-    pub fn accepts_stand_ins(&self) -> bool {
+    /// Labelled substitute base images are accepted in `local` only.
+    pub fn accepts_substitutes(&self) -> bool {
         self.name == EnvironmentName::Local
     }
 }

@@ -1,4 +1,4 @@
-//! Names of things on AWS that follow from the project's: the same in the stand-in, in `infra up` and in a deploy.
+//! Names of things on AWS that follow from the project's: the same in the substitute, in `infra up` and in a deploy.
 
 use serde::Serialize;
 

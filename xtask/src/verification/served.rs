@@ -48,7 +48,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn of_anybody(target: &Target) -> Wanted<'a> {
         let group = elb::target_group(&target.aws, &target.settings.names.balancer).map_err(unknown);
         let url = match &group {
-            // The stand-in's balancer belongs to the stand-in: behind another endpoint there is another balancer, and a
+            // The emulator's balancer belongs to the emulator: behind another endpoint there is another balancer, and a
             // page of somebody else's would be taken for ours.
             Ok(Some(_)) if is_elsewhere(target) => Err(Unknown::new(ELSEWHERE)),
             Ok(Some(group)) => {
@@ -65,7 +65,7 @@ impl<'a> Wanted<'a> {
 const NO_ADDRESS: &str = "it is not known where the load balancer answers";
 
 const ELSEWHERE: &str =
-    "the endpoint is not the stand-in of this environment, and where its balancer answers is not known";
+    "the endpoint is not the emulator of this environment, and where its balancer answers is not known";
 
 /// Whether `local` is asked for behind an endpoint that is not its own.
 fn is_elsewhere(target: &Target) -> bool {

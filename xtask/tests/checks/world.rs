@@ -207,7 +207,7 @@ fn image_facts(image: &Value) -> ImageFacts {
             platform: text(image, "platform").parse().unwrap(),
             layout: "target/slipway/images/x".into(),
             source_date_epoch: 0,
-            stand_ins: serde_json::from_value(image["stand_ins"].clone()).unwrap(),
+            substitutes: serde_json::from_value(image["substitutes"].clone()).unwrap(),
             tags: Vec::new(),
         },
         config: Config::parse(image["config"].to_string().as_bytes()).unwrap(),

@@ -280,17 +280,17 @@ esac
 }
 
 #[test]
-fn a_dry_run_makes_no_stand_in() {
-    let sandbox = Sandbox::new("stand-in");
+fn a_dry_run_makes_no_substitute() {
+    let sandbox = Sandbox::new("substitute");
     sandbox.write("app/Dockerfile", &sandbox.read("app/Dockerfile").replace("FROM scratch", "FROM base.test/python:3"));
-    let recipe = "\n[stand-ins.\"base.test/python:3\"]\nsuite = \"trixie\"\npackages = [\"python3\"]\n";
+    let recipe = "\n[substitutes.\"base.test/python:3\"]\nsuite = \"trixie\"\npackages = [\"python3\"]\n";
     sandbox.write("infra/environments/local.toml", &(sandbox.read("infra/environments/local.toml") + recipe));
     let lookup = "#!/bin/sh\ncase \"$*\" in *imagetools*) echo 'ERROR: dial tcp: lookup base.test: no such host' >&2; exit 1;; esac\n";
     sandbox.write("../fake/docker", &sandbox.read("../fake/docker").replace("#!/bin/sh\n", lookup));
     let run = sandbox.json(&["build", "--dry-run"]);
-    run.fails(1, "failed", &["the plan needs the stand-in of `base.test/python:3`", "\nhint: cargo xtask build"]);
+    run.fails(1, "failed", &["the plan needs the substitute of `base.test/python:3`", "\nhint: cargo xtask build"]);
     assert!(run.stderr.contains("warning: `base.test` does not answer (no such host)"), "{}", run.stderr);
-    assert!(!sandbox.root.join("target/slipway/bases").exists(), "a dry run began to make a stand-in");
+    assert!(!sandbox.root.join("target/slipway/bases").exists(), "a dry run began to make a substitute");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
-/// A project whose stand-in has addresses that are free at this moment.
+/// A project whose emulator has addresses that are free at this moment.
 fn sandbox(name: &str) -> Sandbox {
     let sandbox = Sandbox::new(name);
     let free = || TcpListener::bind("127.0.0.1:0").unwrap();
@@ -45,7 +45,7 @@ fn what_is_not_running_is_said_to_be_stopped_and_nothing_is_made() {
 fn a_reset_that_nobody_confirms_and_another_environment_are_refused() {
     let sandbox = sandbox("local-refused");
     sandbox.json(&["local", "reset"]).fails(2, "failed", &["removes pushed images", "--yes"]);
-    sandbox.json(&["local", "start", "--env", "dev"]).fails(2, "failed", &["only `local` has a stand-in"]);
+    sandbox.json(&["local", "start", "--env", "dev"]).fails(2, "failed", &["only `local` has an emulator"]);
     addresses(&sandbox, "0.0.0.0:4510", "127.0.0.1:8080");
     sandbox.json(&["local", "start"]).fails(
         2,

@@ -176,7 +176,7 @@ impl Sandbox {
         run
     }
 
-    /// Whether anything lies in the workshop: nothing does unless a build is running.
+    /// Whether anything lies in the build directory: nothing does unless a build is running.
     pub(crate) fn has_leftovers(&self) -> bool {
         self.root.join("target/slipway/building").read_dir_utf8().is_ok_and(|mut entries| entries.next().is_some())
     }

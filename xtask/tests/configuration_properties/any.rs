@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use xtask::image::{ImageName, Platform};
 use xtask::project::{
     Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, StandIn, Strategy, Verify, Volume,
+    ServicePointers, Strategy, Substitute, Verify, Volume,
 };
 
 /// A small generator (splitmix64): seeded, so that a failure can be run again.
@@ -158,7 +158,7 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
     let domain = maybe("links.example.com");
     let endpoint = maybe("http://127.0.0.1:4566");
     let registry = maybe("127.0.0.1:5000/team");
-    let stand_in = StandIn {
+    let substitute = Substitute {
         suite: "trixie".to_owned(),
         packages: vec!["python3".to_owned(), "libstdc++6".to_owned()],
         links: [("/usr/bin/wget".to_owned(), "/usr/bin/busybox".to_owned())].into(),
@@ -167,7 +167,7 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
         stop_signal: maybe("SIGQUIT"),
         command: ["nginx", "-g", "daemon off;"].map(str::to_owned).into(),
     };
-    let stand_ins = if is_local { [("nginx:stable".to_owned(), stand_in)].into() } else { BTreeMap::new() };
+    let substitutes = if is_local { [("nginx:stable".to_owned(), substitute)].into() } else { BTreeMap::new() };
     let address = |random: &mut Random| {
         SocketAddr::from((
             *random.pick(&[[127, 0, 0, 1], [127, 9, 8, 7]]),
@@ -208,7 +208,7 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
         }),
         volumes: (0..random.below(3)).map(|n| (format!("data_{n}"), any_volume(random, n))).collect(),
         max_connections: random.one_in(2).then_some(100),
-        bases: Bases { mirrors, stand_ins },
+        bases: Bases { mirrors, substitutes },
         local: is_local.then_some(local),
     }
 }
@@ -271,16 +271,16 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
         let _ =
             writeln!(text, "[local]\nbalancer = '{balancer}'\nhealth-check-path = {path}\nendpoint = \"{endpoint}\"");
     }
-    for (name, stand_in) in &environment.bases.stand_ins {
-        let _ = writeln!(text, "[stand-ins.{}]\nsuite = {}", string(name), string(&stand_in.suite));
-        let _ = writeln!(text, "packages = {:?}\ncommand = {:?}", stand_in.packages, stand_in.command);
-        let _ = writeln!(text, "ports = {:?}", stand_in.ports.iter().collect::<Vec<_>>());
-        for (key, value) in [("user", &stand_in.user), ("stop-signal", &stand_in.stop_signal)] {
+    for (name, substitute) in &environment.bases.substitutes {
+        let _ = writeln!(text, "[substitutes.{}]\nsuite = {}", string(name), string(&substitute.suite));
+        let _ = writeln!(text, "packages = {:?}\ncommand = {:?}", substitute.packages, substitute.command);
+        let _ = writeln!(text, "ports = {:?}", substitute.ports.iter().collect::<Vec<_>>());
+        for (key, value) in [("user", &substitute.user), ("stop-signal", &substitute.stop_signal)] {
             if let Some(value) = value {
                 let _ = writeln!(text, "{key} = {}", string(value));
             }
         }
-        for (link, target) in &stand_in.links {
+        for (link, target) in &substitute.links {
             let _ = writeln!(text, "links.{} = {}", string(link), string(target));
         }
     }

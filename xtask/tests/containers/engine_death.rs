@@ -14,7 +14,7 @@ use crate::ministack::sample;
 use crate::stand::DAEMON;
 use crate::world::{Clone, Run, repository};
 
-/// The sample project, its stand-in for AWS and its engine. All of them go with it.
+/// The sample project, its local AWS emulator and its engine. All of them go with it.
 struct Machine {
     clone: Clone,
     place: Place,

@@ -22,7 +22,7 @@ fn containers(stand: &Stand) -> BTreeSet<String> {
     containers.filter_map(|container| container["runtimeId"].as_str().map(str::to_owned)).collect()
 }
 
-/// All that the machine itself shows of a stand-in: mounts, control groups, processes that name one of these words.
+/// All that the machine itself shows of an emulator: mounts, control groups, processes that name one of these words.
 fn traces(words: &[String]) -> Vec<String> {
     let mut lines: Vec<String> =
         fs::read_to_string("/proc/self/mountinfo").unwrap().lines().map(str::to_owned).collect();
@@ -45,10 +45,10 @@ fn traces(words: &[String]) -> Vec<String> {
     lines
 }
 
-/// What every trace of this stand-in would name: its state, its instance, its containers.
+/// What every trace of this emulator would name: its state, its instance, its containers.
 fn words(stand: &Stand) -> Vec<String> {
     let mut words: Vec<String> = stand.in_engine().split_whitespace().map(str::to_owned).collect();
-    assert!(words.len() > 1, "the stand-in has nothing in the engine");
+    assert!(words.len() > 1, "the emulator has nothing in the engine");
     words.push(stand.place().state().into_string());
     words.push(instance(&stand.place()));
     words
@@ -127,7 +127,7 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
 }
 
 #[test]
-fn setup_remove_takes_the_stand_in_along() {
+fn setup_remove_takes_the_emulator_along() {
     let stand = Stand::started();
     let images = Images::pushed(&stand);
     serve(&stand, &images);

@@ -1,4 +1,4 @@
-//! The two images of the repository as one service of the stand-in: served, rolled, rolled back (issue 3, acceptance 3).
+//! The two images of the repository as one service of the emulator: served, rolled, rolled back (issue 3, acceptance 3).
 
 use std::thread;
 use std::time::{Duration, Instant};

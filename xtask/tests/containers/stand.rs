@@ -1,4 +1,4 @@
-//! The stand-in for AWS of the shared clone, on free ports: started by `cargo xtask local`, called as any client calls it.
+//! The local AWS emulator of the shared clone, on free ports: started by `cargo xtask local`, called as any client calls it.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
@@ -21,7 +21,7 @@ pub(crate) static DAEMON: LazyLock<Utf8PathBuf> =
 
 pub(crate) const CLUSTER: &str = "linkbio-local";
 
-/// The stand-in of the clone, removed when dropped.
+/// The emulator of the clone, removed when dropped.
 pub(crate) struct Stand {
     pub(crate) clone: MutexGuard<'static, Clone>,
     pub(crate) endpoint: SocketAddr,
@@ -178,7 +178,7 @@ impl Stand {
         }
     }
 
-    /// Everything of this stand-in in the engine: one line each.
+    /// Everything of this emulator in the engine: one line each.
     pub(crate) fn in_engine(&self) -> String {
         let filter =
             format!("label={}={}", local_daemon::leftovers::LABEL, local_daemon::leftovers::instance(&self.place()));

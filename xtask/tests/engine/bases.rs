@@ -1,4 +1,4 @@
-//! Base images: stand-ins where no registry answers, pins where one does.
+//! Base images: substitutes where no registry answers, pins where one does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use xtask::effects::{host, process};
 use xtask::image::Platform;
 use xtask::image::base::ResolvedBase;
 use xtask::plan::bake::network::{StepNetwork, UNDERLAY};
-use xtask::project::{Bases, Environment, EnvironmentName, StandIn, Strategy};
+use xtask::project::{Bases, Environment, EnvironmentName, Strategy, Substitute};
 
 use crate::registry::serve_layouts;
 use crate::{REPORT, Scratch, copy_of_packages, docker, iptables};
@@ -24,14 +24,14 @@ const NOWHERE: &str = "127.0.0.1:1/mirror/image:1";
 
 fn local() -> Environment {
     let links = |links: &[(&str, &str)]| links.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let python = StandIn {
+    let python = Substitute {
         suite: "trixie".into(),
         packages: ["python3", "python3-venv", "ca-certificates"].map(str::to_owned).to_vec(),
         links: links(&[("/usr/local/bin/python3", "/usr/bin/python3"), ("/usr/local/bin/python", "/usr/bin/python3")]),
         command: vec!["python3".into()],
-        ..StandIn::default()
+        ..Substitute::default()
     };
-    let nginx = StandIn {
+    let nginx = Substitute {
         suite: "trixie".into(),
         packages: ["nginx-light", "busybox"].map(str::to_owned).to_vec(),
         links: links(&[
@@ -45,7 +45,7 @@ fn local() -> Environment {
         command: ["nginx", "-g", "daemon off;"].map(str::to_owned).to_vec(),
     };
     let mirrors = [PYTHON, NGINX].map(|name| (name.to_owned(), NOWHERE.to_owned()));
-    let stand_ins = [(PYTHON.to_owned(), python), (NGINX.to_owned(), nginx)];
+    let substitutes = [(PYTHON.to_owned(), python), (NGINX.to_owned(), nginx)];
     Environment {
         name: EnvironmentName::Local,
         region: "eu-central-1".into(),
@@ -64,7 +64,7 @@ fn local() -> Environment {
         network: None,
         volumes: Default::default(),
         max_connections: None,
-        bases: Bases { mirrors: mirrors.into(), stand_ins: stand_ins.into() },
+        bases: Bases { mirrors: mirrors.into(), substitutes: substitutes.into() },
         local: None,
     }
 }
@@ -104,7 +104,7 @@ fn bake(engine: &Engine, folder: &Utf8Path, bases: &std::collections::BTreeMap<S
     }
     let file = folder.join("bake.json");
     fs::write(&file, plan.to_string()).unwrap();
-    // References to stand-ins are relative to the repository, where a build runs.
+    // References to substitutes are relative to the repository, where a build runs.
     let mut bake = engine.docker();
     let arguments = network.arguments().into_iter();
     bake.args(arguments.map(|argument| if argument == "-" { file.as_str() } else { argument })).current_dir(folder);
@@ -123,7 +123,7 @@ fn without_translation(place: &Place) {
 }
 
 #[test]
-fn stand_ins_carry_a_build_where_no_registry_answers() {
+fn substitutes_carry_a_build_where_no_registry_answers() {
     assert!(host::is_root(), "this test needs root: it is run by name only");
     let scratch = Scratch::new("bases");
     let engine = engine::start_private(&scratch.place, Store::Containerd, &REPORT()).unwrap();
@@ -135,8 +135,8 @@ fn stand_ins_carry_a_build_where_no_registry_answers() {
 
     let begin = Instant::now();
     let resolved = bases::resolve(&engine, &wanted, &REPORT()).unwrap();
-    println!("both stand-ins in {:.1} s", begin.elapsed().as_secs_f32());
-    assert!(resolved.values().all(|base| base.stand_in) && resolved.len() == 2);
+    println!("both substitutes in {:.1} s", begin.elapsed().as_secs_f32());
+    assert!(resolved.values().all(|base| base.substitute) && resolved.len() == 2);
     let begin = Instant::now();
     assert_eq!(bases::recorded(&wanted).unwrap().as_ref(), Some(&resolved));
     println!("recorded in {:.4} s", begin.elapsed().as_secs_f32());
@@ -158,7 +158,7 @@ fn stand_ins_carry_a_build_where_no_registry_answers() {
     let said = docker(&engine, &[&run[..], &["id -u; nginx -t 2>&1"]].concat());
     assert!(said.starts_with("101\n") && said.contains("test is successful"), "{said}");
     let labels = docker(&engine, &["inspect", "--format", "{{json .Config}}", "nginxinc:engine-test"]);
-    for part in ["\"slipway.stand-in\":\"true\"", "8080/tcp", "SIGQUIT", "slipway.stand-in.of"] {
+    for part in ["\"slipway.substitute\":\"true\"", "8080/tcp", "SIGQUIT", "slipway.substitute.of"] {
         assert!(labels.contains(part), "{part} in {labels}");
     }
 
@@ -176,14 +176,14 @@ fn stand_ins_carry_a_build_where_no_registry_answers() {
     let wanted = Wanted { environment: &environment, ..wanted };
     let engine = engine::start_private(&scratch.place, Store::Containerd, &REPORT()).unwrap();
     let pinned = bases::resolve(&engine, &wanted, &REPORT()).unwrap();
-    assert!(pinned.values().all(|base| !base.stand_in && base.reference.starts_with("docker-image://127.0.0.1:")));
-    assert_eq!(pinned[PYTHON].digest, resolved[PYTHON].digest, "the mirror serves the very stand-in");
+    assert!(pinned.values().all(|base| !base.substitute && base.reference.starts_with("docker-image://127.0.0.1:")));
+    assert_eq!(pinned[PYTHON].digest, resolved[PYTHON].digest, "the mirror serves the very substitute");
     let lock = fs::read_to_string(scratch.folder.join("infra/bases.lock")).unwrap();
     assert!(lock.contains(&format!("\"{PYTHON}\" = \"{}\"", pinned[PYTHON].digest)), "{lock}");
     assert_eq!(bases::recorded(&wanted).unwrap().as_ref(), Some(&pinned));
     bake(&engine, &scratch.folder, &pinned, &format!("type=oci,dest={layouts}-2,tar=false"));
 
-    // A registry that answers with an error is told from one that does not answer, and no stand-in hides it.
+    // A registry that answers with an error is told from one that does not answer, and no substitute hides it.
     for (path, words) in [("missing:1", "has no image"), ("private:1", "gives no")] {
         let mirrors = [(PYTHON.to_owned(), format!("127.0.0.1:{port}/{path}"))];
         let bases_of = Bases { mirrors: mirrors.into(), ..environment.bases.clone() };

@@ -119,7 +119,7 @@ fn health_timing(facts: &Facts<'_>) -> Judgement {
     let balancer = facts.balancer()?;
     let (interval, timeout) = (balancer.interval, balancer.timeout);
     let mut problems = Problems::default();
-    // The stand-in checks every second, with a time-out of its own that AWS would not take.
+    // The emulator checks every second, with a time-out of its own that AWS would not take.
     if timeout > interval && facts.environment.local.is_none() {
         let text = format!("the balancer waits {timeout} s for an answer, and asks every {interval}");
         problems.fail(text, "set the health check's time-out below its interval");

@@ -5,7 +5,7 @@ use super::super::judgement::{Judgement, Problems, quoted, short_digest, unknown
 use super::super::{Rule, Scope};
 use super::variables::looks_secret;
 use crate::image::ImageName;
-use crate::image::stand_in::documents::LABEL;
+use crate::image::substitute::documents::LABEL;
 
 /// Compressed bytes from which a task's start is felt: Fargate pulls every layer at every start, 20 to 60 s for images of
 /// 250 MB and more (aws/containers-roadmap 696).
@@ -28,7 +28,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "nginx's image asks for SIGQUIT, which lets requests finish",
         stop_signal,
     ),
-    Rule::new(Scope::Images, "image-stand-in", "images on a labelled stand-in stay in `local`", stand_in),
+    Rule::new(Scope::Images, "image-substitute", "images on a labelled substitute stay in `local`", substitute),
     Rule::new(Scope::Images, "image-secret", "no secret is a variable of an image", secret),
     Rule::new(Scope::Images, "image-size", "images are small enough to start quickly", size),
 ];
@@ -128,14 +128,15 @@ fn stop_signal(facts: &Facts<'_>) -> Judgement {
     problems.or(format!("image `{}` is stopped by SIGQUIT", front.image))
 }
 
-fn stand_in(facts: &Facts<'_>) -> Judgement {
+fn substitute(facts: &Facts<'_>) -> Judgement {
     let images = known(facts)?;
     let mut problems = Problems::default();
     for (name, image) in &images {
         let is_labelled = image.config.labels.get(LABEL).is_some_and(|value| value == "true");
-        let is_one = is_labelled || !image.built.stand_ins.is_empty();
-        if is_one && !facts.environment.accepts_stand_ins() {
-            let text = format!("image `{name}` stands on a stand-in, which `{}` does not take", facts.environment.name);
+        let is_one = is_labelled || !image.built.substitutes.is_empty();
+        if is_one && !facts.environment.accepts_substitutes() {
+            let text =
+                format!("image `{name}` stands on a substitute, which `{}` does not take", facts.environment.name);
             problems.fail(text, "build where the registry of the base images answers");
         }
     }

@@ -125,7 +125,7 @@ fn in_plain_sight(facts: &Facts<'_>) -> Judgement {
 
 fn place(facts: &Facts<'_>) -> Judgement {
     let environment = facts.environment;
-    // Where the environment names none, it is the stand-in's.
+    // Where the environment names none, it is the emulator's.
     let account = environment.account.as_deref().unwrap_or(ACCOUNT);
     let mut problems = Problems::default();
     let mut count = 0;

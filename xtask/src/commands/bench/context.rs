@@ -81,9 +81,9 @@ fn write_configuration(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     )?;
     let ours = root.join("infra/environments/local.toml");
     let ours = fs::read_to_string(&ours).with_context(|| format!("failed to read `{ours}`"))?;
-    let stand_ins = ours.find("\n[stand-ins").and_then(|at| ours.get(at..)).unwrap_or_default();
+    let substitutes = ours.find("\n[substitutes").and_then(|at| ours.get(at..)).unwrap_or_default();
     let environment = "region = \"eu-central-1\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n";
-    write("infra/environments/local.toml", &format!("{environment}{stand_ins}"))?;
+    write("infra/environments/local.toml", &format!("{environment}{substitutes}"))?;
     write(".gitignore", "/target/\n")?;
     write("large/Dockerfile", "FROM python:3.13-slim\nCOPY . /large\nUSER 10001\nENTRYPOINT [\"python3\"]\n")
 }
@@ -104,7 +104,7 @@ mod tests {
         write_configuration(root, &to).unwrap();
         let project = project_files::load(&to).unwrap();
         let environment = project_files::load_environment(&to, EnvironmentName::Local, &project).unwrap();
-        assert!(environment.bases.stand_ins.contains_key("python:3.13-slim"));
+        assert!(environment.bases.substitutes.contains_key("python:3.13-slim"));
         files::remove_directory(&to).unwrap();
     }
 }

@@ -86,7 +86,7 @@ fn write_project(root: &Utf8Path, name: &str, layout: &Utf8Path) -> anyhow::Resu
         platform: Platform::LinuxAmd64,
         layout: "target/slipway/images/app".into(),
         source_date_epoch: 0,
-        stand_ins: Vec::new(),
+        substitutes: Vec::new(),
         tags: Vec::new(),
     };
     let release = Release {

@@ -1,5 +1,5 @@
 //! The building itself: seed, bake, prune, prove, put in place. A layout moves to its place whole and verified or not
-//! at all; until then it lies in the run's own workshop.
+//! at all; until then it lies in the run's own build directory.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Request;
 use super::observe::Seen;
 use crate::effects::bases::facts;
+use crate::effects::build_directory::{self, BuildDirectory};
 use crate::effects::docker::bake::{Outcome, bake};
 use crate::effects::docker::{save, transcript};
 use crate::effects::engine::{self, Engine, Export};
-use crate::effects::restamp::restamp;
-use crate::effects::workshop::{self, Workshop};
+use crate::effects::normalize::normalize;
 use crate::effects::{bases, files, git, host, inputs_record, interrupt, layout_store, layouts};
 use crate::error::Failure;
 use crate::image::ImageName;
@@ -62,7 +62,7 @@ pub(super) fn apply(
     let epochs = epochs(root, seen)?;
     let export = engine.export();
     let document = bake_plan(plan, seen, &epochs, &export)?.with_network(engine.step_network());
-    let workshop = Workshop::open(root)?;
+    let build_directory = BuildDirectory::open(root)?;
     files::write_atomically(&root.join(EMPTY), b"")?;
     put_underlay(root, &document)?;
     for step in plan.to_build() {
@@ -71,7 +71,7 @@ pub(super) fn apply(
     }
     interrupt::check()?;
     let mut progress = BuildProgress::new(*report);
-    let outcome = bake(engine.docker(), &workshop, &document, request.no_cache, |event| progress.show(event))?;
+    let outcome = bake(engine.docker(), &build_directory, &document, request.no_cache, |event| progress.show(event))?;
     progress.finish();
     timing.mark("build");
     match outcome {
@@ -183,7 +183,7 @@ fn rewrite_and_prove(
     let memory_file = root.join(MEMORY).join(format!("{}.json", image.name));
     let memory = files::read_json(&memory_file).unwrap_or_default();
     let last = root.join(layout_of(&image.name));
-    let memory = restamp(&layout, &facts::layers(root, &seen.bases), epoch, &last, &memory)
+    let memory = normalize(&layout, &facts::layers(root, &seen.bases), epoch, &last, &memory)
         .with_context(|| format!("failed to rewrite the layers of image `{}`", image.name))?;
     files::write_atomically(&memory_file, serde_json::to_string(&memory)?.as_bytes())?;
     prove(&layout, &Expectation { platform: seen.project.platform, ports: image.ports.clone() })
@@ -276,7 +276,7 @@ fn epochs(root: &Utf8Path, seen: &Seen) -> anyhow::Result<BTreeMap<ImageName, u6
 
 /// Where this run makes the layout of an image, from the repository root.
 fn building(image: &ImageName) -> Utf8PathBuf {
-    workshop::folder().join(image.as_str())
+    build_directory::folder().join(image.as_str())
 }
 
 /// The builder's blobs of the last build of an image, from the repository root.
@@ -287,7 +287,7 @@ fn seeds(image: &ImageName) -> Utf8PathBuf {
 /// The name under which an image passes through the engine's classic store. Other repositories may build images of the
 /// same name on the same engine at the same time, on other machines with processes of the same number too.
 fn store_name(step: &Step) -> String {
-    let run = workshop::folder().file_name().unwrap_or_default().to_owned();
+    let run = build_directory::folder().file_name().unwrap_or_default().to_owned();
     format!("slipway-build/{}:in-{}-{run}", step.name, step.fingerprint.short())
 }
 

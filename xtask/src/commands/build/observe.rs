@@ -184,7 +184,7 @@ impl Seen {
         let mut found = BTreeMap::new();
         bases_by_dockerfile(inputs, &mut found);
         let names = found.into_values().flatten().collect::<BTreeSet<_>>();
-        let stand_ins = self.bases.values().filter(|base| base.stand_in && names.contains(&base.name));
+        let substitutes = self.bases.values().filter(|base| base.substitute && names.contains(&base.name));
         Some(Built {
             digest: proven.manifest_digest,
             fingerprint: inputs.fingerprint(),
@@ -192,7 +192,7 @@ impl Seen {
             platform: proven.platform,
             layout: layout_of(name),
             source_date_epoch: epoch,
-            stand_ins: stand_ins.map(|base| base.name.clone()).collect(),
+            substitutes: substitutes.map(|base| base.name.clone()).collect(),
             tags: tags.to_vec(),
         })
     }

@@ -52,13 +52,13 @@ pub(super) fn plan(
         }
         report.event(&json!({"event": "explained", "image": step.name, "changes": lines}));
     }
-    let stand_ins = seen.bases.values().filter(|base| base.stand_in).map(|base| format!("`{}`", base.name));
-    let stand_ins = stand_ins.collect::<Vec<_>>();
+    let substitutes = seen.bases.values().filter(|base| base.substitute).map(|base| format!("`{}`", base.name));
+    let substitutes = substitutes.collect::<Vec<_>>();
     if plan.is_empty() {
         return Ok(());
     }
-    if !stand_ins.is_empty() {
-        report.warn(format!("stand-ins made of Debian packages, good for `local` only: {}", stand_ins.join(", ")));
+    if !substitutes.is_empty() {
+        report.warn(format!("substitutes made of Debian packages, good for `local` only: {}", substitutes.join(", ")));
     }
     let expected = seen.project.platform.to_string();
     for base in seen.bases.values() {

@@ -69,7 +69,7 @@ fn export(engine: &Engine) -> Check {
 /// Any answer counts, also one that refuses: then the registry is there.
 fn registry(engine: &Engine) -> Check {
     use crate::image::base::Answer;
-    const HINT: &str = "reach it, or name mirrors under [bases]; in `local`, stand-ins are used";
+    const HINT: &str = "reach it, or name mirrors under [bases]; in `local`, substitutes are used";
     // The smallest image that the default registry keeps for everyone.
     let mut command: Command = engine.docker();
     command.args(["buildx", "imagetools", "inspect", "hello-world"]);

@@ -1,7 +1,7 @@
 //! From evidence to the finding that is nearest to the root: each failed task is judged by itself, then the health checks, then
 //! the events.
 
-use super::{CauseId, Evidence, culprit, health, output, reasons};
+use super::{CauseId, Evidence, failing_container, health, output, reasons};
 use crate::ecs::{Container, LogLine, Task};
 
 /// What was found, and where.
@@ -11,7 +11,7 @@ pub(super) struct Finding<'a> {
     /// The task that shows it.
     pub(super) task: Option<&'a Task>,
     /// The container that it is about.
-    pub(super) culprit: Option<String>,
+    pub(super) failing_container: Option<String>,
     /// The words that tell most: of ECS, or of the container itself.
     pub(super) said: Option<String>,
     /// Exit code, or status of the health check's answer.
@@ -20,7 +20,7 @@ pub(super) struct Finding<'a> {
 
 impl<'a> Finding<'a> {
     pub(super) fn new(id: CauseId) -> Finding<'a> {
-        Finding { id, task: None, culprit: None, said: None, code: None }
+        Finding { id, task: None, failing_container: None, said: None, code: None }
     }
 }
 
@@ -53,8 +53,8 @@ pub(super) fn of_stopped_task(task: &Task) -> Option<CauseId> {
 
 fn of_refused_program(code: i64) -> Option<CauseId> {
     match code {
-        culprit::NOT_FOUND => Some(CauseId::CommandNotFound),
-        culprit::NOT_EXECUTABLE => Some(CauseId::PermissionDenied),
+        failing_container::NOT_FOUND => Some(CauseId::CommandNotFound),
+        failing_container::NOT_EXECUTABLE => Some(CauseId::PermissionDenied),
         _ => None,
     }
 }
@@ -99,7 +99,7 @@ fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<
     if reason.contains("failed ELB health checks") {
         return Some(health::of_task(task, evidence));
     }
-    let container = culprit::first_to_end(task, evidence.definition)?;
+    let container = failing_container::first_to_end(task, evidence.definition)?;
     // A task that the scheduler ended, and nobody knows why.
     let was_ended = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
     (!was_ended).then(|| exited(task, container, evidence))
@@ -115,7 +115,7 @@ fn of_reasons<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>
     let named = said_by_ecs(task).filter_map(|(container, text)| {
         let id = reasons::cause_of(text)?;
         // Memory of a container that the task can do without is not what ended the task.
-        let beside = container.is_some_and(|one| !culprit::is_essential(evidence.definition, &one.name));
+        let beside = container.is_some_and(|one| !failing_container::is_essential(evidence.definition, &one.name));
         (!(beside && id == CauseId::OutOfMemory)).then_some((id, container, text))
     });
     let (id, container, text) = named.min_by_key(|(id, ..)| *id)?;
@@ -125,15 +125,15 @@ fn of_reasons<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>
             Some(awaited) if awaited.exit_code.is_some_and(|code| code != 0) => exited(task, awaited, evidence),
             Some(awaited) if awaited.health_status == "UNHEALTHY" => unhealthy(task, awaited, evidence),
             awaited => Finding {
-                culprit: awaited.map(|one| one.name.clone()),
+                failing_container: awaited.map(|one| one.name.clone()),
                 said: some(text),
                 ..Finding::new(CauseId::DependencyFailed)
             },
         });
     }
-    let culprit = container.map(|one| one.name.clone()).or_else(|| of_image(task, text));
+    let failing_container = container.map(|one| one.name.clone()).or_else(|| of_image(task, text));
     let code = container.and_then(|one| one.exit_code);
-    Some(Finding { culprit, said: some(text), code, ..Finding::new(id) })
+    Some(Finding { failing_container, said: some(text), code, ..Finding::new(id) })
 }
 
 /// The container whose image a reason names.
@@ -148,8 +148,8 @@ fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) ->
     let said = output::telling(lines(task, container, evidence));
     let symptom = said.as_deref().and_then(output::symptom);
     let id = match code {
-        _ if culprit::is_out_of_memory(container) => CauseId::OutOfMemory,
-        culprit::KILLED => CauseId::Killed,
+        _ if failing_container::is_out_of_memory(container) => CauseId::OutOfMemory,
+        failing_container::KILLED => CauseId::Killed,
         _ => of_refused_program(code).or(symptom.filter(|_| code != 0)).unwrap_or(
             if evidence.release_phase == Some(container.name.as_str()) {
                 CauseId::MigrationFailed
@@ -163,7 +163,7 @@ fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) ->
 
 fn of_exit<'a>(id: CauseId, task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
     let said = output::telling(lines(task, container, evidence));
-    Finding { culprit: Some(container.name.clone()), said, code: container.exit_code, ..Finding::new(id) }
+    Finding { failing_container: Some(container.name.clone()), said, code: container.exit_code, ..Finding::new(id) }
 }
 
 fn unhealthy_container(task: &Task) -> Option<&Container> {
@@ -180,7 +180,7 @@ fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>)
         None => CauseId::ContainerUnhealthy,
     };
     let said = if id == CauseId::HostNotAllowed { output::refused_host(lines).map(str::to_owned) } else { said };
-    Finding { culprit: Some(container.name.clone()), said, ..Finding::new(id) }
+    Finding { failing_container: Some(container.name.clone()), said, ..Finding::new(id) }
 }
 
 /// What the container wrote.

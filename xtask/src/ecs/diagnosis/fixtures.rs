@@ -150,11 +150,11 @@ impl Story {
     }
 }
 
-/// The id, the culprit, a part of the message.
-pub(super) fn check(story: &Story, id: CauseId, culprit: &str, message: &str) {
+/// The id, the failing container, a part of the message.
+pub(super) fn check(story: &Story, id: CauseId, failing_container: &str, message: &str) {
     let cause = story.cause();
-    let found = (cause.id, cause.culprit.as_deref().unwrap_or_default());
-    assert_eq!(found, (id, culprit), "{cause:#?}");
+    let found = (cause.id, cause.failing_container.as_deref().unwrap_or_default());
+    assert_eq!(found, (id, failing_container), "{cause:#?}");
     assert!(cause.message.contains(message) && !cause.message.ends_with('.'), "{cause:#?}");
     assert!(!cause.next.is_empty(), "{cause:#?}");
 }

@@ -64,11 +64,14 @@ fn judge<'a>(failure: &Failure<'_>, task: Option<&'a Task>, evidence: &Evidence<
         None => CauseId::PortNotListening,
     };
     let behind = matches!(code, Some(500..=599)).then(|| task.and_then(|task| behind_front(task, evidence))).flatten();
-    let culprit = match id {
+    let failing_container = match id {
         CauseId::HostNotAllowed => refusing.map(|(container, _)| container).or_else(|| front(task, evidence)),
         _ => behind.or_else(|| front(task, evidence)),
     };
-    let lines = task.zip(culprit).map(|(task, culprit)| findings::lines(task, culprit, evidence)).unwrap_or_default();
+    let lines = task
+        .zip(failing_container)
+        .map(|(task, failing_container)| findings::lines(task, failing_container, evidence))
+        .unwrap_or_default();
     // What a server wrote explains its errors. For redirects and the like, the balancer's word is better.
     let of_output = match id {
         CauseId::HealthCheckFailing => output::telling(lines),
@@ -77,8 +80,8 @@ fn judge<'a>(failure: &Failure<'_>, task: Option<&'a Task>, evidence: &Evidence<
     };
     let symptom = of_output.as_deref().and_then(output::symptom);
     let said = of_output.unwrap_or_else(|| failure.description.to_owned());
-    let culprit = culprit.map(|container| container.name.clone());
-    Finding { id: symptom.unwrap_or(id), task, culprit, said: Some(said), code }
+    let failing_container = failing_container.map(|container| container.name.clone());
+    Finding { id: symptom.unwrap_or(id), task, failing_container, said: Some(said), code }
 }
 
 /// The container that the checks go to.

@@ -1,7 +1,7 @@
 //! Each finding in plain words: one sentence that names the container, the object and what was said.
 
 use super::findings::Finding;
-use super::{CauseId, Evidence, culprit};
+use super::{CauseId, Evidence, failing_container};
 
 /// Characters of what was said that a message repeats; the whole of it is evidence.
 const LONGEST: usize = 300;
@@ -88,8 +88,8 @@ struct Words {
 
 impl Words {
     fn of(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Words {
-        let name = finding.culprit.as_deref();
-        let definition = name.and_then(|name| culprit::defined(evidence.definition, name));
+        let name = finding.failing_container.as_deref();
+        let definition = name.and_then(|name| failing_container::defined(evidence.definition, name));
         let of_task =
             finding.task.zip(name).and_then(|(task, name)| task.container(name)).map(|one| one.image.as_str());
         let image = definition.map(|one| one.image.as_str()).or(of_task).filter(|image| !image.is_empty());

@@ -116,7 +116,7 @@ pub(super) fn steps(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<Strin
 }
 
 fn logs(finding: &Finding<'_>, environment: &str) -> String {
-    match &finding.culprit {
+    match &finding.failing_container {
         Some(name) => format!("`cargo xtask logs --env {environment} --container {name}`"),
         None => format!("`cargo xtask logs --env {environment}`"),
     }

@@ -139,6 +139,6 @@ fn values_of_variables_are_never_quoted() {
 fn json_has_the_documented_members() {
     let json = serde_json::to_value(Story::new().stopped(EXITED.0, EXITED.1).codes(1, 0).cause()).unwrap();
     let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["id", "message", "evidence", "next", "culprit"]);
+    assert_eq!(names, ["id", "message", "evidence", "next", "failing_container"]);
     assert_eq!(json["id"], "exits-at-start");
 }

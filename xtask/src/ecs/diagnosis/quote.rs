@@ -14,7 +14,7 @@ const LONGEST: usize = 4000;
 const OTHERS: usize = 5;
 const EVENTS_ALONE: usize = 10;
 
-/// All facts, those about the task first, the culprit's output last.
+/// All facts, those about the task first, the failing container's output last.
 pub(super) fn facts(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<String> {
     let mut facts: Vec<String> = evidence.refusal.map(|text| format!("AWS refused: {text}")).into_iter().collect();
     let is_unknown = finding.id == CauseId::Unknown;
@@ -32,9 +32,9 @@ pub(super) fn facts(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<Strin
     let events = if is_unknown { EVENTS_ALONE } else { OTHERS };
     facts.extend(evidence.events.iter().take(events).map(|event| format!("event: {}", event.message)));
     for task in &shown {
-        let of_interest = |one: &&Container| finding.culprit.as_ref().is_none_or(|name| *name == one.name);
+        let of_interest = |one: &&Container| finding.failing_container.as_ref().is_none_or(|name| *name == one.name);
         for container in task.containers.iter().filter(of_interest) {
-            facts.extend(output(task, container, finding.culprit.is_some(), evidence));
+            facts.extend(output(task, container, finding.failing_container.is_some(), evidence));
         }
     }
     facts
@@ -68,12 +68,12 @@ fn of_target(target: &TargetHealth) -> String {
     format!("target {}:{} is {}: {said}", target.address, target.port, target.state)
 }
 
-fn output(task: &Task, container: &Container, is_culprit: bool, evidence: &Evidence<'_>) -> Vec<String> {
+fn output(task: &Task, container: &Container, is_failing_container: bool, evidence: &Evidence<'_>) -> Vec<String> {
     let lines = findings::lines(task, container, evidence);
     if lines.is_empty() {
         let ran = container.exit_code.is_some() || container.last_status == "RUNNING";
         let silent = format!("container `{}` wrote nothing that was found", container.name);
-        return if is_culprit && ran { vec![silent] } else { Vec::new() };
+        return if is_failing_container && ran { vec![silent] } else { Vec::new() };
     }
     let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
     let quoted = last.iter().map(|line| {

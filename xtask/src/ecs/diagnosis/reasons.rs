@@ -1,6 +1,6 @@
 //! What ECS's own sentences mean: stopped reasons of tasks, reasons of containers, service events, refusals of the API.
 //! Sources: AWS, "Amazon ECS stopped tasks error messages", "CannotPullContainer task errors in Amazon ECS", "Amazon ECS
-//! service event messages"; the runtimes' words that Fargate passes on; and the stand-in's `runner::reasons`.
+//! service event messages"; the runtimes' words that Fargate passes on; and the emulator's `runner::reasons`.
 
 use super::CauseId;
 use CauseId::{
@@ -13,7 +13,7 @@ use CauseId::{
 /// The first row with all of `all` and one of `any` in the text decides. Lower case; an empty list asks for nothing. The order
 /// matters: `unable to pull secrets or registry auth` begins sentences about secrets, about ECR and about the network.
 const ROWS: &[(CauseId, &[&str], &[&str])] = &[
-    // The stand-in of `local` says this: the engine is to it what Fargate is to AWS.
+    // The emulator of `local` says this: the engine is to it what Fargate is to AWS.
     (EngineAway, &["docker engine", "does not answer"], &[]),
     (CpuMemoryPairInvalid, &["no fargate configuration exists for given values"], &[]),
     (RoleNotAssumable, &["unable to assume", "role"], &[]),
@@ -239,7 +239,7 @@ mod tests {
             &texts(&[
                 "SECRETSEXECUTIONunable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: /linkbio/staging/secret-key",
                 "SECRETSEXECUTIONunable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
-                "SECRETSEXECUTIONunable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret x: the local stand-in has no Secrets Manager, use an SSM parameter",
+                "SECRETSEXECUTIONunable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret x: the local emulator has no Secrets Manager, use an SSM parameter",
             ]),
         );
         check(

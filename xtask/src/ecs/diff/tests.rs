@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Change, service_changes, task_definition_changes, unknown_members, unknown_members_of_service};
 use crate::ecs::{Revision, Service, ServiceDocument, TaskDefinition};
 
-/// What the stand-in for AWS was given, and what it described afterwards.
+/// What the local AWS emulator was given, and what it described afterwards.
 const ANSWERS: &str = include_str!("../../../tests/documents/answers.json");
 
 fn object(value: &Value) -> Map<String, Value> {

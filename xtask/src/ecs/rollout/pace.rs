@@ -13,7 +13,7 @@ const SOON: u64 = 1000;
 /// The same while calls are to spare: a call takes its time too, and the verdict is to be known within the second.
 const SOON_LEAST: u64 = 900;
 
-/// The same with the stand-in for AWS, whose rollouts are over in seconds.
+/// The same with the local AWS emulator, whose rollouts are over in seconds.
 const SOON_LEAST_NEARBY: u64 = 500;
 
 /// The first look near by, where nothing has ended sooner: later looks may be closer by what that earns.
@@ -75,7 +75,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// `nearby`: the stand-in for AWS answers.
+    /// `nearby`: the local AWS emulator answers.
     pub fn new(nearby: bool) -> Pace {
         Pace { nearby, balance: 0, unchanged_ms: 0, seen: None, failed: 0, tasks_due: false }
     }

@@ -1,5 +1,5 @@
 //! What a base image's own configuration adds to builds above it: variables and `ONBUILD` triggers. Read once per
-//! digest and kept beside the stand-ins, so that an unchanged build asks nobody.
+//! digest and kept beside the substitutes, so that an unchanged build asks nobody.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,13 +9,13 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
-use super::stand_ins;
+use super::substitutes;
 use crate::effects::engine::Engine;
 use crate::effects::layouts::Layout;
 use crate::effects::{files, process};
 use crate::image::base::ResolvedBase;
 use crate::image::dockerfile::BaseFacts;
-use crate::image::{Digest, Platform, stand_in};
+use crate::image::{Digest, Platform, substitute};
 
 /// A registry answers within a second or two, for the manifest and the configuration.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -25,7 +25,7 @@ pub fn known(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Option<
     bases.values().map(|base| Some((base.name.clone(), read(root, &base.digest)?))).collect()
 }
 
-/// Reads the configuration of each base that is not known yet: of stand-ins from their layout, of others through buildx.
+/// Reads the configuration of each base that is not known yet: of substitutes from their layout, of others through buildx.
 /// A base whose configuration cannot be had is left out: images above it count their whole context.
 pub fn learn(
     root: &Utf8Path,
@@ -36,9 +36,9 @@ pub fn learn(
     let mut facts = BTreeMap::new();
     for base in bases.values() {
         if read(root, &base.digest).is_none() {
-            let config = if base.stand_in {
-                let folder = stand_ins::shelf(root).join(stand_in::folder_name(&base.name));
-                Some(of_layout(&folder).with_context(|| format!("failed to read the stand-in of `{}`", base.name))?)
+            let config = if base.substitute {
+                let folder = substitutes::shelf(root).join(substitute::folder_name(&base.name));
+                Some(of_layout(&folder).with_context(|| format!("failed to read the substitute of `{}`", base.name))?)
             } else {
                 of_registry(engine, platform, base)?
             };

@@ -1,4 +1,4 @@
-//! Stand-ins for engines with the classic image store: their builder knows no `oci-layout://`, so the image is loaded
+//! Substitutes for engines with the classic image store: their builder knows no `oci-layout://`, so the image is loaded
 //! once and referred to by a tag that carries its digest.
 
 use std::process::Stdio;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use camino::Utf8Path;
 
-use super::stand_ins;
+use super::substitutes;
 use crate::effects::engine::{Engine, Export};
 use crate::effects::process;
 use crate::image::base::ResolvedBase;
-use crate::image::stand_in::{self, documents};
+use crate::image::substitute::{self, documents};
 
 const INSPECT_LIMIT: Duration = Duration::from_secs(20);
 
@@ -20,13 +20,13 @@ pub(super) fn for_engine(engine: &Engine, root: &Utf8Path, base: ResolvedBase) -
     if engine.export() == Export::OciLayout {
         return Ok(base);
     }
-    let tag = stand_in::loaded_tag(&base.name, base.digest);
+    let tag = substitute::loaded_tag(&base.name, base.digest);
     let known =
         process::run_bounded(engine.docker().args(["image", "inspect", "--format", "{{.Id}}", &tag]), INSPECT_LIMIT)
             .context("failed to run `docker image inspect`")?;
     if !known.is_some_and(|finished| finished.status.success()) {
-        load(engine, &stand_ins::shelf(root).join(stand_in::folder_name(&base.name)), &base, &tag)
-            .with_context(|| format!("failed to load the stand-in for `{}`", base.name))?;
+        load(engine, &substitutes::shelf(root).join(substitute::folder_name(&base.name)), &base, &tag)
+            .with_context(|| format!("failed to load the substitute for `{}`", base.name))?;
     }
     Ok(ResolvedBase { reference: format!("docker-image://{tag}"), ..base })
 }

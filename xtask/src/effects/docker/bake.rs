@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::transcript::{Event, Failure, Transcript};
-use crate::effects::workshop::Workshop;
+use crate::effects::build_directory::BuildDirectory;
 use crate::effects::{interrupt, process};
 use crate::plan::bake::{BUILDX_VARIABLES, BakePlan};
 use anyhow::Context;
@@ -23,13 +23,13 @@ pub enum Outcome {
 }
 
 /// Runs `docker buildx bake` with the plan on its standard input, in a process group of its own so that an interrupt
-/// reaches the client once, from us. `docker` is the engine's client command; the workshop remembers its process.
+/// reaches the client once, from us. `docker` is the engine's client command; the build directory remembers its process.
 ///
 /// # Errors
 /// Where the client cannot be started or its output cannot be read.
 pub fn bake(
     mut docker: Command,
-    workshop: &Workshop,
+    build_directory: &BuildDirectory,
     plan: &BakePlan,
     no_cache: bool,
     mut observe: impl FnMut(&Event),
@@ -38,13 +38,13 @@ pub fn bake(
     docker
         .args(plan.arguments(no_cache))
         .envs(BUILDX_VARIABLES)
-        .current_dir(workshop.root())
+        .current_dir(build_directory.root())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0);
     let mut child = docker.spawn().context("failed to start `docker buildx bake`")?;
-    workshop.remember(child.id())?;
+    build_directory.remember(child.id())?;
     let mut stdin = child.stdin.take().context("failed to reach the standard input of `docker buildx bake`")?;
     let stderr = child.stderr.take().context("failed to reach the progress of `docker buildx bake`")?;
     // A client that dies before it read the plan closes the pipe; why it died is on its standard error.

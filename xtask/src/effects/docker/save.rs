@@ -1,5 +1,5 @@
 //! An OCI layout out of the engine's classic image store, for builders that cannot export one: `docker save` since
-//! Docker 25 writes blobs and an index, with plain layers. `restamp` makes of it what other builders export.
+//! Docker 25 writes blobs and an index, with plain layers. `normalize` makes of it what other builders export.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};

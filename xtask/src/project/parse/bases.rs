@@ -1,8 +1,8 @@
-//! `[bases]` and `[stand-ins."<name>"]` of an environment: where base images come from.
+//! `[bases]` and `[substitutes."<name>"]` of an environment: where base images come from.
 
 use std::collections::BTreeMap;
 
-use super::super::{Bases, EnvironmentName, StandIn};
+use super::super::{Bases, EnvironmentName, Substitute};
 use super::problems::quoted;
 use super::table::{Entry, Table};
 use super::{images, paths, references, suggestions};
@@ -13,14 +13,14 @@ const STOP_SIGNALS: [&str; 6] = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGU
 /// Both tables, each of which may be left out.
 pub(super) fn bases(environment: EnvironmentName, root: &mut Table<'_>) -> Bases {
     let mirrors = root.table("bases").map(|table| mirrors(&table)).unwrap_or_default();
-    let Some(entry) = root.optional("stand-ins") else { return Bases { mirrors, stand_ins: BTreeMap::new() } };
+    let Some(entry) = root.optional("substitutes") else { return Bases { mirrors, substitutes: BTreeMap::new() } };
     if environment != EnvironmentName::Local {
-        let hint = "only `local` may run on stand-ins: for a registry that answers nearer by, use `[bases]`";
-        entry.refuse_key(format!("`{environment}` has stand-ins for base images"), hint);
-        return Bases { mirrors, stand_ins: BTreeMap::new() };
+        let hint = "only `local` may run on substitutes: for a registry that answers nearer by, use `[bases]`";
+        entry.refuse_key(format!("`{environment}` has substitutes for base images"), hint);
+        return Bases { mirrors, substitutes: BTreeMap::new() };
     }
-    let stand_ins = entry.table("[stand-ins]").map(|table| stand_ins(&table)).unwrap_or_default();
-    Bases { mirrors, stand_ins }
+    let substitutes = entry.table("[substitutes]").map(|table| substitutes(&table)).unwrap_or_default();
+    Bases { mirrors, substitutes }
 }
 
 fn mirrors(table: &Table<'_>) -> BTreeMap<String, String> {
@@ -44,17 +44,17 @@ fn base_name(entry: &Entry<'_>) {
     }
 }
 
-fn stand_ins(table: &Table<'_>) -> BTreeMap<String, StandIn> {
-    let mut stand_ins = BTreeMap::new();
+fn substitutes(table: &Table<'_>) -> BTreeMap<String, Substitute> {
+    let mut substitutes = BTreeMap::new();
     for entry in table.entries() {
         base_name(entry);
-        let Some(table) = entry.table(format!("[stand-ins.\"{}\"]", entry.key)) else { continue };
-        stand_ins.extend(stand_in(table).map(|stand_in| (entry.key.to_owned(), stand_in)));
+        let Some(table) = entry.table(format!("[substitutes.\"{}\"]", entry.key)) else { continue };
+        substitutes.extend(substitute(table).map(|substitute| (entry.key.to_owned(), substitute)));
     }
-    stand_ins
+    substitutes
 }
 
-fn stand_in(mut table: Table<'_>) -> Option<StandIn> {
+fn substitute(mut table: Table<'_>) -> Option<Substitute> {
     let suite = table.required("suite", "the Debian suite: `suite = \"trixie\"`").and_then(|entry| suite(&entry));
     let packages = table.optional("packages").map(|entry| packages(&entry)).unwrap_or_default();
     let links = table.table("links").map(|table| links(&table)).unwrap_or_default();
@@ -63,7 +63,7 @@ fn stand_in(mut table: Table<'_>) -> Option<StandIn> {
     let stop_signal = table.optional("stop-signal").and_then(|entry| stop_signal(&entry));
     let command = table.optional("command").map(|entry| command(&entry)).unwrap_or_default();
     table.finish();
-    Some(StandIn { suite: suite?, packages, links, user, ports, stop_signal, command })
+    Some(Substitute { suite: suite?, packages, links, user, ports, stop_signal, command })
 }
 
 fn suite(entry: &Entry<'_>) -> Option<String> {

@@ -1,4 +1,4 @@
-//! `infra/environments/<name>.toml`, but for its base images (`bases`) and the stand-in (`local`).
+//! `infra/environments/<name>.toml`, but for its base images (`bases`) and the substitute (`local`).
 
 use std::collections::BTreeMap;
 

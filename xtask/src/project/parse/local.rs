@@ -1,4 +1,4 @@
-//! `[local]` of the environment `local`: where the stand-in for AWS listens on this machine.
+//! `[local]` of the environment `local`: where the substitute for AWS listens on this machine.
 
 use std::net::SocketAddr;
 
@@ -12,8 +12,8 @@ pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Optio
     let entry = root.optional("local");
     if environment != EnvironmentName::Local {
         let Some(entry) = entry else { return Some(None) };
-        let hint = "only `local` has a stand-in: another endpoint than AWS's own is the key `endpoint`";
-        entry.refuse_key(format!("`{environment}` has a stand-in for AWS"), hint);
+        let hint = "only `local` has a substitute: another endpoint than AWS's own is the key `endpoint`";
+        entry.refuse_key(format!("`{environment}` has a substitute for AWS"), hint);
         return None;
     }
     let default = Local::default();

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{files, process};
 
-/// All workshops, from the repository root.
+/// All build_directories, from the repository root.
 const BUILDING: &str = "target/slipway/building";
 
 /// The file that holds the process id of the docker client.
@@ -18,9 +18,9 @@ const CLIENT: &str = "client";
 /// A client that is told to stop does so within a second.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// This run's workshop; its folder goes when it is dropped.
+/// This run's build directory; its folder goes when it is dropped.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct BuildDirectory {
     root: Utf8PathBuf,
 }
 
@@ -29,13 +29,13 @@ pub fn folder() -> Utf8PathBuf {
     Utf8Path::new(BUILDING).join(std::process::id().to_string())
 }
 
-impl Workshop {
+impl BuildDirectory {
     /// Makes the folder.
-    pub fn open(root: &Utf8Path) -> anyhow::Result<Workshop> {
+    pub fn open(root: &Utf8Path) -> anyhow::Result<BuildDirectory> {
         let path = root.join(folder());
         files::remove_directory(&path)?;
         fs::create_dir_all(&path).with_context(|| format!("failed to create `{path}`"))?;
-        Ok(Workshop { root: root.to_owned() })
+        Ok(BuildDirectory { root: root.to_owned() })
     }
 
     /// The repository.
@@ -49,7 +49,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for BuildDirectory {
     fn drop(&mut self) {
         let _ = files::remove_directory(&self.root.join(folder()));
     }

@@ -1,4 +1,4 @@
-//! Stand-ins on disk: one OCI layout each below `target/slipway/bases/`, complete or absent.
+//! Substitutes on disk: one OCI layout each below `target/slipway/bases/`, complete or absent.
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
@@ -20,19 +20,19 @@ use crate::effects::lock::Lock;
 use crate::effects::process;
 use crate::error::Failure;
 use crate::image::base::ResolvedBase;
-use crate::image::stand_in::{self, Hashing, documents};
+use crate::image::substitute::{self, Hashing, documents};
 use crate::image::{Digest, Platform};
-use crate::project::StandIn;
+use crate::project::Substitute;
 use crate::report::Report;
 
 /// A bootstrap takes 15 s here; a slow line needs its time for about 60 MB.
 const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(900);
 /// Our note in the layout's folder.
-const RECORD: &str = "stand-in.json";
-/// There while the stand-in is what the builds use.
+const RECORD: &str = "substitute.json";
+/// There while the substitute is what the builds use.
 const IN_USE: &str = "in-use";
 
-/// What a stand-in on disk is.
+/// What a substitute on disk is.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     name: String,
@@ -40,65 +40,65 @@ struct Record {
     digest: Digest,
 }
 
-/// The folder of all stand-ins, from the repository root.
+/// The folder of all substitutes, from the repository root.
 const SHELF: &str = "target/slipway/bases";
 
-/// The folder of all stand-ins.
+/// The folder of all substitutes.
 pub(super) fn shelf(root: &Utf8Path) -> Utf8PathBuf {
     root.join(SHELF)
 }
 
-/// A complete stand-in of this very recipe, if there is one.
-pub(super) fn on_disk(root: &Utf8Path, name: &str, recipe: &StandIn, platform: Platform) -> Option<ResolvedBase> {
-    let folder = shelf(root).join(stand_in::folder_name(name));
+/// A complete substitute of this very recipe, if there is one.
+pub(super) fn on_disk(root: &Utf8Path, name: &str, recipe: &Substitute, platform: Platform) -> Option<ResolvedBase> {
+    let folder = shelf(root).join(substitute::folder_name(name));
     let record: Record = serde_json::from_str(&fs::read_to_string(folder.join(RECORD)).ok()?).ok()?;
-    let fits = record.name == name && record.recipe == stand_in::recipe_digest(name, recipe, platform);
-    let from_root = Utf8Path::new(SHELF).join(stand_in::folder_name(name));
+    let fits = record.name == name && record.recipe == substitute::recipe_digest(name, recipe, platform);
+    let from_root = Utf8Path::new(SHELF).join(substitute::folder_name(name));
     fits.then(|| ResolvedBase::from_layout(name, &from_root, record.digest))
 }
 
-/// Whether the last build that asked used the stand-in.
+/// Whether the last build that asked used the substitute.
 pub(super) fn is_in_use(root: &Utf8Path, name: &str) -> bool {
-    shelf(root).join(stand_in::folder_name(name)).join(IN_USE).exists()
+    shelf(root).join(substitute::folder_name(name)).join(IN_USE).exists()
 }
 
 /// Notes that a registry serves this base again; the layout stays for the next time it does not.
 pub(super) fn set_aside(root: &Utf8Path, name: &str) {
     // A mark that was never made is what we want.
-    let _ = fs::remove_file(shelf(root).join(stand_in::folder_name(name)).join(IN_USE));
+    let _ = fs::remove_file(shelf(root).join(substitute::folder_name(name)).join(IN_USE));
 }
 
-/// The stand-in of this recipe: the one on disk, else a new one. Safe to call from several processes at once.
+/// The substitute of this recipe: the one on disk, else a new one. Safe to call from several processes at once.
 pub(super) fn ensure(
     root: &Utf8Path,
     name: &str,
-    recipe: &StandIn,
+    recipe: &Substitute,
     platform: Platform,
     report: &Report,
 ) -> anyhow::Result<ResolvedBase> {
-    let folder = shelf(root).join(stand_in::folder_name(name));
+    let folder = shelf(root).join(substitute::folder_name(name));
     let _lock = Lock::acquire(&folder.with_added_extension("lock"), || {
-        report.detail(format!("waiting for another build of the stand-in for `{name}`"));
+        report.detail(format!("waiting for another build of the substitute for `{name}`"));
     })?;
     if on_disk(root, name, recipe, platform).is_none() {
         build(root, &folder, name, recipe, platform, report)?;
     }
     let mark = folder.join(IN_USE);
     fs::write(&mark, "").with_context(|| format!("failed to write `{mark}`"))?;
-    on_disk(root, name, recipe, platform).with_context(|| format!("failed to read back the stand-in `{folder}`"))
+    on_disk(root, name, recipe, platform).with_context(|| format!("failed to read back the substitute `{folder}`"))
 }
 
 fn build(
     root: &Utf8Path,
     folder: &Utf8Path,
     name: &str,
-    recipe: &StandIn,
+    recipe: &Substitute,
     platform: Platform,
     report: &Report,
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
     let host = usable_host(name, platform)?;
-    report.step(format!("building a stand-in for `{name}` of packages of `{}`, for this machine only", recipe.suite));
+    report.step(format!("building a substitute for `{name}` of packages of `{}`, for this machine only", recipe.suite));
     let work = folder.with_added_extension("new");
     let scratch = folder.with_added_extension("scratch");
     for stale in [&work, &scratch] {
@@ -124,14 +124,14 @@ fn build(
 /// Only Debian as root can bootstrap Debian, and only for its own processor, since packages run their scripts.
 fn usable_host(name: &str, platform: Platform) -> anyhow::Result<Distribution> {
     let fail = |reason: String| {
-        Failure::failed(format!("failed to make a stand-in for `{name}`: {reason}"))
+        Failure::failed(format!("failed to make a substitute for `{name}`: {reason}"))
             .hint("reach the registry, or name a mirror of it under [bases] in the environment's file")
     };
     let Some(host) = host::distribution().filter(|host| host.id == "debian") else {
-        return Err(fail("stand-ins are made on Debian only".to_owned()).into());
+        return Err(fail("substitutes are made on Debian only".to_owned()).into());
     };
     if !host::is_root() {
-        return Err(fail("stand-ins are made by root only".to_owned()).into());
+        return Err(fail("substitutes are made by root only".to_owned()).into());
     }
     if platform.architecture() != host::architecture() {
         return Err(fail(format!("this machine is {}, not {platform}", host::architecture())).into());
@@ -143,7 +143,7 @@ fn bootstrap(
     root: &Utf8Path,
     scratch: &Utf8Path,
     archive: &Archive,
-    recipe: &StandIn,
+    recipe: &Substitute,
     epoch: u64,
     rootfs: &Utf8Path,
 ) -> anyhow::Result<()> {
@@ -195,7 +195,7 @@ fn write_layout(
     rootfs: &Utf8Path,
     folder: &Utf8Path,
     name: &str,
-    recipe: &StandIn,
+    recipe: &Substitute,
     platform: Platform,
     epoch: u64,
 ) -> anyhow::Result<u64> {
@@ -206,7 +206,7 @@ fn write_layout(
     let output = File::create(&unnamed).with_context(|| format!("failed to create `{unnamed}`"))?;
     let hashing = Hashing { inner: BufWriter::new(output), hasher: Sha256::new() };
     let mut gzip = GzEncoder::new(hashing, Compression::default());
-    let diff_id = stand_in::write_layer(BufReader::new(input), &mut gzip, recipe, epoch)
+    let diff_id = substitute::write_layer(BufReader::new(input), &mut gzip, recipe, epoch)
         .with_context(|| format!("failed to write the layer of `{name}`"))?;
     let mut hashing = gzip.finish().with_context(|| format!("failed to write `{unnamed}`"))?;
     hashing.flush().with_context(|| format!("failed to write `{unnamed}`"))?;
@@ -218,8 +218,8 @@ fn write_layout(
     let configuration = documents::configuration(name, recipe, platform, diff_id, epoch);
     let manifest = documents::manifest(&configuration, layer, bytes);
     let digest = Digest::of(&manifest);
-    let record = Record { name: name.to_owned(), recipe: stand_in::recipe_digest(name, recipe, platform), digest };
-    let record = serde_json::to_vec(&record).context("failed to write the stand-in's record as JSON")?;
+    let record = Record { name: name.to_owned(), recipe: substitute::recipe_digest(name, recipe, platform), digest };
+    let record = serde_json::to_vec(&record).context("failed to write the substitute's record as JSON")?;
     for (path, content) in [
         (blobs.join(Digest::of(&configuration).hex()), configuration.as_slice()),
         (blobs.join(digest.hex()), manifest.as_slice()),

@@ -1,4 +1,4 @@
-//! Each cause from realistic evidence, in the words of AWS and of the stand-in.
+//! Each cause from realistic evidence, in the words of AWS and of the emulator.
 
 use super::CauseId;
 use super::fixtures::{EXITED, NOT_STARTED, Story, check};

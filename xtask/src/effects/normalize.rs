@@ -18,7 +18,7 @@ use crate::image::Digest;
 use crate::image::digest::{Hashing, HashingReader};
 use crate::image::layer::MAX_IMAGE_BYTES;
 use crate::image::layout::{Compression, Config, Descriptor, Manifest, Source};
-use crate::image::stamp::copy_stamped;
+use crate::image::timestamps::copy_normalized;
 
 /// zstd's own default, as BuildKit uses it.
 const COMPRESSION_LEVEL: i32 = 3;
@@ -47,7 +47,7 @@ pub type Memory = BTreeMap<String, Stamped>;
 ///
 /// # Errors
 /// Where files cannot be read or written.
-pub fn restamp(
+pub fn normalize(
     layout: &Layout,
     bases: &[Vec<Digest>],
     epoch: u64,
@@ -145,7 +145,7 @@ fn stamp(layout: &Layout, layer: &Descriptor, diff_id: &Digest, epoch: Option<u6
         };
         let mut plain = BufReader::with_capacity(1 << 18, HashingReader::new(plain.take(MAX_IMAGE_BYTES)));
         let copied = match epoch {
-            Some(epoch) => copy_stamped(&mut plain, &mut stamped, epoch),
+            Some(epoch) => copy_normalized(&mut plain, &mut stamped, epoch),
             None => std::io::copy(&mut plain, &mut stamped).map(|_| ()),
         };
         copied.map(|()| plain.into_inner().digest())

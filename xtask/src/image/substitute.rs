@@ -1,4 +1,4 @@
-//! The content of a stand-in base image: the layer made of a Debian root file system; its documents are in `documents`.
+//! The content of a substitute base image: the layer made of a Debian root file system; its documents are in `documents`.
 //! The same packages and the same recipe give the same digest. Not here: fetching packages, files on disk (`effects/bases`).
 
 pub mod documents;
@@ -11,13 +11,13 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::image::{Digest, Platform};
-use crate::project::StandIn;
+use crate::project::Substitute;
 
 /// Counts up when the same recipe begins to give other content.
 const RECIPE_VERSION: u32 = 1;
 
-/// What a stand-in of this name depends on beside the packages themselves.
-pub fn recipe_digest(name: &str, recipe: &StandIn, platform: Platform) -> Digest {
+/// What a substitute of this name depends on beside the packages themselves.
+pub fn recipe_digest(name: &str, recipe: &Substitute, platform: Platform) -> Digest {
     Digest::of(format!("{RECIPE_VERSION}\n{name}\n{platform}\n{recipe:?}").as_bytes())
 }
 
@@ -29,7 +29,7 @@ pub fn folder_name(name: &str) -> String {
 }
 
 /// The unprivileged user of a recipe such as `101:101`; `None` for root and for users given by name.
-fn numeric_user(recipe: &StandIn) -> Option<(u64, u64)> {
+fn numeric_user(recipe: &Substitute) -> Option<(u64, u64)> {
     let text = recipe.user.as_deref()?;
     let (user, group) = text.split_once(':').unwrap_or((text, text));
     let (user, group) = (user.parse().ok()?, group.parse().ok()?);
@@ -37,13 +37,13 @@ fn numeric_user(recipe: &StandIn) -> Option<(u64, u64)> {
 }
 
 /// What the recipe's first package is about: `nginx` for `nginx-light`. Names the made-up user and its folders.
-fn subject(recipe: &StandIn) -> Option<&str> {
+fn subject(recipe: &Substitute) -> Option<&str> {
     recipe.packages.first()?.split('-').next()
 }
 
 /// Turns the root file system that a Debian bootstrap wrote into the layer: caches and logs left out, times not later
 /// than `epoch`, the recipe's links and user added. Returns the digest of what was written to `output`.
-pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &StandIn, epoch: u64) -> io::Result<Digest> {
+pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &Substitute, epoch: u64) -> io::Result<Digest> {
     let user = numeric_user(recipe);
     let mut builder = Builder::new(Hashing { inner: output, hasher: Sha256::new() });
     let mut seen = BTreeSet::new();
@@ -99,9 +99,9 @@ pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &StandIn, epoc
     Ok(Digest::from_hasher(hashing.hasher))
 }
 
-/// The tag of a loaded stand-in. `.invalid` is reserved (RFC 2606): no registry will ever be asked for it.
+/// The tag of a loaded substitute. `.invalid` is reserved (RFC 2606): no registry will ever be asked for it.
 pub fn loaded_tag(name: &str, digest: Digest) -> String {
-    format!("slipway.invalid/stand-in/{}:{}", folder_name(name), digest.hex())
+    format!("slipway.invalid/substitute/{}:{}", folder_name(name), digest.hex())
 }
 
 /// Passes bytes on and hashes them.
@@ -166,13 +166,13 @@ fn dpkg_excludes() -> String {
 }
 
 /// The folders that the recipe's program keeps its state in.
-fn state_folders(recipe: &StandIn) -> Vec<String> {
+fn state_folders(recipe: &Substitute) -> Vec<String> {
     let Some(subject) = subject(recipe) else { return Vec::new() };
     ["cache", "lib", "log"].iter().map(|part| format!("var/{part}/{subject}")).collect()
 }
 
 /// Whether the unprivileged user must be able to write there. `run` holds the process id of most programs.
-fn is_owned(path: &str, recipe: &StandIn) -> bool {
+fn is_owned(path: &str, recipe: &Substitute) -> bool {
     let inside =
         |folder: &String| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     path == "run" || state_folders(recipe).iter().any(inside)
@@ -210,15 +210,15 @@ mod tests {
 
     use super::{add_account, folder_name, new_header, recipe_digest, write_layer};
     use crate::image::Platform;
-    use crate::project::StandIn;
+    use crate::project::Substitute;
 
-    fn recipe() -> StandIn {
-        StandIn {
+    fn recipe() -> Substitute {
+        Substitute {
             suite: "trixie".into(),
             packages: vec!["nginx-light".into()],
             links: BTreeMap::from([("/usr/bin/wget".into(), "/bin/busybox".into())]),
             user: Some("101:101".into()),
-            ..StandIn::default()
+            ..Substitute::default()
         }
     }
 
@@ -275,8 +275,8 @@ mod tests {
         let layer = |mtime: u64| write_layer(&rootfs(mtime)[..], io::sink(), &recipe(), 100).unwrap();
         assert_eq!(layer(200), layer(300));
         assert_ne!(layer(50), layer(200));
-        let digest = |name: &str, recipe: &StandIn| recipe_digest(name, recipe, Platform::LinuxAmd64);
-        let other = StandIn { user: None, ..recipe() };
+        let digest = |name: &str, recipe: &Substitute| recipe_digest(name, recipe, Platform::LinuxAmd64);
+        let other = Substitute { user: None, ..recipe() };
         assert_ne!(digest("a", &recipe()), digest("a", &other));
         assert_ne!(digest("a", &recipe()), digest("b", &recipe()));
     }

@@ -22,7 +22,7 @@ const TIMES: [&[u8]; 3] = [b"mtime=", b"atime=", b"ctime="];
 ///
 /// # Errors
 /// `InvalidData` for a header that is not one, `UnexpectedEof` for a stream that ends within an entry.
-pub fn copy_stamped(mut from: impl Read, mut to: impl Write, epoch: u64) -> io::Result<()> {
+pub fn copy_normalized(mut from: impl Read, mut to: impl Write, epoch: u64) -> io::Result<()> {
     let mut header = [0_u8; BLOCK];
     while read_block(&mut from, &mut header)? {
         if header.iter().all(|byte| *byte == 0) {
@@ -140,7 +140,7 @@ fn invalid(message: &str) -> io::Error {
 mod tests {
     use std::io::Read;
 
-    use super::copy_stamped;
+    use super::copy_normalized;
 
     fn layer(times: &[u64]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -165,7 +165,7 @@ mod tests {
 
     fn stamped(layer: &[u8], epoch: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        copy_stamped(layer, &mut out, epoch).unwrap();
+        copy_normalized(layer, &mut out, epoch).unwrap();
         out
     }
 
@@ -198,13 +198,13 @@ mod tests {
         let layer = layer(&[1, 2, 3]);
         for cut in [100, 512 + 100, layer.len() - 3 * 512] {
             // A cut between two entries is a stream without end blocks, which tar readers accept.
-            let result = copy_stamped(&layer[..cut], std::io::sink(), 0);
+            let result = copy_normalized(&layer[..cut], std::io::sink(), 0);
             assert!(result.is_err() || cut.is_multiple_of(512), "{cut}");
         }
         let mut bad = layer.clone();
         bad[0] ^= 1;
-        assert!(copy_stamped(bad.as_slice(), std::io::sink(), 0).is_err());
-        assert!(copy_stamped([7_u8; 512].as_slice(), std::io::sink(), 0).is_err());
-        assert!(copy_stamped(layer.as_slice(), std::io::sink(), u64::MAX).is_err());
+        assert!(copy_normalized(bad.as_slice(), std::io::sink(), 0).is_err());
+        assert!(copy_normalized([7_u8; 512].as_slice(), std::io::sink(), 0).is_err());
+        assert!(copy_normalized(layer.as_slice(), std::io::sink(), u64::MAX).is_err());
     }
 }

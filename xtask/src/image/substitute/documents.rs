@@ -1,17 +1,17 @@
-//! The OCI documents of a stand-in base image, and the one that `docker load` reads.
+//! The OCI documents of a substitute base image, and the one that `docker load` reads.
 
 use serde_json::{Value, json};
 
 use crate::image::{Digest, Platform};
-use crate::project::StandIn;
+use crate::project::Substitute;
 
 /// The label that says what an image is; `push` looks for it.
-pub const LABEL: &str = "slipway.stand-in";
+pub const LABEL: &str = "slipway.substitute";
 /// The label that says which base image it stands in for.
-pub const LABEL_OF: &str = "slipway.stand-in.of";
+pub const LABEL_OF: &str = "slipway.substitute.of";
 
 /// The image configuration: bytes of the blob.
-pub fn configuration(name: &str, recipe: &StandIn, platform: Platform, diff_id: Digest, epoch: u64) -> Vec<u8> {
+pub fn configuration(name: &str, recipe: &Substitute, platform: Platform, diff_id: Digest, epoch: u64) -> Vec<u8> {
     let created = rfc3339(epoch);
     let mut config = json!({
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
@@ -30,7 +30,7 @@ pub fn configuration(name: &str, recipe: &StandIn, platform: Platform, diff_id: 
         let ports = recipe.ports.iter().map(|port| (format!("{port}/tcp"), json!({})));
         config["ExposedPorts"] = Value::Object(ports.collect());
     }
-    let history = format!("stand-in for {name} of {} packages", recipe.suite);
+    let history = format!("substitute for {name} of {} packages", recipe.suite);
     let document = json!({
         "created": created,
         "architecture": platform.architecture(),
