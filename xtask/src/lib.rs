@@ -16,4 +16,3 @@ pub mod release;
 pub mod effects;
 pub mod operations;
 pub mod report;
-pub mod verification;

@@ -13,3 +13,4 @@ pub mod presence;
 pub mod reach;
 pub mod settle;
 pub mod target;
+pub mod verification;

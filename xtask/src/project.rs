@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use environment::{Bases, Environment, EnvironmentName, Local, Network, Strategy, Substitute, Volume};
+pub use environment::{Bases, Environment, EnvironmentName, Local, Network, Strategy, Volume};
 pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};

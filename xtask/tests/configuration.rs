@@ -13,11 +13,12 @@ use std::process;
 use camino::{Utf8Path, Utf8PathBuf};
 use xtask::effects::project_files;
 use xtask::error::{Exit, exit_of, hints_of};
+use xtask::image::substitute::Substitute;
 use xtask::image::{ImageName, Platform};
 use xtask::project::parse::{self, Found};
 use xtask::project::{
     Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, Strategy, Substitute, Verify, Volume,
+    ServicePointers, Strategy, Verify, Volume,
 };
 
 const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");

@@ -8,9 +8,9 @@ use camino::Utf8Path;
 
 use crate::checks::{Check, Scope, Status};
 use crate::effects::interrupt;
+use crate::operations::verification;
 use crate::project::EnvironmentName;
 use crate::report::Report;
-use crate::verification;
 
 /// What `verify` was asked for.
 #[derive(Clone, Debug)]

@@ -183,7 +183,7 @@ fn location(wanted: &Wanted<'_>, name: &str) -> anyhow::Result<BaseName> {
     })
 }
 
-fn recipe<'a>(wanted: &Wanted<'a>, name: &str) -> Option<&'a crate::project::Substitute> {
+fn recipe<'a>(wanted: &Wanted<'a>, name: &str) -> Option<&'a crate::image::substitute::Substitute> {
     wanted.environment.bases.substitutes.get(name).filter(|_| wanted.environment.accepts_substitutes())
 }
 

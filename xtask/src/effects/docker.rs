@@ -3,4 +3,3 @@
 
 pub mod bake;
 pub mod save;
-pub mod transcript;

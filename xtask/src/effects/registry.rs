@@ -25,7 +25,8 @@ use crate::error::Failure;
 use crate::image::{Digest, Tag};
 
 pub use self::manifest::{Document, Put};
-pub use self::upload::{Blob, Event, How, Sent};
+pub use self::upload::Blob;
+pub use crate::report::transfer::{Event, How, Sent};
 
 /// How often a wait looks whether the user has had enough, and how often progress is drawn.
 const TICK: Duration = Duration::from_millis(50);

@@ -3,7 +3,7 @@
 
 pub mod documents;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -11,7 +11,26 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::image::{Digest, Platform};
-use crate::project::Substitute;
+
+/// A labelled replacement of a base image, made of packages of a Debian suite. For this machine only: `push` refuses
+/// images above one for every environment but `local`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Substitute {
+    /// Debian suite, such as `trixie`.
+    pub suite: String,
+    /// Packages beside the minimal system.
+    pub packages: Vec<String>,
+    /// Symbolic links to make: path of the link → its target, both absolute.
+    pub links: BTreeMap<String, String>,
+    /// `user` or `uid:gid` of the image configuration; the base's users are made where they are numeric.
+    pub user: Option<String>,
+    /// Ports that the image configuration declares.
+    pub ports: BTreeSet<u16>,
+    /// Stop signal of the image configuration, such as `SIGQUIT`.
+    pub stop_signal: Option<String>,
+    /// Command of the image configuration.
+    pub command: Vec<String>,
+}
 
 /// Counts up when the same recipe begins to give other content.
 const RECIPE_VERSION: u32 = 1;
@@ -208,9 +227,9 @@ mod tests {
 
     use tar::{Archive, Builder, EntryType};
 
+    use super::Substitute;
     use super::{add_account, folder_name, new_header, recipe_digest, write_layer};
     use crate::image::Platform;
-    use crate::project::Substitute;
 
     fn recipe() -> Substitute {
         Substitute {

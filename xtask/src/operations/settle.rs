@@ -12,9 +12,9 @@ use crate::ecs::rollout::{Ours, Verdict};
 use crate::ecs::{TargetGroup, TaskDefinition};
 use crate::effects::ecs;
 use crate::error::{Exit, Failure};
+use crate::operations::verification;
 use crate::plan::deploy::short;
 use crate::report::Report;
-use crate::verification;
 
 /// A move of a service to a revision.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 //! Here: the document and the command line. Not here: running them (`effects::docker`).
 
 pub mod network;
+pub mod transcript;
 
 use std::collections::BTreeMap;
 

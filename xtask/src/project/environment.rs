@@ -1,11 +1,12 @@
 //! One environment: `infra/environments/<name>.toml`, checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use crate::image::ImageName;
+use crate::image::substitute::Substitute;
 
 /// The four environments. Closed: a fifth is a file nobody reviews, and `production` has rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,26 +73,6 @@ pub struct Bases {
     pub mirrors: BTreeMap<String, String>,
     /// `[substitutes."<name>"]`, `local` only: how to make up for a base whose registry cannot be reached.
     pub substitutes: BTreeMap<String, Substitute>,
-}
-
-/// A labelled replacement of a base image, made of packages of a Debian suite. For this machine only: `push` refuses
-/// images above one for every environment but `local`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Substitute {
-    /// Debian suite, such as `trixie`.
-    pub suite: String,
-    /// Packages beside the minimal system.
-    pub packages: Vec<String>,
-    /// Symbolic links to make: path of the link → its target, both absolute.
-    pub links: BTreeMap<String, String>,
-    /// `user` or `uid:gid` of the image configuration; the base's users are made where they are numeric.
-    pub user: Option<String>,
-    /// Ports that the image configuration declares.
-    pub ports: BTreeSet<u16>,
-    /// Stop signal of the image configuration, such as `SIGQUIT`.
-    pub stop_signal: Option<String>,
-    /// Command of the image configuration.
-    pub command: Vec<String>,
 }
 
 /// `[local]`, in `local` only: where the substitute for AWS is on this machine.

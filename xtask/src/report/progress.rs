@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Report;
-use crate::effects::docker::transcript::{Event, Step};
+use crate::plan::bake::transcript::{Event, Step};
 
 /// Draws the events of one bake run.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ fn stage_and_position(step: &Step) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::{TEMPLATE, plain_line};
-    use crate::effects::docker::transcript::{Event, Step};
+    use crate::plan::bake::transcript::{Event, Step};
 
     fn step(target: &str, stage: &str, text: &str) -> Step {
         Step { id: 1, target: target.to_owned(), stage: stage.to_owned(), text: text.to_owned() }

@@ -3,9 +3,44 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Report;
-use crate::effects::registry::{Event, How};
+use crate::image::Digest;
 
 const TEMPLATE: &str = "    {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {elapsed:>4} {wide_msg}";
+
+/// How a blob got to where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It was there.
+    Existing,
+    /// The registry had it in another repository.
+    Mounted,
+    /// It was sent.
+    Uploaded,
+}
+
+/// One blob in one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The repository.
+    pub repository: String,
+    /// The blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How it got there.
+    pub how: How,
+}
+
+/// What happens meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Bytes sent so far, of all blobs.
+    Moved(u64),
+    /// One blob is where it should be.
+    Arrived(Sent),
+    /// Something is attempted again; why and when.
+    Again(String),
+}
 
 /// Draws the events of one push.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use xtask::effects::engine::{self, Engine, Store, place::Place};
 use xtask::effects::{host, process};
 use xtask::image::Platform;
 use xtask::image::base::ResolvedBase;
+use xtask::image::substitute::Substitute;
 use xtask::plan::bake::network::{StepNetwork, UNDERLAY};
-use xtask::project::{Bases, Environment, EnvironmentName, Strategy, Substitute};
+use xtask::project::{Bases, Environment, EnvironmentName, Strategy};
 
 use crate::registry::serve_layouts;
 use crate::{REPORT, Scratch, copy_of_packages, docker, iptables};

@@ -12,12 +12,12 @@ use crate::ecs::{ReleaseId, Revision, Service, ServiceDocument, TargetGroup, Tas
 use crate::effects::ecs;
 use crate::error::Failure;
 use crate::operations::target::Target;
+use crate::operations::verification;
 use crate::plan::deploy::{DeployPlan, Observed};
 use crate::plan::push::Pushed;
 use crate::project::{EnvironmentName, Project};
 use crate::release::Release;
 use crate::report::Report;
-use crate::verification;
 
 /// What is to run.
 #[derive(Clone, Debug)]

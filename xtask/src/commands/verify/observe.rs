@@ -7,10 +7,10 @@ use crate::effects::aws::Aws;
 use crate::effects::{files, sts};
 use crate::operations::reach::{self, Missing};
 use crate::operations::target::{Settings, Target};
+use crate::operations::verification::{self, Account, Documents};
 use crate::project::EnvironmentName;
 use crate::release::Release;
 use crate::report::Report;
-use crate::verification::{self, Account, Documents};
 
 /// What is on this machine.
 #[derive(Debug)]

@@ -20,9 +20,9 @@ use crate::effects::lock::Lock;
 use crate::effects::process;
 use crate::error::Failure;
 use crate::image::base::ResolvedBase;
+use crate::image::substitute::Substitute;
 use crate::image::substitute::{self, Hashing, documents};
 use crate::image::{Digest, Platform};
-use crate::project::Substitute;
 use crate::report::Report;
 
 /// A bootstrap takes 15 s here; a slow line needs its time for about 60 MB.

@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::transcript::{Event, Failure, Transcript};
 use crate::effects::build_directory::BuildDirectory;
 use crate::effects::{interrupt, process};
+use crate::plan::bake::transcript::{Event, Failure, Transcript};
 use crate::plan::bake::{BUILDX_VARIABLES, BakePlan};
 use anyhow::Context;
 

@@ -19,6 +19,7 @@ use crate::effects::interrupt;
 use crate::effects::layouts::Layout;
 use crate::error::Failure;
 use crate::image::Digest;
+use crate::report::transfer::{Event, How, Sent};
 
 /// Blobs on their way at a time. ECR takes 100 new uploads a second in an account; more connections than this one only
 /// divide what the network gives.
@@ -35,41 +36,6 @@ pub struct Blob {
     pub layout: Layout,
     /// Where it goes.
     pub repositories: Vec<String>,
-}
-
-/// How a blob got to where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// It was there.
-    Existing,
-    /// The registry had it in another repository.
-    Mounted,
-    /// It was sent.
-    Uploaded,
-}
-
-/// One blob in one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// The repository.
-    pub repository: String,
-    /// The blob.
-    pub digest: Digest,
-    /// Its size in bytes.
-    pub size: u64,
-    /// How it got there.
-    pub how: How,
-}
-
-/// What happens meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Bytes sent so far, of all blobs.
-    Moved(u64),
-    /// One blob is where it should be.
-    Arrived(Sent),
-    /// Something is attempted again; why and when.
-    Again(String),
 }
 
 /// Sends all, as many at a time as are good.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Substitute;
 use crate::image::{Digest, Platform};
-use crate::project::Substitute;
 
 /// The label that says what an image is; `push` looks for it.
 pub const LABEL: &str = "slipway.substitute";

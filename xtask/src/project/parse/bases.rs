@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Bases, EnvironmentName, Substitute};
+use super::super::{Bases, EnvironmentName};
 use super::problems::quoted;
 use super::table::{Entry, Table};
 use super::{images, paths, references, suggestions};
+use crate::image::substitute::Substitute;
 
 /// Signals that end a process. `SIGKILL` is not among them: it leaves no time to finish a request.
 const STOP_SIGNALS: [&str; 6] = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"];
