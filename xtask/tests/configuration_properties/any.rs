@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use camino::Utf8PathBuf;
+use xtask::image::substitute::Substitute;
 use xtask::image::{ImageName, Platform};
 use xtask::project::{
     Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, Strategy, Substitute, Verify, Volume,
+    ServicePointers, Strategy, Verify, Volume,
 };
 
 /// A small generator (splitmix64): seeded, so that a failure can be run again.
