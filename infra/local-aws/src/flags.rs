@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// The stand-in for AWS that the environment `local` deploys to. `cargo xtask local` starts it.
+/// The local AWS emulator that the environment `local` deploys to. `cargo xtask local` starts it.
 #[derive(Debug, Parser)]
 pub struct Flags {
     /// What is to be done.

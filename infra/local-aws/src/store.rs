@@ -40,7 +40,7 @@ pub struct State {
 }
 
 /// How long a call waits for the disk: longer than any disk that works needs, shorter than any client of AWS's waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long after a failure the disk is let alone, so that a full disk costs next to nothing.
 const REST: Duration = Duration::from_millis(100);
@@ -80,7 +80,7 @@ pub struct NotDurable(String);
 
 impl fmt::Display for NotDurable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the state of the local stand-in is not on disk: {}", self.0)
+        write!(f, "the state of the local emulator is not on disk: {}", self.0)
     }
 }
 
@@ -145,8 +145,8 @@ impl Store {
         let wanted = *self.inner.changed.borrow();
         let mut saved = self.inner.saved.subscribe();
         let tried = saved.wait_for(|saved| saved.written >= wanted || saved.tried >= wanted);
-        let Ok(tried) = tokio::time::timeout(PATIENCE, tried).await else {
-            return Err(NotDurable(format!("writing it takes longer than {} s", PATIENCE.as_secs())));
+        let Ok(tried) = tokio::time::timeout(RETRY_LIMIT, tried).await else {
+            return Err(NotDurable(format!("writing it takes longer than {} s", RETRY_LIMIT.as_secs())));
         };
         match tried {
             Ok(saved) if saved.written < wanted => Err(NotDurable(saved.problem.clone().unwrap_or_default())),

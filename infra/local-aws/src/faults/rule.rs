@@ -1,10 +1,10 @@
-//! One mishap as it is asked for: a document of `/_local/faults`. Pure.
+//! One fault as it is asked for: a document of `/_local/faults`. Pure.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mishap, Point};
+use super::{Fault, Point};
 
 /// What is asked for: where, when, how often, what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl Rule {
     }
 
     /// Counts a request; what happens to it, if anything.
-    pub(super) fn happens_at(&mut self, point: Point<'_>) -> Option<Mishap> {
+    pub(super) fn happens_at(&mut self, point: Point<'_>) -> Option<Fault> {
         let is_here = match point {
             Point::Api { service, action } => {
                 self.service.as_deref() == Some(service.signing_name())
@@ -104,15 +104,15 @@ impl Rule {
         }
         self.times -= 1;
         Some(match self.kind {
-            Kind::Throttle => Mishap::Throttle,
-            Kind::Fail => Mishap::Fail {
+            Kind::Throttle => Fault::Throttle,
+            Kind::Fail => Fault::Fail {
                 code: self.code.clone().unwrap_or_default(),
                 status: self.status.unwrap_or(500),
                 message: self.message.clone().unwrap_or_else(|| "A fault on request".to_owned()),
             },
-            Kind::Delay => Mishap::Delay(Duration::from_millis(self.milliseconds.unwrap_or_default())),
-            Kind::Drop => Mishap::Drop { after_bytes: self.bytes.unwrap_or_default() },
-            Kind::LoseAnswer => Mishap::LoseAnswer,
+            Kind::Delay => Fault::Delay(Duration::from_millis(self.milliseconds.unwrap_or_default())),
+            Kind::Drop => Fault::Drop { after_bytes: self.bytes.unwrap_or_default() },
+            Kind::LoseAnswer => Fault::LoseAnswer,
         })
     }
 }

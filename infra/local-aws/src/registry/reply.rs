@@ -58,7 +58,7 @@ impl RegistryError {
 
     /// The machine's mistake: the disk is full, a file is gone.
     pub(crate) fn disk(error: &io::Error) -> RegistryError {
-        let message = format!("failed to write to the disk of the local stand-in: {error}");
+        let message = format!("failed to write to the disk of the local emulator: {error}");
         RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
     }
 

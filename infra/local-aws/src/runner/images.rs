@@ -8,9 +8,9 @@ use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::engine::{Kind, kind, sentence};
-use super::keeper::Trouble;
 use super::reasons;
-use crate::daemon::World;
+use super::supervisor::Trouble;
+use crate::emulator::Emulator;
 use crate::registry::{auth, images};
 use crate::store::task_definition::TaskDefinition;
 
@@ -33,22 +33,27 @@ pub(super) fn platform(definition: &TaskDefinition) -> String {
 }
 
 /// Makes sure that the engine has an image.
-pub(super) async fn obtain(world: &World, docker: &Docker, image: &str, platform: &str) -> Result<Image, Trouble> {
-    match our_own(image, &world.settings.registry()) {
+pub(super) async fn obtain(
+    emulator: &Emulator,
+    docker: &Docker,
+    image: &str,
+    platform: &str,
+) -> Result<Image, Trouble> {
+    match our_own(image, &emulator.settings.registry()) {
         Some((repository, reference)) => {
-            let found = images::resolve(world, repository, reference)
+            let found = images::resolve(emulator, repository, reference)
                 .ok_or_else(|| Trouble::Failed(reasons::image_not_found(image)))?;
             let fits = |one: &images::Platform| format!("{}/{}", one.os, one.architecture) == platform;
             if !found.platforms.is_empty() && !found.platforms.iter().any(fits) {
                 return Err(Trouble::Failed(reasons::no_platform(platform)));
             }
-            let pinned = format!("{}/{repository}@{}", world.settings.registry(), found.digest);
+            let pinned = format!("{}/{repository}@{}", emulator.settings.registry(), found.digest);
             if local(docker, &pinned).await?.is_none() {
-                let credentials = auth::credentials(world);
+                let credentials = auth::credentials(emulator);
                 let credentials = DockerCredentials {
                     username: Some(credentials.username.into()),
                     password: Some(credentials.password),
-                    serveraddress: Some(world.settings.registry()),
+                    serveraddress: Some(emulator.settings.registry()),
                     ..DockerCredentials::default()
                 };
                 pull(docker, &pinned, platform, Some(credentials)).await?.map_err(Trouble::Failed)?;

@@ -17,7 +17,7 @@ const OPEN_FILES: i64 = 65_535;
 
 /// Everything that is not in the definition.
 #[derive(Clone, Debug)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct Sandbox<'a> {
     /// Whose it is.
     pub(super) instance: &'a str,
     /// The reference to create it from.
@@ -48,7 +48,7 @@ pub(super) enum VolumeSource {
 }
 
 /// The request.
-pub(super) fn body(task: &Task, container: &ContainerDefinition, around: &Surroundings<'_>) -> ContainerCreateBody {
+pub(super) fn body(task: &Task, container: &ContainerDefinition, around: &Sandbox<'_>) -> ContainerCreateBody {
     let over = task.overrides.container_overrides.iter().find(|over| over.name.as_deref() == Some(&container.name));
     let command = over.and_then(|over| over.command.clone()).unwrap_or_else(|| container.command.clone());
     let filled = |list: Vec<String>| (!list.is_empty()).then_some(list);
@@ -85,7 +85,7 @@ fn variables(task: &Task, container: &ContainerDefinition, secrets: &[(String, S
     variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn host(container: &ContainerDefinition, around: &Surroundings<'_>) -> HostConfig {
+fn host(container: &ContainerDefinition, around: &Sandbox<'_>) -> HostConfig {
     let linux = container.linux_parameters.clone().unwrap_or_default();
     let capabilities = linux.capabilities.unwrap_or_default();
     let mounts = container.mount_points.iter().filter_map(|point| {
@@ -188,7 +188,7 @@ mod tests {
     fn made(task: &Task, container: &ContainerDefinition) -> ContainerCreateBody {
         let volumes = HashMap::from([("data".to_owned(), VolumeSource::Engine("v".into()))]);
         let secrets = [("KEY".to_owned(), "secret".to_owned())];
-        let around = Surroundings {
+        let around = Sandbox {
             instance: "i",
             image: "image@sha256:0",
             pause: "p",

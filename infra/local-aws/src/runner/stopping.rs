@@ -11,9 +11,9 @@ use bollard::query_parameters::{
 use tokio::task::JoinSet;
 
 use super::engine::{CONTAINER, Engine, Kind, TASK, kind, labelled};
-use super::keeper::{Keeper, Trouble};
 use super::observe::Sight;
 use super::order::{self, Phase};
+use super::supervisor::{Supervisor, Trouble};
 use crate::store::task::{Task, TaskStatus};
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
@@ -24,7 +24,7 @@ const STOP_TIMEOUT: u32 = 30;
 /// How much longer than the group's delay a target is waited for: the balancer that removes it may be down.
 const MARGIN: Duration = Duration::from_secs(5);
 
-impl Keeper {
+impl Supervisor {
     /// From wherever the task is until it is over.
     pub(super) async fn end(&self, definition: &TaskDefinition) -> Result<(), Trouble> {
         let task = self.task().ok_or(Trouble::Ending)?;
@@ -52,7 +52,7 @@ impl Keeper {
     /// Takes the task out of its target groups and waits until the balancer has let go of it.
     async fn drain_targets(&self, task: &Task) {
         let Some(address) = task.private_ip.as_deref().and_then(|text| text.parse::<IpAddr>().ok()) else { return };
-        let delay = self.world.store.write(|state| {
+        let delay = self.emulator.store.write(|state| {
             let mut delay = Duration::ZERO;
             for balanced in &task.load_balancers {
                 if let Some(group) = state.elb.target_groups.get_mut(&balanced.target_group_arn) {
@@ -62,9 +62,9 @@ impl Keeper {
             }
             delay
         });
-        let mut changes = self.world.store.changes();
+        let mut changes = self.emulator.store.changes();
         let registered = || {
-            self.world.store.read(|state| {
+            self.emulator.store.read(|state| {
                 task.load_balancers.iter().any(|balanced| {
                     state.elb.target_groups.get(&balanced.target_group_arn).is_some_and(|group| {
                         group

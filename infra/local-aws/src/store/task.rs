@@ -2,9 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ecs::{NetworkConfiguration, ServiceLoadBalancer};
 use super::task_definition::{KeyValue, Tag, TaskDefinition};
 use crate::time::Timestamp;
+
+/// `AwsVpcConfiguration`. Kept and handed on; all tasks are in the engine's one network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AwsVpcConfiguration {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
+    /// `ENABLED` or `DISABLED`.
+    #[serde(default = "disabled")]
+    pub assign_public_ip: String,
+}
+
+fn disabled() -> String {
+    "DISABLED".into()
+}
+
+/// `NetworkConfiguration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NetworkConfiguration {
+    /// The only kind.
+    pub awsvpc_configuration: AwsVpcConfiguration,
+}
+
+/// `LoadBalancer` of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceLoadBalancer {
+    /// Where the tasks are registered.
+    pub target_group_arn: String,
+    /// Which container.
+    pub container_name: String,
+    /// Which of its ports.
+    pub container_port: u16,
+}
 
 /// Where a task is in its life, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! The task definition: ECS's own document, field for field, as far as Fargate runs it. One type for what is registered,
-//! stored and described. What AWS has and the stand-in does not run is refused by `services/ecs`, never dropped.
+//! stored and described. What AWS has and the emulator does not run is refused by `services/ecs`, never dropped.
 
 use std::collections::BTreeMap;
 

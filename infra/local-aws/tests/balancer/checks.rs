@@ -84,17 +84,17 @@ fn unhealthy_targets_get_requests_only_where_none_is_healthy() {
 fn nothing_is_written_while_nothing_changes() {
     let backend = Backend::plain();
     let stage = Stage::with(&[&backend]);
-    let changes = *stage.world.store.changes().borrow();
+    let changes = *stage.emulator.store.changes().borrow();
     let checks = backend.checks();
     stage.wait("three more checks", || backend.checks() >= checks + 3);
-    assert_eq!(*stage.world.store.changes().borrow(), changes);
+    assert_eq!(*stage.emulator.store.changes().borrow(), changes);
 }
 
 #[test]
 fn a_target_group_without_a_load_balancer_is_not_checked() {
     let backend = Backend::plain();
     let stage = Stage::with(&[]);
-    stage.world.store.write(|state| {
+    stage.emulator.store.write(|state| {
         state.elb.load_balancers.get_mut(&stage.load_balancer).unwrap().listener = None;
     });
     stage.wait("the listener to go", || std::net::TcpStream::connect(stage.address).is_err());

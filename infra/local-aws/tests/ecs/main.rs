@@ -6,9 +6,9 @@
 mod clusters;
 mod definitions;
 mod deployments;
+mod emulator;
 mod refused_definitions;
 mod refused_members;
 mod services;
 mod tags;
 mod tasks;
-mod world;

@@ -4,7 +4,7 @@ use local_aws::store::task::{Health, TaskStatus};
 use local_aws::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local, merge, network};
+use crate::emulator::{ARN, CLUSTER, Local, merge, network};
 
 fn started() -> Local {
     let local = Local::new();
@@ -161,7 +161,7 @@ fn what_the_runner_has_seen_is_described() {
     let local = started();
     let task = id(&local.run(&json!({}))["tasks"][0]);
     let moment = Timestamp::from_millis(1_795_478_400_500);
-    local.world.store.write(|state| {
+    local.emulator.store.write(|state| {
         let task = state.ecs.tasks.get_mut(&task).unwrap();
         task.last_status = TaskStatus::Stopped;
         task.private_ip = Some("10.0.0.7".into());

@@ -114,7 +114,7 @@ async fn an_upload_that_was_cut_off_is_over() {
         // The daemon has taken the request in hand once it has no more to read; only then is it cut off.
         eventually("the first half is on disk", || {
             let files = daemon.files("uploads");
-            let uploads = daemon.world.settings.state.join("registry/uploads");
+            let uploads = daemon.emulator.settings.state.join("registry/uploads");
             files.iter().any(|file| std::fs::metadata(uploads.join(file)).is_ok_and(|data| data.len() == 5))
         })
         .await;

@@ -1,4 +1,4 @@
-//! `local reset`: nothing is left of the stand-in.
+//! `local reset`: nothing is left of the emulator.
 
 use std::io::{BufRead, IsTerminal, Write};
 

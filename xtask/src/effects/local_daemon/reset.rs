@@ -1,4 +1,4 @@
-//! Everything of the stand-in is removed: process, containers, networks, volumes, control groups, files.
+//! Everything of the emulator is removed: process, containers, networks, volumes, control groups, files.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What AWS knows and the stand-in does not run, member by member. Said with a value, it is refused; said empty, as
+//! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
 //! whoever registers again what was described does, it is left out. What nobody knows is refused by `input`.
 
 use serde_json::Value;

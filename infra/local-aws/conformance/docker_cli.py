@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 # Every name of an image that the tests make.
-PREFIX = "slipway-referees"
+PREFIX = "slipway-conformance"
 
 
 class Docker:

@@ -38,16 +38,21 @@ impl Place {
 }
 
 /// One target, and where to find it in the store.
-pub(super) struct Watch {
+pub(super) struct HealthChecker {
     store: Store,
     group: String,
     place: Place,
     target: Arc<Target>,
 }
 
-impl Watch {
-    pub(super) fn new(store: &Store, group: &str, place: &Place, target: &Arc<Target>) -> Watch {
-        Watch { store: store.clone(), group: group.to_owned(), place: place.clone(), target: Arc::clone(target) }
+impl HealthChecker {
+    pub(super) fn new(store: &Store, group: &str, place: &Place, target: &Arc<Target>) -> HealthChecker {
+        HealthChecker {
+            store: store.clone(),
+            group: group.to_owned(),
+            place: place.clone(),
+            target: Arc::clone(target),
+        }
     }
 
     /// Checks the target, at once and then at its interval, until `over`.

@@ -1,4 +1,4 @@
-"""Where the stand-in and moto differ, and why the stand-in is right. Every entry must be needed: the list cannot grow
+"""Where the emulator and moto differ, and why the emulator is right. Every entry must be needed: the list cannot grow
 old."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Allowance:
 
 
 def here(prefix: str, *members: str) -> tuple[str, ...]:
-    """Members that the stand-in has and moto does not."""
+    """Members that the emulator has and moto does not."""
     return tuple(f"only here: {prefix}{member}" for member in members or ("",))
 
 
