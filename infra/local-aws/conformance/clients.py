@@ -60,7 +60,7 @@ class Cli:
         self.judge = judge
         config = folder / "config"
         # The user's command, unchanged; the plugin only listens.
-        config.write_text("[default]\noutput = json\n[plugins]\nreferee = judge\n")
+        config.write_text("[default]\noutput = json\n[plugins]\njudge = judge\n")
         # The programs of the suite's own environment lie beside its Python.
         self.path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -41,7 +41,7 @@ def variable(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     for port in random.sample(PORTS, 200):
         with socket.socket() as probe:
             try:
@@ -139,7 +139,7 @@ class Emulator:
                 self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
-        # The engine of the tests, even where this daemon was told of another one.
+        # The engine of the tests, even where this daemon was given another one.
         engine = variable("SLIPWAY_TEST_ENGINE")
         sweep = [variable("SLIPWAY_LOCAL_AWS"), "sweep", "--state", str(self.state), "--engine", engine]
         subprocess.run(sweep, check=True, timeout=120)

@@ -67,7 +67,7 @@ def awscli_initialize(events: Any) -> None:
 
 
 def operation(service: str, name: str) -> Any:
-    """A model by its names, for answers that no client has asked for."""
+    """A model by its names, for answers that no client has requested."""
     return botocore.session.get_session().get_service_model(service).operation_model(name)
 
 

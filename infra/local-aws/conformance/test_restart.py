@@ -1,4 +1,4 @@
-"""The daemon ends without warning, or never finds its engine: what was promised is kept, and nobody is lied to."""
+"""The daemon ends without warning, or never finds its engine: acknowledged changes are kept, and answers stay true."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ use crate::store::ecs::Service;
 use crate::store::task::TaskStatus;
 use crate::time::Timestamp;
 
-/// The routes below `/_local/`. `stop` is told that all shall end.
+/// The routes below `/_local/`. `stop` signals that everything stops.
 pub fn routes(emulator: Emulator, stop: watch::Sender<bool>) -> Router {
     let stop = Arc::new(stop);
     let end = post(async move || {

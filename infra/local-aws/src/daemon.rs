@@ -30,7 +30,7 @@ pub fn routes(emulator: Emulator) -> Router {
     Router::new().route("/", api).merge(registry::routes()).fallback(endpoint::nothing_here).with_state(emulator)
 }
 
-/// Serves until it is told to end: by SIGTERM or SIGINT, which leave the containers to the next daemon, or by
+/// Serves until it is stopped: by SIGTERM or SIGINT, which leave the containers to the next daemon, or by
 /// `/_local/stop`, which ends them first.
 ///
 /// # Errors

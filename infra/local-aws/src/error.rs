@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What an AWS service answers when it does not do what was asked.
+/// An error response of an AWS service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsError {
     /// AWS's code, such as `ClientException`, as the service's model names it.

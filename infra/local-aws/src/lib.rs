@@ -1,5 +1,5 @@
 //! The local AWS emulator that the environment `local` deploys to: the wire protocols of what a deploy touches, over one
-//! store, with real containers. `README.md` of this crate says what differs from AWS.
+//! store, with real containers. `README.md` of this crate lists what differs from AWS.
 //!
 //! In reading order:
 

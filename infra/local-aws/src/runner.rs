@@ -38,7 +38,7 @@ use crate::store::task::{StopCode, TaskStatus};
 use engine::{CONTAINER, Engine, INSTANCE, TASK};
 use supervisor::Supervisor;
 
-/// Pause before an engine that is away is asked again.
+/// Pause before the next attempt to reach an engine that does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Task → how to tell its supervisor that there is news.
@@ -103,11 +103,11 @@ async fn connect(emulator: &Emulator) -> Engine {
     }
 }
 
-/// One subscription for all tasks. Whoever was away may have missed something: every supervisor looks.
+/// One subscription for all tasks. Events may have been missed while the engine did not answer: every supervisor inspects its containers.
 async fn listen(emulator: Emulator, engine: Engine, bells: Bells) {
     let mut filters = engine::labelled(INSTANCE, &emulator.settings.instance);
     filters.insert("type".into(), vec!["container".into()]);
-    // Health probes make three events each that nobody here needs.
+    // Health probes make three events each, and none of them is needed here.
     let wanted = ["start", "die", "oom", "health_status", "destroy"];
     filters.insert("event".into(), wanted.iter().map(ToString::to_string).collect());
     loop {

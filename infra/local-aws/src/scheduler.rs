@@ -34,7 +34,7 @@ pub fn tell_unplaced(state: &mut State, task: &str, reason: &str, now: Timestamp
 pub struct Tick {
     /// Whether the state is another one now.
     pub changed: bool,
-    /// When to look again even if nobody changes anything.
+    /// When to tick again even without a change.
     pub due: Option<Timestamp>,
 }
 
@@ -86,7 +86,7 @@ pub fn tick_with(state: &mut State, now: Timestamp, new_id: &mut dyn FnMut() -> 
 /// Changes come in bursts, such as those of a hundred containers that start: one look is enough for all of them.
 const BURST: Duration = Duration::from_millis(5);
 
-/// Ticks at every change and whenever `tick` asked for it, for as long as the daemon runs.
+/// Ticks at every change and whenever `tick` requested it, for as long as the daemon runs.
 pub async fn run(emulator: Emulator) {
     let mut changes = emulator.store.changes();
     loop {

@@ -60,7 +60,7 @@ pub struct SeedLoadBalancer {
     pub target_port: u16,
     /// Path of the health check.
     pub health_check_path: String,
-    /// Seconds between two checks of one target. AWS: 5 to 300; the emulator takes 1 too, so that nobody waits for nothing.
+    /// Seconds between two checks of one target. AWS: 5 to 300; the emulator takes 1 too, so that no test waits needlessly.
     pub health_check_interval_seconds: u32,
     /// Checks in a row that make a target healthy. AWS: 2 to 10.
     pub healthy_threshold: u32,
@@ -185,7 +185,7 @@ fn add<T>(known: &mut BTreeMap<String, T>, name: &str, make: impl FnOnce() -> T)
     is_new
 }
 
-/// 50 characters that nobody guesses: as many as Django wants of a key.
+/// 50 random characters: as many as Django wants in a key.
 pub fn random() -> String {
     let bytes: Vec<u8> = (0..3).flat_map(|_| uuid::Uuid::new_v4().into_bytes()).collect();
     let mut text = URL_SAFE_NO_PAD.encode(bytes);

@@ -14,7 +14,7 @@ pub const ACCOUNT: &str = "123456789012";
 /// 40 hexadecimal digits) that can be typed.
 pub const FILE_SYSTEM: &str = "fs-00000001";
 
-/// Seconds between two health checks. AWS takes 5 and more; nobody wants to wait for that on a laptop.
+/// Seconds between two health checks. AWS takes 5 and more; that is too long for a laptop.
 const CHECK_INTERVAL: u32 = 1;
 
 /// Passes and failures in a row (Elastic Load Balancing API, CreateTargetGroup: at least 2).

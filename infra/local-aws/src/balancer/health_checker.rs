@@ -14,7 +14,7 @@ use crate::store::{State, Store};
 use crate::time::Timestamp;
 
 /// How often a new target that does not listen yet is looked at within its first interval. AWS waits for the next
-/// interval; nobody at a laptop wants to.
+/// interval, which is too long for a laptop.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// Which target of a group.

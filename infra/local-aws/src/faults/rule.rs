@@ -1,4 +1,4 @@
-//! One fault as it is asked for: a document of `/_local/faults`. Pure.
+//! One fault as it is requested: a document of `/_local/faults`. Pure.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Point};
 
-/// What is asked for: where, when, how often, what.
+/// A requested fault: where, when, how often, what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
@@ -69,7 +69,9 @@ impl Rule {
     pub fn problem(&self) -> Option<&'static str> {
         let belongs = |given: bool, kind: Kind| !given || self.kind == kind;
         match self {
-            Rule { service: None, operation: None, .. } => Some("`service` or `operation` says where it happens"),
+            Rule { service: None, operation: None, .. } => {
+                Some("`service` or `operation` is required: it names where the fault happens")
+            }
             Rule { service: Some(_), operation: Some(_), .. } => Some("it happens at a `service` or an `operation`"),
             Rule { service: None, action: Some(_), .. } => Some("an `action` belongs to a `service`"),
             Rule { nth: 0, .. } | Rule { times: 0, .. } => Some("`nth` and `times` count from 1"),

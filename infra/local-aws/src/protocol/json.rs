@@ -21,7 +21,7 @@ pub(crate) fn target(headers: &HeaderMap) -> Answer<(Service, String)> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
     let (prefix, action) = target.split_once('.').ok_or_else(unknown)?;
     let service = Service::from_target(prefix).ok_or_else(unknown)?;
-    // AWS tells an action that nobody has from one that is not here; so do we, by what AWS's names look like.
+    // AWS distinguishes an action that does not exist from one that is not served; so do we, by the form of AWS's names.
     let is_name = action.len() <= 128 && action.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_name || !service.has(action) {
         return Err(unknown());

@@ -1,4 +1,4 @@
-//! The form of a signature (AWS Signature Version 4, header form). Nobody is kept out: any key is taken and nothing is
+//! The form of a signature (AWS Signature Version 4, header form). Every key is accepted and nothing is
 //! verified, but a request that AWS would refuse unread is refused here, too.
 
 use axum::http::{HeaderMap, header};

@@ -1,4 +1,4 @@
-//! Who may use the registry: whoever holds a token that `GetAuthorizationToken` has given in the last 12 hours. Tokens
+//! Authentication at the registry: a token that `GetAuthorizationToken` returned in the last 12 hours. Tokens
 //! carry their own end and a seal, so nothing is kept but the key of the seal.
 
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn seal(key: &str, expires_at: Timestamp, nonce: &str) -> String {
 
 fn verify(key: &str, token: &str, now: Timestamp) -> Result<(), Refusal> {
     let (claim, given) = token.rsplit_once('.').ok_or(Refusal::Unauthorized)?;
-    // Hashes are compared, so that the time it takes says nothing about the seal.
+    // Hashes are compared, so that the time it takes reveals nothing about the seal.
     if Sha256::digest(given) != Sha256::digest(mac(key, claim)) {
         return Err(Refusal::Unauthorized);
     }

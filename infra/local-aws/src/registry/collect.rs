@@ -1,4 +1,4 @@
-//! Taking images away, and the blobs that nobody needs after that: at once where an image or a repository is deleted, at
+//! Removal of images, and of the blobs that no image needs after that: at once where an image or a repository is deleted, at
 //! the start of the daemon where a push was left half done.
 
 use std::collections::BTreeSet;

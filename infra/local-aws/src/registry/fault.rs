@@ -1,4 +1,4 @@
-//! Faults on request at the registry's door; `faults` says which.
+//! Injected faults at the registry's entry; `faults` holds the rules.
 
 use std::io;
 
@@ -30,7 +30,7 @@ pub(super) enum Fate {
     AnswerLost,
 }
 
-/// Lets happen to a request what was asked for.
+/// Applies the requested faults to a request.
 pub(super) async fn meet(emulator: &Emulator, target: Option<Target<'_>>, mut request: Request) -> Met {
     let operation = format!("{} {}", request.method(), target.map_or("ping", Target::kind));
     let mut fate = Fate::Answered;

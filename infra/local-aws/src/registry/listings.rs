@@ -33,7 +33,7 @@ pub(crate) fn tags(emulator: &Emulator, name: &str, query: &str) -> Result<Respo
     let page = emulator.store.read(|state| {
         let repository = state.ecr.repositories.get(name).ok_or_else(|| RegistryError::no_repository(name))?;
         let after = repository.tags.keys().filter(|tag| last.is_empty() || tag.as_str() > last.as_str());
-        // One more than asked for tells whether there is a next page.
+        // One more than requested shows whether a next page exists.
         Ok(after.take(asked + 1).cloned().collect::<Vec<String>>())
     })?;
     let (tags, more) = if page.len() > asked { (&page[..asked], true) } else { (&page[..], false) };

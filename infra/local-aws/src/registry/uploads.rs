@@ -1,7 +1,7 @@
 //! `POST`, `PATCH`, `PUT`, `GET` and `DELETE` below `blobs/uploads/`: how a blob gets in.
 //!
 //! As ECR does: `PATCH` is answered with 201, not 202; `Range` stays at the end of the first `PATCH` although later bytes
-//! are kept (so whoever trusts it sends the wrong bytes next); bytes out of order, and a second try in an upload whose body
+//! are kept (so a client that trusts it sends the wrong bytes next); bytes out of order, and a second try in an upload whose body
 //! was cut off, are 416; a mount is an ordinary upload unless the account has opted in.
 
 use axum::body::Body;
@@ -149,7 +149,7 @@ fn first_byte(headers: &HeaderMap) -> Result<Option<u64>, RegistryError> {
 
 fn interrupted(why: Interrupted) -> RegistryError {
     match why {
-        // Mostly nobody is there to read this.
+        // Mostly, the client has gone.
         Interrupted::Client => RegistryError::new(
             StatusCode::BAD_REQUEST,
             "BLOB_UPLOAD_INVALID",

@@ -21,7 +21,7 @@ const BATCH: usize = 500;
 /// How long a batch is waited for: a container that writes 10,000 lines a second makes 20 writes of it, not 10,000.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Pause before the engine is asked again.
+/// Pause before the next request to the engine.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Where the output of a container goes.

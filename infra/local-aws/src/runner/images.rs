@@ -1,4 +1,4 @@
-//! Images: what a reference means, whether it is for the task's platform, and the pull. Our own registry is asked
+//! Images: what a reference means, whether it is for the task's platform, and the pull. Our own registry is read
 //! directly what it holds; the engine fetches the bytes like from any other registry.
 
 use bollard::Docker;
@@ -129,7 +129,7 @@ fn refusal(reference: &str, platform: &str, sentence: &str) -> String {
 fn our_own<'a>(image: &'a str, registry: &str) -> Option<(&'a str, &'a str)> {
     let rest = image.strip_prefix(registry)?.strip_prefix('/')?;
     if let Some((name, digest)) = rest.split_once('@') {
-        // A tag beside a digest says nothing.
+        // A tag beside a digest has no effect.
         return Some((name.split_once(':').map_or(name, |(repository, _)| repository), digest));
     }
     Some(rest.split_once(':').unwrap_or((rest, "latest")))

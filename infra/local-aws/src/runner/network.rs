@@ -54,7 +54,7 @@ impl Supervisor {
         }
         let id = match &sight.pause {
             Some((id, true)) => id.clone(),
-            // It may have been created a moment before the daemon was killed; nobody has joined it, so it may start again.
+            // It may have been created a moment before the daemon was killed; no container has joined it, so it may start again.
             Some((id, false)) if sight.containers.values().all(|seen| seen.id.is_none()) => id.clone(),
             Some(_) => return Err(Trouble::Failed(reasons::no_network("its container has ended"))),
             None => self.create_pause(task, definition).await.map_err(refused)?,

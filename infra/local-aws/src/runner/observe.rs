@@ -111,7 +111,7 @@ impl Supervisor {
         self.inspect(id).await
     }
 
-    /// Writes down what is new; nobody is told of nothing.
+    /// Records changes; without a change, no watcher wakes.
     fn record(&self, definition: &TaskDefinition, sight: &Sight) {
         let ended = sight.essential_ended(definition);
         self.update(|task| {

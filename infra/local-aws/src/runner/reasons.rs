@@ -56,7 +56,7 @@ pub(super) fn no_secrets_manager(arn: &str) -> String {
     )
 }
 
-/// The log group is not there, and nobody said that it may be made.
+/// The log group does not exist, and `awslogs-create-group` is not set.
 pub(super) fn no_log_group() -> String {
     "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1".into()
 }

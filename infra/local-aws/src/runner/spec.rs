@@ -1,4 +1,4 @@
-//! From a container definition to what the engine is asked to create. Pure.
+//! A container definition, converted to the engine's create request. Pure.
 
 use std::collections::HashMap;
 
@@ -162,7 +162,7 @@ fn health(check: Option<&HealthCheck>, start_interval: bool) -> HealthConfig {
     let interval = check.interval.unwrap_or(30);
     let start_period = check.start_period.unwrap_or(0);
     // Nothing can fail before the first check, which ECS makes after one interval. Until then we check twice a second
-    // and count passes only, so that nobody waits for a container that is ready.
+    // and count passes only, so that a ready container is not waited for.
     let quick = start_interval.then_some(500_000_000);
     HealthConfig {
         test: Some(check.command.clone()),

@@ -193,7 +193,7 @@ impl Supervisor {
         }
     }
 
-    /// A one-off task may be over before anybody has seen it run; it has run nevertheless.
+    /// A one-off task may be over before it was observed running; it has run nevertheless.
     fn ended_early(&self, sight: &Sight) -> Result<(), Trouble> {
         let started = sight.all_started();
         self.update(|task| {

@@ -18,7 +18,7 @@ use crate::store::task::{Task, TaskStatus};
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
 
-/// AWS: `stopTimeout` of a container that says nothing, in seconds.
+/// AWS: the default `stopTimeout` of a container, in seconds.
 const STOP_TIMEOUT: u32 = 30;
 
 /// How much longer than the group's delay a target is waited for: the balancer that removes it may be down.
@@ -102,7 +102,7 @@ impl Supervisor {
                 }
             }
             if stops.is_empty() {
-                // The engine has taken every call and something still runs: it is asked again.
+                // The engine has taken every call and something still runs: the call is retried.
                 asked.clear();
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
@@ -144,7 +144,7 @@ pub(super) async fn remove_task(engine: &Engine, task: &str) -> Result<(), bolla
 }
 
 /// All containers with a label, until there is none: a daemon that was killed may have left the engine in the middle of
-/// creating or removing one, and neither is over when the engine says so.
+/// creating or removing one, and the engine reports both before they are over.
 pub(super) async fn remove_containers(engine: &Engine, label: &str, value: &str) -> Result<(), bollard::errors::Error> {
     // 30 s: an engine under load needs seconds to remove one container.
     for _ in 0..300 {

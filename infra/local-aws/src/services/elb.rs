@@ -1,4 +1,4 @@
-//! ELBv2, as far as a deploy and whoever looks after one needs it: application load balancers with one HTTP listener,
+//! ELBv2, as far as a deploy and its operators need it: application load balancers with one HTTP listener,
 //! target groups of type `ip`. Changes the store; the balancer follows.
 //!
 //! A load balancer here has no address of its own: its listener on port N is `127.0.0.1:N`.

@@ -99,7 +99,7 @@ fn listing(key: &str, (shown, next): (Vec<Value>, Option<String>)) -> Value {
     answer
 }
 
-/// Files are read where nobody who answers requests waits for it.
+/// Files are read on a thread that no request waits on.
 async fn on_disk<T: Send + 'static>(
     emulator: &Emulator,
     work: impl FnOnce(&LogStore) -> anyhow::Result<T> + Send + 'static,

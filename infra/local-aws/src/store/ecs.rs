@@ -114,7 +114,7 @@ pub struct Service {
     pub status: String,
     /// How many tasks it should have.
     pub desired_count: u32,
-    /// ARN of the revision that was asked for last.
+    /// ARN of the revision that was requested last.
     pub task_definition: String,
     /// `FARGATE`, unless capacity providers were named.
     pub launch_type: Option<String>,
@@ -200,7 +200,7 @@ pub struct ServiceDeployment {
     pub arn: String,
     /// Id of the `Deployment` that it is about, `ecs-svc/…`.
     pub deployment: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When the first task was started.
     pub started_at: Option<Timestamp>,

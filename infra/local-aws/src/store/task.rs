@@ -211,7 +211,7 @@ pub struct Task {
     pub containers: Vec<Container>,
     /// Observed: address of its network namespace.
     pub private_ip: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When the first pull began.
     pub pull_started_at: Option<Timestamp>,
@@ -251,7 +251,7 @@ impl Task {
         self.group.strip_prefix("service:")
     }
 
-    /// Asks the runner to end it. Whoever asks first gives the reason.
+    /// Requests its stop from the runner. The first request gives the reason.
     pub fn request_stop(&mut self, code: StopCode, reason: impl Into<String>) {
         if self.stop.is_none() {
             self.stop = Some(Stop { code, reason: reason.into() });

@@ -120,7 +120,7 @@ pub struct LogConfiguration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ulimit {
-    /// `nofile` is the only one that Fargate lets anybody set.
+    /// `nofile` is the only one that Fargate allows.
     pub name: String,
     /// Soft limit.
     pub soft_limit: i64,

@@ -66,7 +66,7 @@ fn health_of_targets_that_are_not_there_is_told_and_others_are_filtered() {
     let other = &answer["TargetHealthDescriptions"][1];
     assert_eq!(other["Target"], json!({ "Id": "10.0.0.9", "Port": 80 }));
     assert_eq!(other["TargetHealth"]["Reason"], "Target.NotRegistered");
-    // What goes is what was asked for, wherever else it may be known.
+    // The requested one is removed, wherever else it is registered.
     let gone = json!({ "TargetGroupArn": stage.group, "Targets": [{ "Id": "10.0.0.9" }] });
     stage.call("DeregisterTargets", gone).unwrap();
     assert_eq!(stage.target(backend.address).unwrap().state, TargetState::Healthy);

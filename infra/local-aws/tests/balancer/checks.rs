@@ -50,14 +50,14 @@ fn a_target_that_takes_too_long_has_timed_out() {
 #[test]
 fn a_target_where_nothing_listens_is_initial_and_then_unhealthy() {
     let stage = Stage::with(&[]);
-    let nobody = free_port();
-    stage.register(nobody);
+    let unused = free_port();
+    stage.register(unused);
     stage.wait("the first check", || {
-        stage.target(nobody).unwrap().reason.as_deref() == Some("Elb.InitialHealthChecking")
+        stage.target(unused).unwrap().reason.as_deref() == Some("Elb.InitialHealthChecking")
     });
-    assert_eq!(stage.target(nobody).unwrap().state, TargetState::Initial);
-    stage.wait_for(nobody, TargetState::Unhealthy);
-    assert_eq!(stage.target(nobody).unwrap().reason.as_deref(), Some("Target.FailedHealthChecks"));
+    assert_eq!(stage.target(unused).unwrap().state, TargetState::Initial);
+    stage.wait_for(unused, TargetState::Unhealthy);
+    assert_eq!(stage.target(unused).unwrap().reason.as_deref(), Some("Target.FailedHealthChecks"));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn unhealthy_targets_get_requests_only_where_none_is_healthy() {
     assert!(bad.seen().is_empty());
     good.set_health(500);
     stage.wait_for(good.address, TargetState::Unhealthy);
-    stage.wait("both to be asked", || {
+    stage.wait("requests to both", || {
         assert_eq!(client::get(stage.address, "/").status(), 200);
         !bad.seen().is_empty()
     });

@@ -9,7 +9,7 @@ use crate::backend::{Backend, ok};
 use crate::client::{self, Client};
 use crate::stage::{RETRY_LIMIT, Stage};
 
-/// A target whose answers wait: says when a request has come, and answers when it is told to. `/now` does not wait.
+/// A target whose answers wait: it signals each request, and answers on a signal. `/now` does not wait.
 fn held() -> (Backend, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (come, has_come) = mpsc::channel();
     let (go, may_go) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! A daemon that was killed finds its tasks again, in whatever state they are; what belongs to nobody goes.
+//! A daemon that was killed finds its tasks again, in whatever state they are; containers without an owner are removed.
 
 use std::time::Duration;
 

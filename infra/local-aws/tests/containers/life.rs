@@ -36,7 +36,7 @@ fn the_end_of_a_container_that_is_not_essential_is_only_written_down() {
     let task = stand.until_stopped(&id);
     assert_eq!(exit_of(&task, "app"), Some(137));
     assert_eq!(task.stop.unwrap().code, StopCode::EssentialContainerExited);
-    assert!(task.containers.iter().all(|container| container.reason.is_none()), "nobody was out of memory");
+    assert!(task.containers.iter().all(|container| container.reason.is_none()), "no container was out of memory");
 }
 
 #[test]

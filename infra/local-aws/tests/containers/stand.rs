@@ -79,7 +79,7 @@ impl Stand {
         self.daemon = Some((runtime, emulator));
     }
 
-    /// As `kill -9` does: nothing is finished, nothing is told.
+    /// As `kill -9` does: nothing is finished, nothing is reported.
     pub(crate) fn kill_daemon(&mut self) {
         let (runtime, emulator) = self.daemon.take().unwrap();
         runtime.block_on(emulator.store.durable()).unwrap();
@@ -210,7 +210,7 @@ impl Drop for Stand {
     }
 }
 
-/// Imports busybox as an image; its reference by digest, so that nobody tries to pull it.
+/// Imports busybox as an image; its reference by digest, so that it is not pulled.
 async fn import(docker: &Docker, instance: &str) -> String {
     let busybox = std::fs::read(variable("SLIPWAY_TEST_BUSYBOX")).unwrap();
     let mut archive = Vec::new();
@@ -255,7 +255,7 @@ fn entry(archive: &mut Vec<u8>, name: &str, kind: u8, target: &str, content: &[u
     archive.resize(archive.len().next_multiple_of(512), 0);
 }
 
-/// The script of a container that ends at once when it is asked to.
+/// The script of a container that stops at once on SIGTERM.
 pub(crate) const OBEDIENT: &str = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
 pub(crate) fn exit_of(task: &Task, container: &str) -> Option<i64> {

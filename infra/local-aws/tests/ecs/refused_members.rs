@@ -1,4 +1,4 @@
-//! The rest of what is refused in task definitions: variables, logs, the kernel's, and members that nobody knows or that
+//! The rest of what is refused in task definitions: variables, logs, the kernel's, and members that are unknown or that
 //! the emulator has not.
 
 use serde_json::{Value, json};

@@ -54,7 +54,7 @@ fn a_service_is_created_with_a_deployment() {
 fn what_a_service_cannot_be() {
     let local = started();
     local.register("two", &json!({"containerDefinitions": [{"name": "a", "image": "busybox"}]}));
-    local.register("stranger", &json!({"taskRoleArn": "nobody"}));
+    local.register("stranger", &json!({"taskRoleArn": "stranger"}));
     let on = |container: &str, port: u16| json!([{"targetGroupArn": local.group(), "containerName": container, "containerPort": port}]);
     let nowhere = json!([{"targetGroupArn": "arn:none", "containerName": "web", "containerPort": 8080}]);
     let rollout = |members: Value| json!({"deploymentConfiguration": members});
@@ -125,7 +125,7 @@ fn what_a_service_cannot_be() {
         (json!({"serviceRegistries": [{"registryArn": "x"}]}), unsupported, "serviceRegistries"),
         (json!({"serviceConnectConfiguration": {"enabled": true}}), unsupported, "serviceConnectConfiguration"),
         (json!({"propagateTags": "ALL"}), invalid, "propagateTags should be one of"),
-        (json!({"taskDefinition": "stranger"}), client, "ECS was unable to assume the role 'nobody'"),
+        (json!({"taskDefinition": "stranger"}), client, "ECS was unable to assume the role 'stranger'"),
         (json!({"platformVersion": "9.9"}), "PlatformUnknownException", "does not exist"),
         (json!({"colour": "teal"}), invalid, "\"colour\""),
     ];

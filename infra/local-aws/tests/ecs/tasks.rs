@@ -57,7 +57,7 @@ fn tasks_are_started_as_asked() {
 #[test]
 fn what_cannot_be_started() {
     let local = started();
-    let revision = local.register("stranger", &json!({"taskRoleArn": "arn:aws:iam::123456789012:role/nobody"}));
+    let revision = local.register("stranger", &json!({"taskRoleArn": "arn:aws:iam::123456789012:role/stranger"}));
     let foreign = local.register("foreign", &json!({"taskRoleArn": "arn:aws:iam::111122223333:role/task"}));
     local.register("old", &json!({}));
     local.ok("DeregisterTaskDefinition", &json!({"taskDefinition": "old:1"}));
@@ -104,7 +104,7 @@ fn what_cannot_be_started() {
         (
             json!({"taskDefinition": revision}),
             client,
-            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/nobody'",
+            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/stranger'",
         ),
         (json!({"taskDefinition": foreign}), client, "Cross-account pass role is not allowed."),
         (json!({"placementStrategy": [{"type": "random"}]}), client, "do not support placementStrategy"),

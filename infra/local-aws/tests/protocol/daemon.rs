@@ -88,7 +88,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one on a free port and waits until it says where it listens.
+    /// Starts one on a free port and waits until it has written where it listens.
     pub(crate) fn start(folder: &Folder) -> Daemon {
         Daemon::with(folder.command("127.0.0.1:0"), folder)
     }
@@ -96,7 +96,7 @@ impl Daemon {
     pub(crate) fn with(mut command: Command, folder: &Folder) -> Daemon {
         let mut child = command.spawn().unwrap();
         let file = folder.state().join("daemon.json");
-        let address = until("the daemon says where it listens", || {
+        let address = until("the daemon writes where it listens", || {
             assert_eq!(child.try_wait().unwrap(), None, "the daemon has ended");
             let said: Value = serde_json::from_slice(&fs::read(&file).ok()?).unwrap();
             (said["pid"] == child.id()).then(|| said["endpoint"].as_str().unwrap().to_owned())

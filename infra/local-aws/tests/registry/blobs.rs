@@ -84,7 +84,7 @@ async fn patches_are_kept_but_their_range_stands_still() {
     assert_eq!((second.status.as_u16(), second.header("range")), (201, "0-3"));
     let status = daemon.get(&location).await;
     assert_eq!((status.status.as_u16(), status.header("range")), (204, "0-3"));
-    // Whoever trusts the range sends these bytes once more.
+    // A client that trusts the range sends these bytes once more.
     let repeated = patch("4-5", b"45").await;
     assert_eq!(repeated.error(), (416, "BLOB_UPLOAD_INVALID".to_owned()));
     assert_eq!(repeated.message(), "First byte of the layer part is 4 instead of 6");

@@ -37,7 +37,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // A daemon on another thread may still be writing its state: it has been told to end, and this waits for it.
+        // A daemon on another thread may still be writing its state: it is stopping, and this waits for it.
         for _ in 0..200 {
             if std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
                 return;

@@ -10,7 +10,7 @@ use local_aws::time::Timestamp;
 use crate::emulator::{self, Shape};
 use crate::simulator::{Fate, Simulator};
 
-/// A service whose tasks end when the test says so, one after the other.
+/// A service whose tasks the test stops, one after the other.
 struct Bench {
     state: State,
     now: Timestamp,
@@ -71,7 +71,7 @@ impl Bench {
             task.started_at = Some(now);
             task.health = Health::Healthy;
         });
-        // Nobody is to pick it again.
+        // No rollback may pick it again.
         let healthy = self.state.ecs.tasks.values_mut().find(|task| task.health == Health::Healthy).unwrap();
         healthy.health = Health::Unknown;
         emulator::stop_task(healthy);

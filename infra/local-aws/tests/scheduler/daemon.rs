@@ -61,7 +61,7 @@ async fn the_loop_is_woken_by_changes_and_by_time_and_is_silent_otherwise() {
     until(&store, |state| emulator::service(state).steady_announced).await;
     let count = *store.changes().borrow();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(*store.changes().borrow(), count, "a tick that changes nothing tells nobody");
+    assert_eq!(*store.changes().borrow(), count, "a tick without a change wakes no part");
     assert!(!looping.is_finished());
     looping.abort();
 }

@@ -180,7 +180,7 @@ mod tests {
         let any = json!({ "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30 });
         let untagged =
             json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1 });
-        for good in [policy(&any), policy(&untagged)] {
+        for valid in [policy(&any), policy(&untagged)] {
             assert_eq!(check(&good.to_string()), Ok(()), "{good}");
         }
         let with = |key: &str, value: Value| {

@@ -53,7 +53,7 @@ pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let sort = sort.as_deref().unwrap_or("ASC");
     one_of("sort", sort, &["ASC", "DESC"])?;
     let mut arns = emulator.store.read(|state| {
-        // Its name notwithstanding, AWS takes the whole name of one family here.
+        // Despite its name, AWS takes the whole name of one family here.
         let wanted = |family: &str| family_prefix.as_deref().is_none_or(|given| given.is_empty() || given == family);
         let families = state.ecs.families.iter().filter(|(name, _)| wanted(name));
         let revisions = families.flat_map(|(_, family)| family.revisions.values());
