@@ -16,7 +16,7 @@ const IMAGE: &str = "slipway:image.";
 /// What became of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was registered; nobody wrote down how it went.
+    /// It was registered; no verdict is recorded.
     Registered,
     /// It served, and every check passed.
     Verified,

@@ -83,7 +83,7 @@ fn malformed(file: &str, error: &serde_json::Error) -> Failure {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     Failure::usage(format!("{file}:{}:{}: not JSON: {what}", error.line(), error.column()))
-        .hint("templates are plain JSON; placeholders stand inside of strings: `\"{{ task.cpu }}\"`")
+        .hint("templates are plain JSON; placeholders belong inside of strings: `\"{{ task.cpu }}\"`")
 }
 
 fn out_of_range(file: &str, error: &serde_json::Error) -> Failure {
@@ -111,7 +111,7 @@ impl Rendering<'_> {
                 for (key, value) in members {
                     let at = below(pointer, key);
                     if key.contains("{{") {
-                        let hint = "placeholders stand in values, not in keys";
+                        let hint = "placeholders belong in values, not in keys";
                         self.findings.push(Finding::new(&at, "a key with a placeholder", hint));
                     }
                     let inner = shape.and_then(|shape| self.shapes.member(shape, key));

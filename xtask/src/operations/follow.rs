@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::target::Target;
-use crate::ecs::diagnosis::{CauseId, is_hopeless};
+use crate::ecs::diagnosis::{CauseId, permanent_failure};
 use crate::ecs::rollout::{self, Next, Ours, Pace, Progress, Verdict};
 use crate::ecs::{Service, ServiceDeployment, Task};
 use crate::effects::aws::Aws;
@@ -141,9 +141,9 @@ fn look_at_tasks(
             continue;
         }
         if seen.hopeless.is_none() {
-            seen.hopeless = is_hopeless(&task, &seen.stopped);
+            seen.hopeless = permanent_failure(&task, &seen.stopped);
             if seen.hopeless.is_some() {
-                view.hopeless(&task);
+                view.permanent_failure(&task);
                 end_early(aws, target, ours)?;
             }
         }

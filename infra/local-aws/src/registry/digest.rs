@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn names_of_repositories() {
         for valid in ["ab", "a1", "a/b", "a.b", "a_b", "a__b", "a---b", "team/app-1.x/web", &"a".repeat(256)] {
-            assert!(is_repository_name(good), "{good}");
+            assert!(is_repository_name(valid), "{valid}");
         }
         for bad in [
             "",
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn tags() {
         for valid in ["1", "_", "latest", "A.b-c_d", &"a".repeat(128)] {
-            assert!(is_tag(good), "{good}");
+            assert!(is_tag(valid), "{valid}");
         }
         for bad in ["", ".a", "-a", "a:b", "a/b", "a b", "ä", &"a".repeat(129)] {
             assert!(!is_tag(bad), "{bad}");

@@ -86,7 +86,7 @@ fn health_path(facts: &Facts<'_>) -> Judgement {
             ),
             _ if location.alias.is_some() => problems.fail(
                 format!(
-                    "the balancer asks for {path}, a file of the front ({}): it says nothing about the app",
+                    "the balancer asks for {path}, a file of the front ({}): it does not reach the app",
                     location.place
                 ),
                 "let it ask for /healthz/live",
@@ -108,7 +108,7 @@ fn matcher(facts: &Facts<'_>) -> Judgement {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let number = |text: &str| text.trim().parse::<u16>().unwrap_or_default();
         if number(from) < 200 || number(to) > 299 || number(from) > number(to) {
-            let text = format!("the balancer takes {part} for healthy: a task that serves nobody would pass");
+            let text = format!("the balancer takes {part} for healthy: a task that serves no page would pass");
             problems.fail(text, "set the matcher to 200");
         }
     }

@@ -26,8 +26,10 @@ fn driver(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     for container in containers {
         let Some(log) = &container.log_configuration else {
-            let text =
-                format!("the output of container `{}` goes nowhere: nobody will see why it ended", container.name);
+            let text = format!(
+                "the output of container `{}` is discarded: the reason of a failure will be lost",
+                container.name
+            );
             problems.fail(text, "add a `logConfiguration` with the driver awslogs");
             continue;
         };

@@ -241,7 +241,7 @@ fn count(facts: &Facts<'_>) -> Judgement {
         problems.fail(text, facts.command("status"));
     }
     if wanted == 0 {
-        problems.fail("the service wants no task: nobody serves", facts.command("scale"));
+        problems.fail("the desired count is 0: no task serves", facts.command("scale"));
     }
     problems.or(format!("{running} of {wanted} tasks run"))
 }
@@ -286,7 +286,7 @@ fn targets(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     let healthy: BTreeSet<_> =
         targets.iter().filter(|one| one.state == "healthy").map(|one| (&one.address, one.port)).collect();
-    // A target that is leaving is nobody's loss.
+    // A draining target loses no request.
     for target in targets.iter().filter(|one| one.state != "healthy" && one.state != "draining") {
         let why = [target.reason.as_deref(), target.description.as_deref()]
             .into_iter()

@@ -100,7 +100,7 @@ fn app(facts: &Facts<'_>) -> Judgement {
 
 fn sum(facts: &Facts<'_>) -> Judgement {
     let containers = facts.containers()?;
-    // Those that nobody waits for stop at the same time; those in a row stop one after another.
+    // Containers that no other one depends on stop at the same time; those in a row stop one after another.
     let chain = |container: &ContainerDefinition| longest(facts, container, containers.len());
     let longest = containers.iter().map(chain).max().unwrap_or_default();
     let mut problems = Problems::default();
@@ -131,7 +131,7 @@ fn hook(facts: &Facts<'_>) -> Judgement {
         problems.fail(text, "add `hook-master-start = unix_signal:15 gracefully_kill_them_all`");
     }
     if !uwsgi.is_on("master") {
-        problems.fail("uWSGI has no master: nobody stops or replaces its workers", "add `master = true`");
+        problems.fail("uWSGI has no master: its workers are neither stopped nor replaced", "add `master = true`");
     }
     problems.or("uWSGI finishes its requests at SIGTERM")
 }

@@ -71,7 +71,9 @@ fn loopback(facts: &Facts<'_>) -> Judgement {
             || socket.starts_with("localhost:")
             || socket.starts_with("[::1]:");
         if !is_private {
-            let text = format!("uWSGI listens at `{socket}`, the task's own address: whoever reaches it can run code");
+            let text = format!(
+                "uWSGI listens at `{socket}`, the task's own address: every client that reaches it can run code"
+            );
             problems.fail(text, "set `socket` to 127.0.0.1:8000");
         }
     }

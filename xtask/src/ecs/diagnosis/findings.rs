@@ -100,7 +100,7 @@ fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<
         return Some(health::of_task(task, evidence));
     }
     let container = failing_container::first_to_end(task, evidence.definition)?;
-    // A task that the scheduler ended, and nobody knows why.
+    // A task that the scheduler stopped without a known reason.
     let was_ended = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
     (!was_ended).then(|| exited(task, container, evidence))
 }

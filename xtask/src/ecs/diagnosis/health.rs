@@ -106,7 +106,7 @@ fn behind_front<'a>(task: &'a Task, evidence: &Evidence<'_>) -> Option<&'a Conta
     awaited.or_else(|| others().find(|other| !findings::lines(task, other, evidence).is_empty()))
 }
 
-/// The container in which Django refused a `Host` header, and where it says so.
+/// The container in which Django refused a `Host` header, and the log line of it.
 fn refusing<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<(&'a Container, &'a str)> {
     task.containers
         .iter()

@@ -117,12 +117,14 @@ fn what_is_wrong_has_line_path_and_suggestion() {
     );
     check(
         "\"dockerLabels\": { \"{{ region }}\": \"1\" }",
-        Err("5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders stand in \
-             values, not in keys)"),
+        Err(
+            "5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders belong in \
+             values, not in keys)",
+        ),
     );
     check(
         "\"image\": }",
-        Err("5:10: not JSON: expected value (templates are plain JSON; placeholders stand inside of \
+        Err("5:10: not JSON: expected value (templates are plain JSON; placeholders belong inside of \
          strings: `\"{{ task.cpu }}\"`)"),
     );
     check(

@@ -18,7 +18,7 @@ pub enum Outcome {
     Built,
     /// Something was not, and why.
     Failed(Failure),
-    /// The user interrupted; the client was told to stop and has stopped.
+    /// The user interrupted; the client was signalled and has stopped.
     Interrupted,
 }
 

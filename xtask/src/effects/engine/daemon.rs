@@ -172,7 +172,7 @@ fn configuration(place: &Place, store: Store, network: &Network) -> serde_json::
         "features": { "containerd-snapshotter": store == Store::Containerd },
         "bridge": place.bridge(),
         // Without this, a daemon with address pools of its own deletes the interface `docker0` whenever it starts
-        // again, whoever made it. Containers would then outlive the daemon: `stop` ends them.
+        // again, whichever process made it. Containers would then outlive the daemon: `stop` ends them.
         "live-restore": true,
         // Steps of builds need the way to package archives. The machine's own network has it wherever the machine does;
         // ours is behind address translation, which some machines do not carry (docs/decisions/0012).

@@ -1,5 +1,5 @@
 //! The network of the private engine: a bridge of its own and one chain of its own in each of two tables. The daemon
-//! itself is told to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
+//! itself is configured to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
 //! the user's engine.
 
 use std::fs;

@@ -65,7 +65,7 @@ impl Ministack {
         ministack
     }
 
-    /// What is there before anybody deploys: names are those that follow from project and environment.
+    /// What exists before the first deploy, under the names that follow from project and environment.
     pub(super) fn prepare(&self) {
         self.ecs("CreateCluster", &json!({ "clusterName": "hello-local" }));
         let ecr = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";

@@ -181,7 +181,7 @@ mod tests {
         let untagged =
             json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1 });
         for valid in [policy(&any), policy(&untagged)] {
-            assert_eq!(check(&good.to_string()), Ok(()), "{good}");
+            assert_eq!(check(&valid.to_string()), Ok(()), "{valid}");
         }
         let with = |key: &str, value: Value| {
             let mut selection = untagged.clone();
