@@ -143,7 +143,7 @@ fn look_at_tasks(
         if seen.hopeless.is_none() {
             seen.hopeless = is_hopeless(&task, &seen.stopped);
             if seen.hopeless.is_some() {
-                view.hopeless(&task);
+                view.permanent_failure(&task);
                 end_early(aws, target, ours)?;
             }
         }
