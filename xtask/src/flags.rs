@@ -309,7 +309,7 @@ pub struct Bench {
 
 /// `cargo xtask completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  source <(cargo xtask completions bash)\n  \
+#[command(after_help = "Examples:\n  cargo xtask completions bash > ~/.cargo-xtask.bash\n  \
                         cargo xtask completions zsh > ~/.zfunc/_cargo-xtask\n  \
                         cargo xtask completions fish > ~/.config/fish/conf.d/cargo-xtask.fish")]
 pub struct Completions {
