@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::plan::suites::unlisted_targets;
 use crate::report::Report;
 
-const REFEREES: &str = "infra/local-aws/referees";
+const REFEREES: &str = "infra/local-aws/conformance";
 
 /// Cargo reads two small files to answer.
 const METADATA_LIMIT: Duration = Duration::from_secs(60);

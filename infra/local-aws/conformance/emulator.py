@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import docker_cli
-from patience import until
+from retry import until
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -24,7 +24,7 @@ CLUSTER = "slipway"
 GROUP = "/slipway/tests"
 # What the front of the tests' tasks answers.
 HEALTH = "/cgi-bin/page"
-# The stand-in looks at the form of a signature only.
+# The emulator looks at the form of a signature only.
 SIGNED = (
     "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/{service}/aws4_request, "
     "SignedHeaders=host, Signature=" + "0" * 64
@@ -41,7 +41,7 @@ def variable(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     for port in random.sample(PORTS, 200):
         with socket.socket() as probe:
             try:
@@ -52,7 +52,7 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-class StandIn:
+class Emulator:
     """One daemon with a state of its own."""
 
     def __init__(self, engine: str | None = None, seed: dict[str, Any] | None = None) -> None:
@@ -100,7 +100,7 @@ class StandIn:
         """What AWS clients are given."""
         return f"http://{self.registry}"
 
-    def start(self) -> StandIn:
+    def start(self) -> Emulator:
         """Starts it and waits until it answers."""
         command = [variable("SLIPWAY_LOCAL_AWS"), "serve", "--endpoint", self.registry, "--region", REGION]
         command += ["--state", str(self.state), "--engine", self.engine, "--seed", str(self.seed)]
@@ -139,7 +139,7 @@ class StandIn:
                 self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
-        # The engine of the tests, even where this daemon was told of another one.
+        # The engine of the tests, even where this daemon was given another one.
         engine = variable("SLIPWAY_TEST_ENGINE")
         sweep = [variable("SLIPWAY_LOCAL_AWS"), "sweep", "--state", str(self.state), "--engine", engine]
         subprocess.run(sweep, check=True, timeout=120)

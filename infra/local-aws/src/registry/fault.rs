@@ -1,4 +1,4 @@
-//! Mishaps on request at the registry's door; `faults` says which.
+//! Injected faults at the registry's entry; `faults` holds the rules.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use futures_util::{StreamExt, stream};
 
 use super::reply::RegistryError;
 use super::route::Target;
-use crate::daemon::World;
-use crate::faults::{self, Mishap, Point};
+use crate::emulator::Emulator;
+use crate::faults::{self, Fault, Point};
 
-/// What is left of a request after its mishaps.
+/// What is left of a request after its faults.
 pub(super) enum Met {
     /// This is its answer.
     Over(Response),
@@ -30,28 +30,28 @@ pub(super) enum Fate {
     AnswerLost,
 }
 
-/// Lets happen to a request what was asked for.
-pub(super) async fn meet(world: &World, target: Option<Target<'_>>, mut request: Request) -> Met {
+/// Applies the requested faults to a request.
+pub(super) async fn meet(emulator: &Emulator, target: Option<Target<'_>>, mut request: Request) -> Met {
     let operation = format!("{} {}", request.method(), target.map_or("ping", Target::kind));
     let mut fate = Fate::Answered;
-    for mishap in world.faults.take(Point::Registry { operation: &operation }) {
-        match mishap {
-            Mishap::Throttle => {
+    for fault in emulator.faults.take(Point::Registry { operation: &operation }) {
+        match fault {
+            Fault::Throttle => {
                 let error = RegistryError::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "Rate exceeded");
                 return Met::Over(error.into_response());
             }
-            Mishap::Fail { code, status, message } => {
+            Fault::Fail { code, status, message } => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 return Met::Over(RegistryError::new(status, code, message).into_response());
             }
-            Mishap::Delay(duration) => tokio::time::sleep(duration).await,
+            Fault::Delay(duration) => tokio::time::sleep(duration).await,
             // Only an upload can be half there; of everything else nothing has been done.
-            Mishap::Drop { after_bytes } if matches!(target, Some(Target::Upload(_))) => {
+            Fault::Drop { after_bytes } if matches!(target, Some(Target::Upload(_))) => {
                 request = request.map(|body| cut_off(body, after_bytes));
                 fate = Fate::AnswerLost;
             }
-            Mishap::Drop { .. } => return Met::Over(faults::dropped()),
-            Mishap::LoseAnswer => fate = Fate::AnswerLost,
+            Fault::Drop { .. } => return Met::Over(faults::dropped()),
+            Fault::LoseAnswer => fate = Fate::AnswerLost,
         }
     }
     Met::Goes { request, fate }

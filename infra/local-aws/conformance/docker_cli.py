@@ -1,4 +1,4 @@
-"""The `docker` command of the user, with a configuration of its own: no test may touch anybody's credentials."""
+"""The `docker` command of the user, with a configuration of its own: no test may touch a user's credentials."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import tarfile
 from pathlib import Path
 
 # Every name of an image that the tests make.
-PREFIX = "slipway-referees"
+PREFIX = "slipway-conformance"
 
 
 class Docker:
     """Calls `docker`; an error is an exception with what it said."""
 
     def __init__(self, engine: str, config: Path | None = None) -> None:
-        # No proxy and no other host: what is asked is the engine of the tests.
+        # No proxy and no other host: requests go to the engine of the tests.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER")}
         self.environment |= {"DOCKER_HOST": engine}
         if config is not None:

@@ -142,7 +142,7 @@ async fn serve(stream: std::net::TcpStream, peer: SocketAddr, front: Front, pool
     loop {
         tokio::select! {
             biased;
-            // What goes wrong with a client's connection concerns nobody else.
+            // An error of one client's connection has no effect on others.
             _ = connection.as_mut() => return,
             () = activity.idle(idle) => return,
             () = front.closed.cancelled(), if !closing => {

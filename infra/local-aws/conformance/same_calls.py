@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from clients import Aws
-from patience import until
+from retry import until
 
 # What became of the comparison: call, verdict.
 COMPARED: list[tuple[str, str]] = []

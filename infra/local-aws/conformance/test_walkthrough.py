@@ -13,8 +13,8 @@ import pytest
 from clients import Aws, Cli
 from definitions import CRASH, NETWORK, container, service, task, web
 from docker_cli import Docker
-from patience import until
-from stand_in import CLUSTER, GROUP, StandIn
+from retry import until
+from emulator import CLUSTER, GROUP, Emulator
 from traffic import Traffic, get
 
 REPOSITORY = "walk/app"
@@ -24,9 +24,9 @@ NAME = "walk"
 class Walk:
     """What the steps share."""
 
-    def __init__(self, stand_in: StandIn, cli: Cli, docker: Docker, aws: Aws) -> None:
-        self.stand_in, self.cli, self.docker, self.aws = stand_in, cli, docker, aws
-        self.image = f"{stand_in.registry}/{REPOSITORY}"
+    def __init__(self, emulator: Emulator, cli: Cli, docker: Docker, aws: Aws) -> None:
+        self.emulator, self.cli, self.docker, self.aws = emulator, cli, docker, aws
+        self.image = f"{emulator.registry}/{REPOSITORY}"
         self.revisions: list[str] = []
 
     def register(self, definition: dict[str, Any]) -> str:
@@ -45,15 +45,15 @@ class Walk:
         self.cli("ecs", "update-service", "--cluster", CLUSTER, "--service", NAME, "--task-definition", revision)
 
     def page(self) -> tuple[int, str]:
-        return get(self.stand_in.balancer)
+        return get(self.emulator.balancer)
 
 
 @pytest.fixture(scope="module")
-def walk(stand_in: StandIn, cli: Cli, docker: Docker, aws: Aws) -> Iterator[Walk]:
-    walk = Walk(stand_in, cli, docker, aws)
+def walk(emulator: Emulator, cli: Cli, docker: Docker, aws: Aws) -> Iterator[Walk]:
+    walk = Walk(emulator, cli, docker, aws)
     yield walk
-    docker.run("logout", stand_in.registry)
-    docker.run("image", "rm", "--force", f"{stand_in.registry}/{REPOSITORY}:one")
+    docker.run("logout", emulator.registry)
+    docker.run("image", "rm", "--force", f"{emulator.registry}/{REPOSITORY}:one")
 
 
 def test_an_image_is_pushed(walk: Walk, image: str) -> None:
@@ -62,7 +62,7 @@ def test_an_image_is_pushed(walk: Walk, image: str) -> None:
     login = 'aws ecr get-login-password | "$0" login --username AWS --password-stdin "$1"'
     docker = {name: value for name, value in walk.docker.environment.items() if name.startswith("DOCKER")}
     environment = walk.cli.environment | docker
-    command = ["/bin/sh", "-c", login, walk.docker.program, walk.stand_in.registry]
+    command = ["/bin/sh", "-c", login, walk.docker.program, walk.emulator.registry]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (said.returncode, "Login Succeeded" in said.stdout) == (0, True), said
     walk.docker("tag", image, f"{walk.image}:one")
@@ -105,7 +105,7 @@ def test_it_is_described(walk: Walk) -> None:
 
 def test_a_second_revision_rolls_in_without_a_failed_request(walk: Walk) -> None:
     walk.revisions.append(walk.register(web(walk.image, "two", NAME)))
-    with Traffic(walk.stand_in.balancer) as traffic:
+    with Traffic(walk.emulator.balancer) as traffic:
         walk.update(f"{NAME}:2")
         until("the second revision has rolled in", walk.is_stable)
         until("it serves alone", lambda: {walk.page()[1] for _ in range(6)} == {"two"})
@@ -116,7 +116,7 @@ def test_a_second_revision_rolls_in_without_a_failed_request(walk: Walk) -> None
 
 def test_a_revision_that_crashes_is_rolled_back(walk: Walk) -> None:
     broken = walk.register(web(walk.image, "three", NAME, app=CRASH))
-    with Traffic(walk.stand_in.balancer, clients=2, pause=0.1) as traffic:
+    with Traffic(walk.emulator.balancer, clients=2, pause=0.1) as traffic:
         walk.update(broken)
 
         def outcome() -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def test_without_a_way_back_the_deployment_stays_failed(walk: Walk) -> None:
 
 
 def test_the_first_revision_is_rolled_back_to(walk: Walk) -> None:
-    with Traffic(walk.stand_in.balancer) as traffic:
+    with Traffic(walk.emulator.balancer) as traffic:
         walk.update(walk.revisions[0])
         until("the first revision is back", lambda: walk.is_stable() and walk.page() == (200, "one"))
     assert traffic.verdict() == ""
@@ -201,8 +201,8 @@ def test_a_task_runs_once_with_overrides(walk: Walk) -> None:
 
 def test_a_task_that_is_stopped_is_replaced(walk: Walk) -> None:
     arns = walk.cli("ecs", "list-tasks", "--cluster", CLUSTER, "--service-name", NAME)["taskArns"]
-    with Traffic(walk.stand_in.balancer) as traffic:
-        walk.cli("ecs", "stop-task", "--cluster", CLUSTER, "--task", arns[0], "--reason", "the walk-through says so")
+    with Traffic(walk.emulator.balancer) as traffic:
+        walk.cli("ecs", "stop-task", "--cluster", CLUSTER, "--task", arns[0], "--reason", "walk-through")
 
         def is_replaced() -> bool:
             now = walk.aws.ecs.list_tasks(cluster=CLUSTER, serviceName=NAME)["taskArns"]
@@ -214,7 +214,7 @@ def test_a_task_that_is_stopped_is_replaced(walk: Walk) -> None:
         )
     assert traffic.verdict() == ""
     (stopped,) = walk.aws.ecs.describe_tasks(cluster=CLUSTER, tasks=[arns[0]])["tasks"]
-    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "the walk-through says so")
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "walk-through")
     assert {part["exitCode"] for part in stopped["containers"]} == {0}
 
 
@@ -222,7 +222,7 @@ def test_everything_is_deleted(walk: Walk) -> None:
     walk.cli("ecs", "update-service", "--cluster", CLUSTER, "--service", NAME, "--desired-count", "0")
     walk.cli("ecs", "delete-service", "--cluster", CLUSTER, "--service", NAME)
     until("the service is gone", lambda: walk.describe()["status"] == "INACTIVE")
-    until("its containers are gone", lambda: not walk.stand_in.containers())
+    until("its containers are gone", lambda: not walk.emulator.containers())
     assert walk.page()[0] == 503
     assert walk.cli("ecr", "delete-repository", "--repository-name", REPOSITORY, "--force")["repository"]
     refusal = walk.cli.run("ecr", "describe-repositories", "--repository-names", REPOSITORY)

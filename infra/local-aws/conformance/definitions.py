@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stand_in import ACCOUNT, GROUP, REGION
+from emulator import ACCOUNT, GROUP, REGION
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"], "assignPublicIp": "ENABLED"}}
 # The front answers with what the app says, or with 502.

@@ -1,4 +1,4 @@
-"""The first referee: every answer is held against the model of the service that botocore ships. What AWS's own
+"""The first judge: every answer is held against the model of the service that botocore ships. What AWS's own
 clients would drop in silence (unknown members) or trip over later (missing ones, wrong types, unknown error codes) is a
 complaint."""
 
@@ -39,7 +39,7 @@ COMMON = {
     "UnrecognizedClientException": {400, 403},
     "ValidationError": {400},
     "ValidationException": {400},
-    # ECS's own code for "not here"; the stand-in answers it for what it leaves out of the other services, too.
+    # ECS's own code for "not here"; the emulator answers it for what it leaves out of the other services, too.
     "UnsupportedFeatureException": {400},
 }
 # The JSON models of these services name no status. These codes are the service's fault, all others the caller's.

@@ -1,4 +1,4 @@
-"""AWS's own clients as users have them: boto3 in this process, the AWS CLI in one of its own. A referee listens
+"""AWS's own clients as users have them: boto3 in this process, the AWS CLI in one of its own. A judge listens
 to both."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from docker_cli import Docker
-from referee import RECORD, Referee
-from stand_in import StandIn
+from judge import RECORD, Judge
+from emulator import Emulator
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "local"}
 SERVICES = ("ecr", "ecs", "elbv2", "logs", "ssm", "sts")
@@ -29,12 +29,12 @@ SERVICES = ("ecr", "ecs", "elbv2", "logs", "ssm", "sts")
 class Aws:
     """boto3 clients of one endpoint: `aws.ecs.list_clusters()`."""
 
-    def __init__(self, endpoint: str, region: str, referee: Referee | None) -> None:
+    def __init__(self, endpoint: str, region: str, judge: Judge | None) -> None:
         self.endpoint = endpoint
         session = botocore.session.get_session()
         session.set_credentials(*KEYS.values())
-        if referee is not None:
-            referee.listen(session.get_component("event_emitter"))
+        if judge is not None:
+            judge.listen(session.get_component("event_emitter"))
         self.session = boto3.Session(botocore_session=session, region_name=region)
         for service in SERVICES:
             setattr(self, service, self.client(service))
@@ -53,14 +53,14 @@ class Aws:
 class Cli:
     """The `aws` command: `cli("ecs", "list-clusters")`."""
 
-    def __init__(self, endpoint: str, region: str, referee: Referee, folder: Path) -> None:
+    def __init__(self, endpoint: str, region: str, judge: Judge, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.record = folder / "heard"
         self.record.touch()
-        self.referee = referee
+        self.judge = judge
         config = folder / "config"
         # The user's command, unchanged; the plugin only listens.
-        config.write_text("[default]\noutput = json\n[plugins]\nreferee = referee\n")
+        config.write_text("[default]\noutput = json\n[plugins]\njudge = judge\n")
         # The programs of the suite's own environment lie beside its Python.
         self.path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -87,7 +87,7 @@ class Cli:
         finished = subprocess.run(
             ["aws", *arguments], env=self.environment, capture_output=True, text=True, timeout=180
         )
-        self.referee.read(self.record)
+        self.judge.read(self.record)
         return finished
 
     def text(self, *arguments: str) -> str:
@@ -101,11 +101,11 @@ class Cli:
         return json.loads(printed) if printed.strip() else None
 
 
-def log_in(aws: Aws, docker: Docker, stand_in: StandIn) -> None:
+def log_in(aws: Aws, docker: Docker, emulator: Emulator) -> None:
     """`docker login` with a fresh token, as every tool does it that is not the AWS CLI."""
     token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
-    docker("login", "--username", user, "--password-stdin", stand_in.registry, given=password.encode())
+    docker("login", "--username", user, "--password-stdin", emulator.registry, given=password.encode())
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients import Aws, Cli, refused
-from stand_in import ACCOUNT, CLUSTER, REGION, StandIn
+from emulator import ACCOUNT, CLUSTER, REGION, Emulator
 
 TARGET = "AmazonEC2ContainerServiceV20141113"
 REFUSALS = ("ClientException", "InvalidParameterException", "SerializationException")
@@ -42,37 +42,37 @@ def test_clusters_are_described_and_missing_ones_said(aws: Aws, cli: Cli) -> Non
 
 
 def test_a_cluster_has_a_life(aws: Aws) -> None:
-    aws.ecs.create_cluster(clusterName="referees-life", tags=[{"key": "k", "value": "v"}])
-    (cluster,) = aws.ecs.describe_clusters(clusters=["referees-life"], include=["TAGS"])["clusters"]
+    aws.ecs.create_cluster(clusterName="conformance-life", tags=[{"key": "k", "value": "v"}])
+    (cluster,) = aws.ecs.describe_clusters(clusters=["conformance-life"], include=["TAGS"])["clusters"]
     assert (cluster["status"], cluster["tags"]) == ("ACTIVE", [{"key": "k", "value": "v"}])
-    assert aws.ecs.delete_cluster(cluster="referees-life")["cluster"]["status"] == "INACTIVE"
+    assert aws.ecs.delete_cluster(cluster="conformance-life")["cluster"]["status"] == "INACTIVE"
     with refused("ClusterNotFoundException"):
         aws.ecs.list_services(cluster="none")
 
 
 def test_revisions_count_and_are_described(aws: Aws) -> None:
-    first = register(aws, "referees-revisions")
-    assert first["taskDefinitionArn"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/referees-revisions:1"
+    first = register(aws, "conformance-revisions")
+    assert first["taskDefinitionArn"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/conformance-revisions:1"
     assert (first["revision"], first["status"], first["cpu"], first["memory"]) == (1, "ACTIVE", "256", "512")
-    register(aws, "referees-revisions", tags=[{"key": "k", "value": "v"}])
-    answer = aws.ecs.describe_task_definition(taskDefinition="referees-revisions", include=["TAGS"])
+    register(aws, "conformance-revisions", tags=[{"key": "k", "value": "v"}])
+    answer = aws.ecs.describe_task_definition(taskDefinition="conformance-revisions", include=["TAGS"])
     assert (answer["taskDefinition"]["revision"], answer["tags"]) == (2, [{"key": "k", "value": "v"}])
-    described = aws.ecs.describe_task_definition(taskDefinition="referees-revisions:1")
+    described = aws.ecs.describe_task_definition(taskDefinition="conformance-revisions:1")
     assert (described["taskDefinition"], "tags" in described) == (first, False)
-    gone = aws.ecs.deregister_task_definition(taskDefinition="referees-revisions:1")["taskDefinition"]
+    gone = aws.ecs.deregister_task_definition(taskDefinition="conformance-revisions:1")["taskDefinition"]
     assert gone["status"] == "INACTIVE"
-    active = aws.ecs.list_task_definitions(familyPrefix="referees-revisions")["taskDefinitionArns"]
+    active = aws.ecs.list_task_definitions(familyPrefix="conformance-revisions")["taskDefinitionArns"]
     assert [arn.rsplit(":", 1)[1] for arn in active] == ["2"]
     with refused("ClientException", "Unable to describe task definition"):
-        aws.ecs.describe_task_definition(taskDefinition="referees-revisions:9")
+        aws.ecs.describe_task_definition(taskDefinition="conformance-revisions:9")
 
 
 def test_revisions_come_in_pages_and_in_either_order(aws: Aws) -> None:
     for _ in range(7):
-        register(aws, "referees-pages")
+        register(aws, "conformance-pages")
     for sort, wanted in (("ASC", range(1, 8)), ("DESC", range(7, 0, -1))):
         pages = aws.ecs.get_paginator("list_task_definitions").paginate(
-            familyPrefix="referees-pages", sort=sort, PaginationConfig={"PageSize": 3}
+            familyPrefix="conformance-pages", sort=sort, PaginationConfig={"PageSize": 3}
         )
         arns = [page["taskDefinitionArns"] for page in pages]
         assert [len(page) for page in arns] == [3, 3, 1]
@@ -117,60 +117,60 @@ def containers(*changes: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=lambda changes: repr(changes).translate({ord(c): None for c in "{}[]' "})[:70],
 )
-def test_a_definition_that_fargate_refuses(stand_in: StandIn, changes: dict[str, Any]) -> None:
+def test_a_definition_that_fargate_refuses(emulator: Emulator, changes: dict[str, Any]) -> None:
     # Past botocore, which drops unknown members and has a mind of its own about some others.
-    members = {"family": "referees-refused", "containerDefinitions": [CONTAINER]} | FARGATE | changes
+    members = {"family": "conformance-refused", "containerDefinitions": [CONTAINER]} | FARGATE | changes
     headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{TARGET}.RegisterTaskDefinition"}
-    status, _, answer = stand_in.send("POST", "/", headers, json.dumps(members))
+    status, _, answer = emulator.send("POST", "/", headers, json.dumps(members))
     document = json.loads(answer)
     assert (status, document["__type"].rsplit("#", 1)[-1]) in [(400, code) for code in REFUSALS], document
     assert len(document["message"]) > 15
 
 
 def test_a_service_is_created_changed_and_deleted(aws: Aws) -> None:
-    first = register(aws, "referees-service")["taskDefinitionArn"]
-    second = register(aws, "referees-service")["taskDefinitionArn"]
-    made = create(aws, "referees-life", "referees-service:1", tags=[{"key": "k", "value": "v"}])
-    assert made["serviceArn"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/referees-life"
+    first = register(aws, "conformance-service")["taskDefinitionArn"]
+    second = register(aws, "conformance-service")["taskDefinitionArn"]
+    made = create(aws, "conformance-life", "conformance-service:1", tags=[{"key": "k", "value": "v"}])
+    assert made["serviceArn"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/conformance-life"
     assert (made["status"], made["taskDefinition"], made["runningCount"]) == ("ACTIVE", first, 0)
     assert [(d["status"], d["taskDefinition"]) for d in made["deployments"]] == [("PRIMARY", first)]
     with refused("InvalidParameterException", "Creation of service was not idempotent."):
-        create(aws, "referees-life", "referees-service:2")
-    changed = aws.ecs.update_service(cluster=CLUSTER, service="referees-life", taskDefinition="referees-service")[
+        create(aws, "conformance-life", "conformance-service:2")
+    changed = aws.ecs.update_service(cluster=CLUSTER, service="conformance-life", taskDefinition="conformance-service")[
         "service"
     ]
     assert changed["taskDefinition"] == second
-    answer = aws.ecs.describe_services(cluster=CLUSTER, services=["referees-life", "none"], include=["TAGS"])
+    answer = aws.ecs.describe_services(cluster=CLUSTER, services=["conformance-life", "none"], include=["TAGS"])
     assert answer["services"][0]["tags"] == [{"key": "k", "value": "v"}]
     none = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/none"
     assert answer["failures"] == [{"arn": none, "reason": "MISSING"}]
-    gone = aws.ecs.delete_service(cluster=CLUSTER, service="referees-life")["service"]
+    gone = aws.ecs.delete_service(cluster=CLUSTER, service="conformance-life")["service"]
     assert gone["status"] in ("DRAINING", "INACTIVE")
     with refused("ServiceNotFoundException"):
         aws.ecs.update_service(cluster=CLUSTER, service="none", desiredCount=0)
 
 
 def test_what_a_service_cannot_be(aws: Aws) -> None:
-    register(aws, "referees-wrong")
+    register(aws, "conformance-wrong")
     with refused("ClientException"):
-        create(aws, "referees-wrong", "none:1")
+        create(aws, "conformance-wrong", "none:1")
     with refused("ClusterNotFoundException"):
-        create(aws, "referees-wrong", "referees-wrong", cluster="none")
+        create(aws, "conformance-wrong", "conformance-wrong", cluster="none")
     with refused("InvalidParameterException"):
-        create(aws, "referees-wrong", "referees-wrong", networkConfiguration={"awsvpcConfiguration": {"subnets": []}})
+        create(aws, "conformance-wrong", "conformance-wrong", networkConfiguration={"awsvpcConfiguration": {"subnets": []}})
     with refused("InvalidParameterException"):
-        create(aws, "no spaces", "referees-wrong")
+        create(aws, "no spaces", "conformance-wrong")
     balancer = {"targetGroupArn": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/none/{'0' * 16}"}
     balancer |= {"containerName": "web", "containerPort": 80}
     with refused("InvalidParameterException"):
-        create(aws, "referees-wrong", "referees-wrong", loadBalancers=[balancer])
+        create(aws, "conformance-wrong", "conformance-wrong", loadBalancers=[balancer])
 
 
 def test_services_come_in_pages(aws: Aws) -> None:
-    register(aws, "referees-many")
-    names = [f"referees-many-{number:02}" for number in range(12)]
+    register(aws, "conformance-many")
+    names = [f"conformance-many-{number:02}" for number in range(12)]
     for name in names:
-        create(aws, name, "referees-many")
+        create(aws, name, "conformance-many")
     pages = aws.ecs.get_paginator("list_services").paginate(cluster=CLUSTER, PaginationConfig={"PageSize": 5})
     arns = [arn for page in pages for arn in page["serviceArns"]]
     assert {arn.rsplit("/", 1)[1] for arn in arns} >= set(names)
@@ -182,13 +182,13 @@ def test_services_come_in_pages(aws: Aws) -> None:
 
 
 def test_tags_come_and_go(aws: Aws) -> None:
-    arn = register(aws, "referees-tags")["taskDefinitionArn"]
+    arn = register(aws, "conformance-tags")["taskDefinitionArn"]
     aws.ecs.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
     aws.ecs.untag_resource(resourceArn=arn, tagKeys=["a"])
     assert aws.ecs.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
 
 
 def test_what_ecs_has_beside_that_is_not_here(aws: Aws) -> None:
-    register(aws, "referees-beside")
+    register(aws, "conformance-beside")
     with refused("UnsupportedFeatureException"):
-        create(aws, "referees-beside", "referees-beside", deploymentController={"type": "CODE_DEPLOY"})
+        create(aws, "conformance-beside", "conformance-beside", deploymentController={"type": "CODE_DEPLOY"})

@@ -14,10 +14,10 @@ import botocore.session
 from models import complaints
 
 # Where the CLI's processes write what they have heard, one JSON line an answer.
-RECORD = "REFEREE_RECORD"
+RECORD = "CONFORMANCE_RECORD"
 
 
-class Referee:
+class Judge:
     """What was heard, and what is wrong with it."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Referee:
     def _received(self, response_dict: dict[str, Any] | None, context: dict[str, Any], **_: Any) -> None:
         if response_dict is not None:
             status, headers = response_dict["status_code"], dict(response_dict["headers"])
-            self.judge(context["referee"], status, headers, response_dict["body"])
+            self.judge(context["judge"], status, headers, response_dict["body"])
 
     def judge(self, operation: Any, status: int, headers: dict[str, str], body: bytes) -> None:
         """Judges one answer."""
@@ -53,8 +53,8 @@ class Referee:
         record.write_text("")
 
 
-class _Writer(Referee):
-    """The referee inside a process of the CLI."""
+class _Writer(Judge):
+    """The judge inside a process of the CLI."""
 
     def note(self, service: str, operation: str, outcome: str, found: list[str]) -> None:
         with Path(os.environ[RECORD]).open("a", encoding="utf-8") as record:
@@ -67,12 +67,12 @@ def awscli_initialize(events: Any) -> None:
 
 
 def operation(service: str, name: str) -> Any:
-    """A model by its names, for answers that no client has asked for."""
+    """A model by its names, for answers that no client has requested."""
     return botocore.session.get_session().get_service_model(service).operation_model(name)
 
 
 def _remember_the_model(model: Any, context: dict[str, Any], **_: Any) -> None:
-    context["referee"] = model
+    context["judge"] = model
 
 
 def _code(body: bytes) -> str:

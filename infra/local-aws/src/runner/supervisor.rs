@@ -1,5 +1,5 @@
-//! One keeper a task: takes it through its life and writes down what it sees. Every step looks at the engine first and
-//! may be done twice, so that a keeper may begin anywhere: after a restart, after the engine was away.
+//! One supervisor a task: takes it through its life and writes down what it sees. Every step looks at the engine first and
+//! may be done twice, so that a supervisor may begin anywhere: after a restart, after the engine was away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use super::engine::{Engine, sentence};
 use super::forward::{Destination, forward};
 use super::prepare::log_stream;
 use super::reasons;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::scheduler;
 use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::TaskDefinition;
@@ -37,8 +37,8 @@ impl From<bollard::errors::Error> for Trouble {
 
 /// Looks after one task.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) world: World,
+pub(super) struct Supervisor {
+    pub(super) emulator: Emulator,
     pub(super) engine: Engine,
     pub(super) id: String,
     /// Told when the engine has news of the task, and when it is to end.
@@ -47,13 +47,13 @@ pub(super) struct Keeper {
     followers: Mutex<HashMap<String, JoinHandle<()>>>,
 }
 
-/// How often a keeper looks even if it has heard nothing: the engine's events are not kept for who was away.
+/// How often a supervisor looks even if it has heard nothing: the engine's events are not kept for who was away.
 const LOOK: Duration = Duration::from_secs(30);
 
-impl Keeper {
+impl Supervisor {
     /// Not begun yet.
-    pub(super) fn new(world: World, engine: Engine, id: String, news: Arc<Notify>) -> Keeper {
-        Keeper { world, engine, id, news, followers: Mutex::default() }
+    pub(super) fn new(emulator: Emulator, engine: Engine, id: String, news: Arc<Notify>) -> Supervisor {
+        Supervisor { emulator, engine, id, news, followers: Mutex::default() }
     }
 
     /// Until the task is over.
@@ -67,7 +67,9 @@ impl Keeper {
                 eprintln!("warning: task {}: {why}; trying again", self.id);
                 if self.engine.docker.ping().await.is_err() {
                     let reason = "the Docker engine of this machine does not answer";
-                    self.world.store.write(|state| scheduler::tell_unplaced(state, &self.id, reason, Timestamp::now()));
+                    self.emulator
+                        .store
+                        .write(|state| scheduler::tell_unplaced(state, &self.id, reason, Timestamp::now()));
                 }
             }
             tokio::time::sleep(pause).await;
@@ -116,27 +118,29 @@ impl Keeper {
 
     /// The task as it is.
     pub(super) fn task(&self) -> Option<Task> {
-        self.world.store.read(|state| state.ecs.tasks.get(&self.id).cloned())
+        self.emulator.store.read(|state| state.ecs.tasks.get(&self.id).cloned())
     }
 
     fn definition(&self, task: &Task) -> Option<TaskDefinition> {
-        self.world.store.read(|state| state.ecs.revision(&task.task_definition).map(|found| found.definition.clone()))
+        self.emulator
+            .store
+            .read(|state| state.ecs.revision(&task.task_definition).map(|found| found.definition.clone()))
     }
 
     /// Whether somebody wants the task to end.
     pub(super) fn ends(&self) -> bool {
-        self.world.store.read(|state| state.ecs.tasks.get(&self.id).is_none_or(|task| task.stop.is_some()))
+        self.emulator.store.read(|state| state.ecs.tasks.get(&self.id).is_none_or(|task| task.stop.is_some()))
     }
 
     /// Returns once somebody wants the task to end.
     pub(super) async fn until_ending(&self) {
-        let mut changes = self.world.store.changes();
+        let mut changes = self.emulator.store.changes();
         while !self.ends() && changes.changed().await.is_ok() {}
     }
 
     /// Changes the task; `change` says whether it did.
     pub(super) fn update(&self, change: impl FnOnce(&mut Task) -> bool) {
-        self.world.store.update(|state| {
+        self.emulator.store.update(|state| {
             let Some(task) = state.ecs.tasks.get_mut(&self.id) else { return (false, ()) };
             let changed = change(task);
             task.version += u64::from(changed);
@@ -185,7 +189,7 @@ impl Keeper {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         followers.entry(name.to_owned()).or_insert_with(|| {
             let to = Destination { group, stream };
-            tokio::spawn(forward(self.world.clone(), self.engine.docker.clone(), id.to_owned(), to))
+            tokio::spawn(forward(self.emulator.clone(), self.engine.docker.clone(), id.to_owned(), to))
         });
     }
 

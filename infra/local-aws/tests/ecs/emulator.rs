@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camino::Utf8PathBuf;
-use local_aws::daemon::World;
+use local_aws::emulator::Emulator;
 use local_aws::error::AwsError;
 use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
@@ -21,7 +21,7 @@ pub(crate) const ARN: &str = "arn:aws:ecs:eu-central-1:123456789012";
 pub(crate) const CLUSTER: &str = "main";
 
 pub(crate) struct Local {
-    pub(crate) world: World,
+    pub(crate) emulator: Emulator,
     folder: Utf8PathBuf,
 }
 
@@ -56,18 +56,18 @@ impl Local {
                 unhealthy_threshold: 2,
                 deregistration_delay_seconds: 5,
             };
-            state.elb.add_load_balancer(&settings, &balancer, Timestamp::now());
+            balancer.create(&mut state.elb, &settings, Timestamp::now());
         });
-        let world =
-            World { logs: LogStore::new(&folder), settings: Arc::new(settings), store, faults: Faults::default() };
-        let local = Local { world, folder };
+        let emulator =
+            Emulator { logs: LogStore::new(&folder), settings: Arc::new(settings), store, faults: Faults::default() };
+        let local = Local { emulator, folder };
         local.ok("CreateCluster", &json!({ "clusterName": CLUSTER }));
         local
     }
 
     pub(crate) fn call(&self, action: &str, input: &Value) -> Result<Value, AwsError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(ecs::call(&self.world, action, input.clone()))
+        runtime.block_on(ecs::call(&self.emulator, action, input.clone()))
     }
 
     pub(crate) fn ok(&self, action: &str, input: &Value) -> Value {
@@ -76,7 +76,7 @@ impl Local {
 
     /// Refused with this code, and this in the message; the state is as it was.
     pub(crate) fn refused(&self, action: &str, input: &Value, code: &str, part: &str) {
-        let state = || self.world.store.read(|state| serde_json::to_string(state).unwrap());
+        let state = || self.emulator.store.read(|state| serde_json::to_string(state).unwrap());
         let before = state();
         match self.call(action, input) {
             Ok(answer) => panic!("{action} {input} was not refused: {answer}"),
@@ -115,12 +115,12 @@ impl Local {
     }
 
     pub(crate) fn group(&self) -> String {
-        target_group_arn(&self.world.settings, "web")
+        target_group_arn(&self.emulator.settings, "web")
     }
 
     /// What scheduler and runner would do: a task of the service's newest deployment that is as far as `status`.
     pub(crate) fn add_task(&self, service: &str, status: TaskStatus) -> String {
-        self.world.store.write(|state| {
+        self.emulator.store.write(|state| {
             let found = &state.ecs.services[&format!("{CLUSTER}/{service}")];
             let deployment = &found.deployments[0];
             let definition = &state.ecs.revision(&deployment.task_definition).unwrap().definition;

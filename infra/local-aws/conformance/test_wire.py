@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from referee import Referee, operation
-from stand_in import SIGNED, StandIn
+from judge import Judge, operation
+from emulator import SIGNED, Emulator
 
 ECS = "AmazonEC2ContainerServiceV20141113"
 JSON = "application/x-amz-json-1.1"
@@ -20,28 +20,28 @@ HUGE = 64 * 1024 * 1024
 class Raw:
     """Sends bytes, and has the answer judged."""
 
-    def __init__(self, stand_in: StandIn, referee: Referee) -> None:
-        self.stand_in, self.referee = stand_in, referee
+    def __init__(self, emulator: Emulator, judge: Judge) -> None:
+        self.emulator, self.judge = emulator, judge
 
     def json(self, action: str, body: bytes | str, prefix: str = ECS, **headers: str) -> tuple[int, str]:
         sent = {"x-amz-target": f"{prefix}.{action}", "content-type": JSON} | {
             k.replace("_", "-"): v for k, v in headers.items()
         }
-        status, received, answer = self.stand_in.send("POST", "/", {k: v for k, v in sent.items() if v}, body)
-        self.referee.judge(operation("ecs", action), status, received, answer)
+        status, received, answer = self.emulator.send("POST", "/", {k: v for k, v in sent.items() if v}, body)
+        self.judge.judge(operation("ecs", action), status, received, answer)
         document = json.loads(answer)
         return status, document.get("__type", "").rsplit("#", 1)[-1]
 
     def form(self, body: str, service: str = "elasticloadbalancing") -> tuple[int, str]:
         sent = {"content-type": FORM, "authorization": SIGNED.format(service=service)}
-        status, received, answer = self.stand_in.send("POST", "/", sent, body)
-        self.referee.judge(operation("elbv2", "DescribeTargetGroups"), status, received, answer)
+        status, received, answer = self.emulator.send("POST", "/", sent, body)
+        self.judge.judge(operation("elbv2", "DescribeTargetGroups"), status, received, answer)
         return status, answer.decode().partition("<Code>")[2].partition("</Code>")[0]
 
 
 @pytest.fixture
-def raw(stand_in: StandIn, referee: Referee) -> Raw:
-    return Raw(stand_in, referee)
+def raw(emulator: Emulator, judge: Judge) -> Raw:
+    return Raw(emulator, judge)
 
 
 @pytest.mark.parametrize("body", ["{", "", "[]", '"text"', "null", '{"a":1}}', b"\xff\xfe", "[" * 100_000])
@@ -70,14 +70,14 @@ def test_a_member_of_the_wrong_type(raw: Raw, action: str, document: object) -> 
 
 
 @pytest.mark.parametrize("target", [f"{ECS}.MakeCoffee", "Coffee_20260101.MakeCoffee", "MakeCoffee", "", "...."])
-def test_an_action_that_nobody_has(stand_in: StandIn, referee: Referee, target: str) -> None:
+def test_an_action_that_nobody_has(emulator: Emulator, judge: Judge, target: str) -> None:
     headers = {"x-amz-target": target, "content-type": JSON}
-    status, received, answer = stand_in.send("POST", "/", headers, "{}")
-    referee.judge(operation("ecs", "ListClusters"), status, received, answer)
+    status, received, answer = emulator.send("POST", "/", headers, "{}")
+    judge.judge(operation("ecs", "ListClusters"), status, received, answer)
     assert (status, json.loads(answer)["__type"]) == (400, "UnknownOperationException")
 
 
-def test_an_action_that_the_stand_in_leaves_out(raw: Raw) -> None:
+def test_an_action_that_the_emulator_leaves_out(raw: Raw) -> None:
     assert raw.json("CreateCapacityProvider", "{}") == (400, "UnsupportedFeatureException")
 
 
@@ -108,9 +108,9 @@ def test_a_signature_without_its_form(raw: Raw, signature: str) -> None:
     )
 
 
-def test_a_body_that_is_too_large(stand_in: StandIn) -> None:
-    with socket.create_connection(("127.0.0.1", stand_in.port), timeout=60) as connection:
-        head = f"POST / HTTP/1.1\r\nhost: {stand_in.registry}\r\nauthorization: {SIGNED.format(service='ecs')}\r\n"
+def test_a_body_that_is_too_large(emulator: Emulator) -> None:
+    with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as connection:
+        head = f"POST / HTTP/1.1\r\nhost: {emulator.registry}\r\nauthorization: {SIGNED.format(service='ecs')}\r\n"
         head += f"x-amz-target: {ECS}.ListClusters\r\ncontent-type: {JSON}\r\ncontent-length: {HUGE}\r\n\r\n"
         connection.sendall(head.encode() + b'{"a":"')
         # Refused by its length, or while it comes: the daemon never takes all of it.
@@ -124,28 +124,28 @@ def test_a_body_that_is_too_large(stand_in: StandIn) -> None:
         except OSError:
             answer = b""
     assert answer == b"" or answer.split()[1] in (b"400", b"413"), answer
-    assert stand_in.local("GET", "status")[0] == 200
+    assert emulator.local("GET", "status")[0] == 200
 
 
 @pytest.mark.parametrize("header", [{"host": "attacker.example"}, {"origin": "http://attacker.example"}])
-def test_a_page_in_a_browser_is_not_answered(stand_in: StandIn, header: dict[str, str]) -> None:
-    status, _, answer = stand_in.send("POST", "/", header | {"x-amz-target": f"{ECS}.ListClusters"}, "{}")
+def test_a_page_in_a_browser_is_not_answered(emulator: Emulator, header: dict[str, str]) -> None:
+    status, _, answer = emulator.send("POST", "/", header | {"x-amz-target": f"{ECS}.ListClusters"}, "{}")
     assert (status, json.loads(answer)["__type"]) == (403, "AccessDeniedException")
 
 
 @pytest.mark.parametrize(
     "request_line", ["GET / HTTP/1.1", "PUT / HTTP/1.1", "POST /other HTTP/1.1", "GET /_local/none HTTP/1.1"]
 )
-def test_other_requests_are_refused(stand_in: StandIn, request_line: str) -> None:
+def test_other_requests_are_refused(emulator: Emulator, request_line: str) -> None:
     method, path, _ = request_line.split()
-    assert 400 <= stand_in.send(method, path, {}, None)[0] < 500
+    assert 400 <= emulator.send(method, path, {}, None)[0] < 500
 
 
-def test_a_connection_that_says_nothing_harms_nobody(stand_in: StandIn) -> None:
-    silent = [socket.create_connection(("127.0.0.1", stand_in.port)) for _ in range(50)]
-    garbage = socket.create_connection(("127.0.0.1", stand_in.port))
+def test_a_connection_that_says_nothing_harms_nobody(emulator: Emulator) -> None:
+    silent = [socket.create_connection(("127.0.0.1", emulator.port)) for _ in range(50)]
+    garbage = socket.create_connection(("127.0.0.1", emulator.port))
     garbage.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-    assert stand_in.local("GET", "status")[0] == 200
+    assert emulator.local("GET", "status")[0] == 200
     for connection in [*silent, garbage]:
         connection.close()
-    assert stand_in.is_running()
+    assert emulator.is_running()

@@ -1,4 +1,4 @@
-"""The second referee: the same calls to moto. A difference is either written down with a reason, or a failure."""
+"""The second judge: the same calls to moto. A difference is either written down with a reason, or a failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 from allowed import ALLOWED, Allowance
 from clients import Aws
 from same_calls import COMPARED, SCRIPTS, Recorder
-from stand_in import CLUSTER, HEALTH, REGION
+from emulator import CLUSTER, HEALTH, REGION
 
 # Entries of the list that were needed.
 USED: set[Allowance] = set()
@@ -19,7 +19,7 @@ USED: set[Allowance] = set()
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Recorder]:
-    """moto's server with what the seed gives the stand-in. Nothing it answers is refereed: it is one."""
+    """moto's server with what the seed gives the emulator. Nothing it answers is checked: it is one."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -44,7 +44,7 @@ def moto() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def local(aws: Aws, seeded: str) -> Recorder:
-    """The stand-in."""
+    """The emulator."""
     group = aws.elbv2.describe_target_groups(Names=["slipway-tests"])["TargetGroups"][0]["TargetGroupArn"]
     balancer = aws.elbv2.describe_load_balancers(Names=["slipway-tests"])["LoadBalancers"][0]["LoadBalancerArn"]
     return Recorder(aws, "subnet-0123456789abcdef0", "sg-0123456789abcdef0", CLUSTER, group, balancer, seeded, True)

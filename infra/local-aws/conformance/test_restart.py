@@ -1,4 +1,4 @@
-"""The daemon ends without warning, or never finds its engine: what was promised is kept, and nobody is lied to."""
+"""The daemon ends without warning, or never finds its engine: acknowledged changes are kept, and answers stay true."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import pytest
 from clients import Aws, log_in
 from definitions import NETWORK, container, service, task, web
 from docker_cli import Docker
-from patience import until
-from referee import Referee
-from stand_in import CLUSTER, REGION, StandIn, variable
+from retry import until
+from judge import Judge
+from emulator import CLUSTER, REGION, Emulator, variable
 from traffic import Traffic, get
 
 
 @pytest.fixture(scope="module")
-def own(make_stand_in: Callable[..., StandIn]) -> StandIn:
+def own(make_emulator: Callable[..., Emulator]) -> Emulator:
     """A daemon that may be killed."""
-    return make_stand_in().start()
+    return make_emulator().start()
 
 
 @pytest.fixture(scope="module")
-def own_aws(own: StandIn, referee: Referee) -> Aws:
-    return Aws(own.endpoint, REGION, referee)
+def own_aws(own: Emulator, judge: Judge) -> Aws:
+    return Aws(own.endpoint, REGION, judge)
 
 
 @pytest.fixture(scope="module")
-def pushed(own: StandIn, own_aws: Aws, docker: Docker, image: str) -> Iterator[str]:
+def pushed(own: Emulator, own_aws: Aws, docker: Docker, image: str) -> Iterator[str]:
     log_in(own_aws, docker, own)
     reference = f"{own.registry}/slipway/seeded:one"
     docker("tag", image, reference)
@@ -48,10 +48,10 @@ def is_stable(aws: Aws) -> bool:
     return len(found["deployments"]) == 1 and found["runningCount"] == found["desiredCount"]
 
 
-def serves(stand_in: StandIn) -> bool:
+def serves(emulator: Emulator) -> bool:
     """A balancer that has just begun may not listen yet."""
     try:
-        return get(stand_in.balancer)[0] == 200
+        return get(emulator.balancer)[0] == 200
     except OSError:
         return False
 
@@ -64,7 +64,7 @@ def runtime_ids(aws: Aws, revision: str) -> dict[str, str]:
     return {f"{task['taskArn']} {part['name']}": part["runtimeId"] for task in running for part in task["containers"]}
 
 
-def test_a_deployment_survives_kill_9(own: StandIn, own_aws: Aws, pushed: str) -> None:
+def test_a_deployment_survives_kill_9(own: Emulator, own_aws: Aws, pushed: str) -> None:
     group = own_aws.elbv2.describe_target_groups(Names=["slipway-tests"])["TargetGroups"][0]["TargetGroupArn"]
     first = own_aws.ecs.register_task_definition(**web(pushed, "one", "web"))["taskDefinition"]["taskDefinitionArn"]
     second = own_aws.ecs.register_task_definition(**web(pushed, "two", "web"))["taskDefinition"]["taskDefinitionArn"]
@@ -103,7 +103,7 @@ def test_a_deployment_survives_kill_9(own: StandIn, own_aws: Aws, pushed: str) -
     until("what was replaced is gone from the engine", lambda: len(own.containers()) <= 6)
 
 
-def test_tasks_are_adopted_when_nothing_is_under_way(own: StandIn, own_aws: Aws) -> None:
+def test_tasks_are_adopted_when_nothing_is_under_way(own: Emulator, own_aws: Aws) -> None:
     revision = describe(own_aws)["taskDefinition"]
     before = runtime_ids(own_aws, revision)
     containers = own.containers()
@@ -116,9 +116,9 @@ def test_tasks_are_adopted_when_nothing_is_under_way(own: StandIn, own_aws: Aws)
     assert is_stable(own_aws)
 
 
-def test_the_engine_is_not_there(make_stand_in: Callable[..., StandIn], referee: Referee, tmp_path: Path) -> None:
-    lost = make_stand_in(engine=f"unix://{tmp_path}/none.sock").start()
-    aws = Aws(lost.endpoint, REGION, referee)
+def test_the_engine_is_not_there(make_emulator: Callable[..., Emulator], judge: Judge, tmp_path: Path) -> None:
+    lost = make_emulator(engine=f"unix://{tmp_path}/none.sock").start()
+    aws = Aws(lost.endpoint, REGION, judge)
     assert aws.sts.get_caller_identity()["Account"]
     revision = aws.ecs.register_task_definition(**web("none", "one", "web"))["taskDefinition"]["taskDefinitionArn"]
     run = {"cluster": CLUSTER, "taskDefinition": revision, "launchType": "FARGATE", "networkConfiguration": NETWORK}
@@ -136,13 +136,13 @@ def test_the_engine_is_not_there(make_stand_in: Callable[..., StandIn], referee:
 
 
 def test_the_engine_goes_and_comes_back(
-    make_stand_in: Callable[..., StandIn], referee: Referee, docker: Docker, image: str, tmp_path: Path
+    make_emulator: Callable[..., Emulator], judge: Judge, docker: Docker, image: str, tmp_path: Path
 ) -> None:
     socket = tmp_path / "engine.sock"
     real = variable("SLIPWAY_TEST_ENGINE").removeprefix("unix://")
     socket.symlink_to(real)
-    lost = make_stand_in(engine=f"unix://{socket}").start()
-    aws = Aws(lost.endpoint, REGION, referee)
+    lost = make_emulator(engine=f"unix://{socket}").start()
+    aws = Aws(lost.endpoint, REGION, judge)
     reference = f"{lost.registry}/slipway/seeded:one"
     log_in(aws, docker, lost)
     docker("tag", image, reference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clients import Aws, Cli, refused
-from stand_in import ACCOUNT, HEALTH, REGION, StandIn
+from emulator import ACCOUNT, HEALTH, REGION, Emulator
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +24,11 @@ def test_the_seed_has_made_a_target_group(aws: Aws, cli: Cli) -> None:
     assert same == group
 
 
-def test_the_balancer_forwards_to_it(aws: Aws, group: str, stand_in: StandIn) -> None:
+def test_the_balancer_forwards_to_it(aws: Aws, group: str, emulator: Emulator) -> None:
     (balancer,) = aws.elbv2.describe_load_balancers(Names=["slipway-tests"])["LoadBalancers"]
     assert (balancer["Type"], balancer["State"]["Code"]) == ("application", "active")
     (listener,) = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    assert (listener["Port"], listener["Protocol"]) == (int(stand_in.balancer.partition(":")[2]), "HTTP")
+    assert (listener["Port"], listener["Protocol"]) == (int(emulator.balancer.partition(":")[2]), "HTTP")
     assert [action["TargetGroupArn"] for action in listener["DefaultActions"]] == [group]
     pages = aws.elbv2.get_paginator("describe_target_groups").paginate(LoadBalancerArn=balancer["LoadBalancerArn"])
     assert [found["TargetGroupArn"] for page in pages for found in page["TargetGroups"]] == [group]

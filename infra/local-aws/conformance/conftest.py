@@ -1,4 +1,4 @@
-"""The fixtures: one daemon for all tests of the API, one referee for the whole run, and the tables at its end."""
+"""The fixtures: one daemon for all tests of the API, one judge for the whole run, and the tables at its end."""
 
 from __future__ import annotations
 
@@ -24,68 +24,68 @@ os.environ |= {
 from clients import Aws, Cli, log_in  # noqa: E402
 from definitions import PAGE  # noqa: E402
 from docker_cli import PREFIX, Docker, root_of_busybox  # noqa: E402
-from referee import Referee  # noqa: E402
+from judge import Judge  # noqa: E402
 from same_calls import COMPARED  # noqa: E402
-from stand_in import REGION, StandIn, variable  # noqa: E402
+from emulator import REGION, Emulator, variable  # noqa: E402
 
-REFEREE = Referee()
+JUDGE = Judge()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Whatever a fixture heard counts as well."""
-    return (yield from _refereed())
+    return (yield from _checked())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """A test fails if AWS could not have sent one of the answers it got."""
-    return (yield from _refereed())
+    return (yield from _checked())
 
 
-def _refereed() -> Iterator[None]:
-    before = len(REFEREE.complaints)
+def _checked() -> Iterator[None]:
+    before = len(JUDGE.complaints)
     result = yield
-    found = list(dict.fromkeys(REFEREE.complaints[before:]))
+    found = list(dict.fromkeys(JUDGE.complaints[before:]))
     assert not found, "answers that botocore's models do not allow:\n" + "\n".join(found)
     return result
 
 
 @pytest.fixture(scope="session")
-def referee() -> Referee:
-    return REFEREE
+def judge() -> Judge:
+    return JUDGE
 
 
 @pytest.fixture(scope="session")
-def make_stand_in(image: str) -> Iterator[Callable[..., StandIn]]:
+def make_emulator(image: str) -> Iterator[Callable[..., Emulator]]:
     """Makes daemons that are removed at the end, before the image is, each with the proof that it left nothing."""
-    made: list[StandIn] = []
+    made: list[Emulator] = []
 
-    def make(**options: Any) -> StandIn:
-        made.append(StandIn(**options))
+    def make(**options: Any) -> Emulator:
+        made.append(Emulator(**options))
         return made[-1]
 
     yield make
-    for stand_in in made:
-        stand_in.remove()
+    for emulator in made:
+        emulator.remove()
 
 
 @pytest.fixture(scope="session")
-def stand_in(make_stand_in: Callable[..., StandIn]) -> StandIn:
+def emulator(make_emulator: Callable[..., Emulator]) -> Emulator:
     """The daemon that most tests share."""
-    return make_stand_in().start()
+    return make_emulator().start()
 
 
 @pytest.fixture(scope="session")
-def aws(stand_in: StandIn) -> Aws:
-    """boto3, refereed."""
-    return Aws(stand_in.endpoint, REGION, REFEREE)
+def aws(emulator: Emulator) -> Aws:
+    """boto3, checked."""
+    return Aws(emulator.endpoint, REGION, JUDGE)
 
 
 @pytest.fixture(scope="session")
-def cli(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """The AWS CLI, refereed."""
-    return Cli(stand_in.endpoint, REGION, REFEREE, tmp_path_factory.mktemp("cli"))
+def cli(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The AWS CLI, checked."""
+    return Cli(emulator.endpoint, REGION, JUDGE, tmp_path_factory.mktemp("cli"))
 
 
 @pytest.fixture(scope="session")
@@ -105,15 +105,15 @@ def image(docker: Docker) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def login(aws: Aws, docker: Docker, stand_in: StandIn) -> Callable[[], None]:
+def login(aws: Aws, docker: Docker, emulator: Emulator) -> Callable[[], None]:
     """Logs docker in with a fresh token of boto3's."""
-    return lambda: log_in(aws, docker, stand_in)
+    return lambda: log_in(aws, docker, emulator)
 
 
 @pytest.fixture(scope="session")
-def seeded(login: Callable[[], None], docker: Docker, image: str, stand_in: StandIn) -> Iterator[str]:
+def seeded(login: Callable[[], None], docker: Docker, image: str, emulator: Emulator) -> Iterator[str]:
     """The small image in a repository of the seed; gives its reference."""
-    reference = f"{stand_in.registry}/slipway/seeded:one"
+    reference = f"{emulator.registry}/slipway/seeded:one"
     login()
     docker("tag", image, reference)
     docker("push", reference)
@@ -125,11 +125,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What was held against the models, and against moto."""
     print_line = terminalreporter.write_line
     terminalreporter.section("answers held against botocore's service models")
-    for (service, operation), outcomes in sorted(REFEREE.heard.items()):
+    for (service, operation), outcomes in sorted(JUDGE.heard.items()):
         counted = ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).most_common())
         print_line(f"{service:6} {operation:34} {counted}")
-    total = sum(map(len, REFEREE.heard.values()))
-    print_line(f"{total} answers to {len(REFEREE.heard)} operations; {len(REFEREE.complaints)} complaints")
+    total = sum(map(len, JUDGE.heard.values()))
+    print_line(f"{total} answers to {len(JUDGE.heard)} operations; {len(JUDGE.complaints)} complaints")
     if COMPARED:
         terminalreporter.section("the same calls to moto")
         for call, verdict in COMPARED:

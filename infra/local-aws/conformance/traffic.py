@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from types import TracebackType
 
-from stand_in import HEALTH
+from emulator import HEALTH
 
 
 def get(address: str, path: str = HEALTH, timeout: float = 30) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The referee himself: what AWS sends passes, what AWS could not have sent does not."""
+"""The judge himself: what AWS sends passes, what AWS could not have sent does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models import complaints
-from referee import operation
+from judge import operation
 
 JSON = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "1"}
 XML = {"Content-Type": "text/xml", "x-amzn-RequestId": "1"}

@@ -12,19 +12,19 @@ import pytest
 
 from clients import Aws, refused
 from docker_cli import Docker
-from stand_in import ACCOUNT, REGION, StandIn
+from emulator import ACCOUNT, REGION, Emulator
 
-REPOSITORY = "referees/app"
+REPOSITORY = "conformance/app"
 
 
 @pytest.fixture(scope="module")
-def push(login: Callable[[], None], docker: Docker, image: str, stand_in: StandIn) -> Iterator[Callable[[str], str]]:
+def push(login: Callable[[], None], docker: Docker, image: str, emulator: Emulator) -> Iterator[Callable[[str], str]]:
     """Pushes the small image under a name with tag; the answer is what docker said, its refusal included."""
     login()
     made: list[str] = []
 
     def push(name: str) -> str:
-        reference = f"{stand_in.registry}/{name}"
+        reference = f"{emulator.registry}/{name}"
         docker("tag", image, reference)
         made.append(reference)
         finished = docker.run("push", reference)
@@ -42,11 +42,11 @@ def pushed(aws: Aws, push: Callable[[str], str]) -> str:
     return aws.ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"][0]["imageDigest"]
 
 
-def test_a_repository_has_a_life(aws: Aws, stand_in: StandIn) -> None:
-    name = "referees/life"
+def test_a_repository_has_a_life(aws: Aws, emulator: Emulator) -> None:
+    name = "conformance/life"
     made = aws.ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})["repository"]
     assert made["repositoryArn"] == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
-    assert (made["repositoryUri"], made["registryId"]) == (f"{stand_in.registry}/{name}", ACCOUNT)
+    assert (made["repositoryUri"], made["registryId"]) == (f"{emulator.registry}/{name}", ACCOUNT)
     assert (made["imageTagMutability"], made["imageScanningConfiguration"]) == ("MUTABLE", {"scanOnPush": True})
     with refused("RepositoryAlreadyExistsException"):
         aws.ecr.create_repository(repositoryName=name)
@@ -63,7 +63,7 @@ def test_a_repository_has_a_name_of_ecrs_form(aws: Aws, name: str) -> None:
 
 
 def test_repositories_come_in_pages(aws: Aws) -> None:
-    wanted = [f"referees/pages/{number:02}" for number in range(12)]
+    wanted = [f"conformance/pages/{number:02}" for number in range(12)]
     for name in wanted:
         aws.ecr.create_repository(repositoryName=name)
     pages = aws.ecr.get_paginator("describe_repositories").paginate(PaginationConfig={"PageSize": 5})
@@ -128,7 +128,7 @@ def test_a_manifest_that_names_missing_blobs_is_refused(aws: Aws) -> None:
 
 
 def test_an_immutable_tag_stays_where_it_is(aws: Aws, push: Callable[[str], str], pushed: str) -> None:
-    name = "referees/immutable"
+    name = "conformance/immutable"
     filters = [{"filterType": "WILDCARD", "filter": "cache*"}]
     aws.ecr.create_repository(
         repositoryName=name, imageTagMutability="IMMUTABLE_WITH_EXCLUSION", imageTagMutabilityExclusionFilters=filters
@@ -159,10 +159,10 @@ def test_a_lifecycle_policy_is_kept(aws: Aws) -> None:
     assert json.loads(kept) == json.loads(policy)
 
 
-def test_the_registry_wants_the_token(aws: Aws, stand_in: StandIn) -> None:
+def test_the_registry_wants_the_token(aws: Aws, emulator: Emulator) -> None:
     def ask(authorization: str | None) -> int:
         headers = {"authorization": authorization} if authorization else {}
-        request = urllib.request.Request(f"{stand_in.endpoint}/v2/", headers=headers)
+        request = urllib.request.Request(f"{emulator.endpoint}/v2/", headers=headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             return opener.open(request, timeout=60).status

@@ -1,4 +1,4 @@
-"""Where the stand-in and moto differ, and why the stand-in is right. Every entry must be needed: the list cannot grow
+"""Where the emulator and moto differ, and why the emulator is right. Every entry must be needed: the list cannot grow
 old."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Allowance:
 
 
 def here(prefix: str, *members: str) -> tuple[str, ...]:
-    """Members that the stand-in has and moto does not."""
+    """Members that the emulator has and moto does not."""
     return tuple(f"only here: {prefix}{member}" for member in members or ("",))
 
 
@@ -145,7 +145,7 @@ ALLOWED = [
     Allowance(
         SERVICES,
         moto(".service.", "tags", "taskSets") + moto(".services[].", "taskSets"),
-        "tags where they are asked for, task sets with deployment controllers that have them",
+        "tags where they are requested, task sets with deployment controllers that have them",
     ),
     Allowance(("RunTask", "StopTask", "DescribeTasks"), here(".task.", *TASK) + here(".tasks[].", *TASK), GIVEN),
     Allowance(
@@ -157,7 +157,7 @@ ALLOWED = [
         ("RunTask", "StopTask", "DescribeTasks"),
         moto(".task.", "containers[].exitCode", "startedBy")
         + moto(".tasks[].", "containers[].exitCode", "startedBy", "stoppedReason"),
-        "there is no exit code, nobody and no reason before there is one",
+        "there is no exit code, stopper and reason are absent before a stop",
     ),
     Allowance(("DescribeTasks",), here(".failures[]"), "ECS names every task that it does not know; moto drops it"),
     Allowance(

@@ -14,7 +14,7 @@ use crate::store::{State, Store};
 use crate::time::Timestamp;
 
 /// How often a new target that does not listen yet is looked at within its first interval. AWS waits for the next
-/// interval; nobody at a laptop wants to.
+/// interval, which is too long for a laptop.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// Which target of a group.
@@ -38,16 +38,21 @@ impl Place {
 }
 
 /// One target, and where to find it in the store.
-pub(super) struct Watch {
+pub(super) struct HealthChecker {
     store: Store,
     group: String,
     place: Place,
     target: Arc<Target>,
 }
 
-impl Watch {
-    pub(super) fn new(store: &Store, group: &str, place: &Place, target: &Arc<Target>) -> Watch {
-        Watch { store: store.clone(), group: group.to_owned(), place: place.clone(), target: Arc::clone(target) }
+impl HealthChecker {
+    pub(super) fn new(store: &Store, group: &str, place: &Place, target: &Arc<Target>) -> HealthChecker {
+        HealthChecker {
+            store: store.clone(),
+            group: group.to_owned(),
+            place: place.clone(),
+            target: Arc::clone(target),
+        }
     }
 
     /// Checks the target, at once and then at its interval, until `over`.

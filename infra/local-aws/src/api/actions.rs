@@ -1,5 +1,5 @@
 //! Names of all actions that AWS's services have, from their API references (November 2026). Most of them are not here;
-//! the names tell "AWS has this, the stand-in does not" from "nobody has this".
+//! the names tell "AWS has this, the emulator does not" from "no such action".
 
 use super::Service;
 

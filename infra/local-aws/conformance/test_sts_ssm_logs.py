@@ -6,7 +6,7 @@ import threading
 import time
 
 from clients import Aws, Cli, refused
-from stand_in import ACCOUNT, GROUP, REGION
+from emulator import ACCOUNT, GROUP, REGION
 
 
 def test_the_caller_has_an_account(aws: Aws, cli: Cli) -> None:
@@ -20,7 +20,7 @@ def test_what_sts_has_beside_that_is_not_here(aws: Aws) -> None:
 
 
 def test_a_parameter_is_written_read_and_deleted(aws: Aws) -> None:
-    name = "/referees/life"
+    name = "/conformance/life"
     assert aws.ssm.put_parameter(Name=name, Value="one", Type="String")["Version"] == 1
     assert aws.ssm.put_parameter(Name=name, Value="two", Type="String", Overwrite=True)["Version"] == 2
     parameter = aws.ssm.get_parameter(Name=name)["Parameter"]
@@ -38,7 +38,7 @@ def test_one_of_many_writers_wins(aws: Aws) -> None:
 
     def write(number: int) -> None:
         try:
-            aws.ssm.put_parameter(Name="/referees/race", Value=str(number), Type="String")
+            aws.ssm.put_parameter(Name="/conformance/race", Value=str(number), Type="String")
             outcomes.append("written")
         except aws.ssm.exceptions.ParameterAlreadyExists:
             outcomes.append("exists")
@@ -52,9 +52,9 @@ def test_one_of_many_writers_wins(aws: Aws) -> None:
 
 
 def test_a_secret_is_shown_to_who_asks_for_decryption(aws: Aws) -> None:
-    aws.ssm.put_parameter(Name="/referees/secret", Value="hush", Type="SecureString")
-    assert aws.ssm.get_parameter(Name="/referees/secret")["Parameter"]["Value"] != "hush"
-    assert aws.ssm.get_parameter(Name="/referees/secret", WithDecryption=True)["Parameter"]["Value"] == "hush"
+    aws.ssm.put_parameter(Name="/conformance/secret", Value="hush", Type="SecureString")
+    assert aws.ssm.get_parameter(Name="/conformance/secret")["Parameter"]["Value"] != "hush"
+    assert aws.ssm.get_parameter(Name="/conformance/secret", WithDecryption=True)["Parameter"]["Value"] == "hush"
 
 
 def test_the_seed_has_made_its_parameters(aws: Aws) -> None:
@@ -67,16 +67,16 @@ def test_the_seed_has_made_its_parameters(aws: Aws) -> None:
 
 
 def test_parameters_come_in_pages(aws: Aws) -> None:
-    wanted = [f"/referees/pages/{number:02}" for number in range(23)]
+    wanted = [f"/conformance/pages/{number:02}" for number in range(23)]
     for name in wanted:
         aws.ssm.put_parameter(Name=name, Value="v", Type="String")
-    pages = list(aws.ssm.get_paginator("get_parameters_by_path").paginate(Path="/referees/pages"))
+    pages = list(aws.ssm.get_paginator("get_parameters_by_path").paginate(Path="/conformance/pages"))
     assert [len(page["Parameters"]) for page in pages] == [10, 10, 3]
     assert sorted(parameter["Name"] for page in pages for parameter in page["Parameters"]) == wanted
 
 
 def test_a_log_group_is_made_found_and_deleted(aws: Aws) -> None:
-    group = "/referees/group"
+    group = "/conformance/group"
     aws.logs.create_log_group(logGroupName=group)
     with refused("ResourceAlreadyExistsException"):
         aws.logs.create_log_group(logGroupName=group)
@@ -90,7 +90,7 @@ def test_a_log_group_is_made_found_and_deleted(aws: Aws) -> None:
 
 
 def test_events_are_read_in_order_and_in_pages(aws: Aws) -> None:
-    stream = {"logGroupName": GROUP, "logStreamName": "referees/pages"}
+    stream = {"logGroupName": GROUP, "logStreamName": "conformance/pages"}
     aws.logs.create_log_stream(**stream)
     start = int(time.time() * 1000)
     events = [{"timestamp": start + number, "message": f"line {number}"} for number in range(30)]
@@ -108,7 +108,7 @@ def test_events_are_read_in_order_and_in_pages(aws: Aws) -> None:
     newest = aws.logs.get_log_events(**stream, limit=2)["events"]
     assert [event["message"] for event in newest] == ["line 28", "line 29"]
     pages = aws.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=GROUP, logStreamNamePrefix="referees/", filterPattern='"line 1"', PaginationConfig={"PageSize": 4}
+        logGroupName=GROUP, logStreamNamePrefix="conformance/", filterPattern='"line 1"', PaginationConfig={"PageSize": 4}
     )
     assert len([event for page in pages for event in page["events"]]) == 11
 
