@@ -2,12 +2,14 @@
 
 pub mod bench;
 pub mod build;
+pub mod completions;
 pub mod deploy;
 pub mod doctor;
 pub mod exec;
 pub mod history;
 pub mod local;
 pub mod logs;
+pub mod man;
 pub mod push;
 pub mod rollback;
 pub mod run;

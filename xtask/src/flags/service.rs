@@ -7,7 +7,7 @@ use clap::Args;
 use super::Shared;
 use crate::commands::{deploy, exec, history, logs, rollback, run, scale};
 
-/// Most tasks of one service (Amazon ECS service quotas).
+/// Maximum number of tasks of a service (Amazon ECS service quotas).
 const MOST_TASKS: i64 = 5000;
 
 /// `cargo xtask deploy`.
@@ -20,13 +20,13 @@ pub struct Deploy {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Does not ask before production.
+    /// Does not ask for confirmation before a deploy to a protected environment.
     #[arg(long)]
     pub yes: bool,
     /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
-    /// How long the rollout may take.
+    /// Limit for the rollout.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
@@ -44,7 +44,7 @@ pub struct Rollback {
     /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
-    /// How long the rollout may take.
+    /// Limit for the rollout.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
@@ -65,7 +65,7 @@ pub struct History {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// How many releases at most.
+    /// Maximum number of releases.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub count: u64,
 }
@@ -77,7 +77,7 @@ pub struct Logs {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Goes on until it is interrupted.
+    /// Follows the logs until interrupted.
     #[arg(long, short = 'f')]
     pub follow: bool,
     /// Only the containers of this name.
@@ -86,7 +86,7 @@ pub struct Logs {
     /// Only this task; the first characters of its id are enough.
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
-    /// How far back.
+    /// Age of the oldest lines.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub since: u64,
 }
@@ -99,10 +99,10 @@ pub struct Run {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Whose command is replaced, and whose exit code counts.
+    /// Container whose command is replaced and whose exit code is returned.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
-    /// How long it may take.
+    /// Limit for the whole operation.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// The command, behind `--`.
@@ -117,10 +117,10 @@ pub struct Exec {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// In which container.
+    /// Name of the container.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
-    /// In which task; the first characters of its id are enough. The newest that runs, if absent.
+    /// Task; the first characters of its id are enough. Default: the newest running task.
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
     /// The command, behind `--`.
@@ -135,16 +135,16 @@ pub struct Scale {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// How many tasks.
+    /// Number of tasks.
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST_TASKS))]
     pub count: u32,
-    /// How long it may take.
+    /// Limit for the whole operation.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
 
 impl Deploy {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> deploy::Request {
         let Deploy { shared, yes, dry_run, timeout } = self;
         deploy::Request { environment: shared.env, yes: *yes, dry_run: *dry_run, limit: Duration::from_secs(*timeout) }
@@ -152,7 +152,7 @@ impl Deploy {
 }
 
 impl Rollback {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> rollback::Request {
         let Rollback { shared, to, dry_run, timeout } = self;
         rollback::Request { environment: shared.env, to, dry_run, limit: Duration::from_secs(timeout) }
@@ -160,15 +160,15 @@ impl Rollback {
 }
 
 impl History {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> history::Request {
-        // The range above fits every machine's words.
+        // The range above fits `usize` on every platform.
         history::Request { environment: self.shared.env, count: usize::try_from(self.count).unwrap_or(usize::MAX) }
     }
 }
 
 impl Logs {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> logs::Request {
         let Logs { shared, follow, container, task, since } = self;
         logs::Request { environment: shared.env, follow, container, task, since: Duration::from_secs(since) }
@@ -176,7 +176,7 @@ impl Logs {
 }
 
 impl Run {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> run::Request {
         let Run { shared, container, timeout, command } = self;
         run::Request { environment: shared.env, container, command, limit: Duration::from_secs(timeout) }
@@ -184,7 +184,7 @@ impl Run {
 }
 
 impl Exec {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> exec::Request {
         let Exec { shared, container, task, command } = self;
         exec::Request { environment: shared.env, container, task, command }
@@ -192,7 +192,7 @@ impl Exec {
 }
 
 impl Scale {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> scale::Request {
         scale::Request { environment: self.shared.env, count: self.count, limit: Duration::from_secs(self.timeout) }
     }

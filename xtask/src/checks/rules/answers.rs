@@ -17,8 +17,8 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "the stylesheet that the page names is served, and may be cached permanently",
         stylesheet,
     ),
-    Rule::new(Scope::Service, "health-release", "health answers with the release that the service is to run", health),
-    Rule::new(Scope::Service, "no-server-error", "no answer is a server error", errors),
+    Rule::new(Scope::Service, "health-release", "the health check returns the service's release", health),
+    Rule::new(Scope::Service, "no-server-error", "no response is a server error", errors),
 ];
 
 fn answer(fact: &Fact<Answer>) -> Fact<&Answer> {

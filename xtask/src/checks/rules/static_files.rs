@@ -22,7 +22,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "alias-slash",
-        "location and alias both end with a slash, so that no neighbor is served",
+        "location and alias both end with a slash, so that no neighboring file is served",
         slashes,
     ),
 ];

@@ -16,7 +16,7 @@ const DEFAULT: u32 = 30;
 const SPOT_NOTICE: u32 = 120;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Environment, "stop-timeout", "no container asks for more time to stop than Fargate gives", most),
+    Rule::new(Scope::Environment, "stop-timeout", "no stop timeout exceeds Fargate's limit", most),
     Rule::new(
         Scope::Environment,
         "stop-timeout-front",
@@ -32,15 +32,10 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "stop-timeout-sum",
-        "all containers one after another stop within the notice that Spot gives",
+        "all containers one after another stop within Spot's notice",
         sum,
     ),
-    Rule::new(
-        Scope::Environment,
-        "stop-hook",
-        "uWSGI finishes requests at SIGTERM: its own default is to reload",
-        hook,
-    ),
+    Rule::new(Scope::Environment, "stop-hook", "uWSGI finishes requests on SIGTERM: its default is to reload", hook),
 ];
 
 fn timeout(container: &ContainerDefinition) -> u32 {

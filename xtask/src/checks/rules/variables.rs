@@ -23,14 +23,14 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "app-variables",
-        "Django's container has every variable that its settings ask for",
+        "Django's container has every variable that its settings require",
         complete,
     ),
-    Rule::new(Scope::Environment, "variable-twice", "no variable of a container is given twice", twice),
+    Rule::new(Scope::Environment, "variable-twice", "no variable of a container is defined twice", twice),
     Rule::new(
         Scope::Environment,
         "secret-in-environment",
-        "no secret stands in a task definition, which everybody in the account can read",
+        "no secret is in a task definition, which everyone in the account can read",
         in_plain_sight,
     ),
     Rule::new(
@@ -39,14 +39,14 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "references of secrets are in the environment's own region and account",
         place,
     ),
-    Rule::new(Scope::Environment, "environment-name", "Django gets the name of its environment", environment_name),
+    Rule::new(Scope::Environment, "environment-name", "Django receives the name of its environment", environment_name),
     Rule::new(
         Scope::Environment,
         "release-variable",
-        "Django gets its release, which its health check answers",
+        "Django receives its release, which its health check returns",
         release,
     ),
-    Rule::new(Scope::Environment, "debug-off", "no switch of a developer is on outside of `local`", debug_off),
+    Rule::new(Scope::Environment, "debug-off", "no setting for developers is on outside of `local`", debug_off),
     Rule::new(
         Scope::Environment,
         "allowed-hosts",

@@ -43,6 +43,7 @@ pub fn bake(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0);
+    process::traced(&docker);
     let mut child = docker.spawn().context("failed to start `docker buildx bake`")?;
     build_directory.remember(child.id())?;
     let mut stdin = child.stdin.take().context("failed to reach the standard input of `docker buildx bake`")?;
