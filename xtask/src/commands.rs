@@ -1,6 +1,5 @@
 //! One file per verb. Commands never import each other.
 
-pub mod bench;
 pub mod build;
 pub mod deploy;
 pub mod doctor;
@@ -14,5 +13,4 @@ pub mod run;
 pub mod scale;
 pub mod setup;
 pub mod status;
-pub mod test;
 pub mod verify;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::effects::packages::{self, Unpacked};
+use crate::dev::packages::{self, Unpacked};
 use crate::effects::{interrupt, process};
 use crate::report::Report;
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::effects::files;
 use crate::error::Failure;
 use crate::image::Digest;
 use crate::report::Report;
@@ -27,7 +28,7 @@ pub fn venv(root: &Utf8Path, name: &str, requirements: &Utf8Path, report: &Repor
         return Ok(venv.join("bin"));
     }
     report.step(format!("installing `{requirements}` for Python {} into `{venv}`", python.version));
-    super::files::remove_directory(&venv)?;
+    files::remove_directory(&venv)?;
     succeed(Command::new(&python.program).args(["-m", "venv", venv.as_str()]), "make a virtual environment")?;
     let pip = Command::new(venv.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
@@ -38,7 +39,7 @@ pub fn venv(root: &Utf8Path, name: &str, requirements: &Utf8Path, report: &Repor
             .hint("is the package index reachable? `pip config list` shows which one is asked")
             .into());
     }
-    super::files::write_atomically(&stamp, wanted.as_bytes())?;
+    files::write_atomically(&stamp, wanted.as_bytes())?;
     Ok(venv.join("bin"))
 }
 

@@ -10,9 +10,11 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use super::local_stage::{LocalStage, free_address};
+use super::measure;
 use super::original::{APP, NGINX, Originals, Recipe};
+use crate::dev::packages;
+use crate::effects::files;
 use crate::effects::loopback::{self, Request};
-use crate::effects::{files, measure, packages};
 
 /// Names of everything of it.
 const NAME: &str = "original";

@@ -3,8 +3,9 @@
 use camino::Utf8Path;
 
 use super::Row;
+use super::measure;
 use super::stage::Stage;
-use crate::effects::{engine, measure};
+use crate::effects::engine;
 use crate::report::Report;
 
 /// The bar, in seconds.

@@ -11,12 +11,12 @@ use crate::error::Failure;
 
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub(super) struct Run {
     /// Wall seconds.
-    pub seconds: f64,
+    pub(super) seconds: f64,
     /// Highest resident memory of the process itself in MiB, as its own high-water mark said last; 0 where a run was
     /// too short to be asked.
-    pub peak_mib: f64,
+    pub(super) peak_mib: f64,
 }
 
 /// Runs a command to its end, which must be a success.
@@ -24,7 +24,7 @@ pub struct Run {
 /// # Errors
 /// Where it cannot start, or ends with another code than 0: then with what it printed last. Interrupted (130), with the
 /// command told to end and waited for.
-pub fn run(mut command: Command) -> anyhow::Result<Run> {
+pub(super) fn run(mut command: Command) -> anyhow::Result<Run> {
     interrupt::check()?;
     let name = format!("{command:?}");
     let log = tempfile()?;
@@ -66,7 +66,7 @@ pub fn run(mut command: Command) -> anyhow::Result<Run> {
 ///
 /// # Errors
 /// There is no such process.
-pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
+pub(super) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
     let text =
         fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("failed to look at process {id}"))?;
     // The second field is the program's name in parentheses, which may hold spaces.
@@ -81,7 +81,7 @@ pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
 ///
 /// # Errors
 /// There is no such process.
-pub fn high_water_mib(id: u32) -> anyhow::Result<f64> {
+pub(super) fn high_water_mib(id: u32) -> anyhow::Result<f64> {
     let text =
         fs::read_to_string(format!("/proc/{id}/status")).with_context(|| format!("failed to look at process {id}"))?;
     let mark = text
@@ -100,7 +100,7 @@ fn tempfile() -> anyhow::Result<fs::File> {
 }
 
 /// The middle of some figures; of an even number, the higher of the two in the middle.
-pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+pub(super) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut figures = figures.into_iter().collect::<Vec<_>>();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)

@@ -7,8 +7,9 @@ use anyhow::Context;
 use camino::Utf8Path;
 
 use super::Row;
+use super::measure;
 use super::stage::Stage;
-use crate::effects::{engine, files, git, measure};
+use crate::effects::{engine, files, git};
 use crate::report::Report;
 
 const FILES: u32 = 100_000;

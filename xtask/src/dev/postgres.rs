@@ -1,7 +1,7 @@
 //! A PostgreSQL server for one test run: own data directory, loopback only, gone when it is dropped.
 
 use std::fs;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::effects::backoff::random;
-use crate::effects::{files, packages};
+use crate::dev::packages;
+use crate::effects::files;
 use crate::error::Failure;
 use crate::report::Report;
 
@@ -57,7 +57,7 @@ impl Postgres {
             .and_then(|listener| listener.local_addr())
             .context("failed to find a free port")?
             .port();
-        let password = format!("{:016x}{:016x}", random(), random());
+        let password = random_password().context("failed to read `/dev/urandom`")?;
         let server = Postgres { binaries: binaries.clone(), directory, port, user, password };
         let data = server.directory.join("data");
         let file = server.directory.join("password");
@@ -176,6 +176,13 @@ fn newest(versions: &Utf8Path) -> Option<Utf8PathBuf> {
 
 fn is_server(folder: &Utf8Path) -> bool {
     folder.join("initdb").exists() && folder.join("pg_ctl").exists()
+}
+
+/// Returns 128 random bits in hexadecimal.
+fn random_password() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A file that only this user may read.

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use super::Row;
 use super::deployed::PAGE;
 use super::local_stage::LocalStage;
+use super::measure;
 use super::stack_original::Original;
 use super::wrk::{Page, Wrk};
+use crate::dev::postgres::{self, Postgres};
 use crate::effects::local_daemon::Place;
 use crate::effects::loopback::{self, Request};
-use crate::effects::measure;
-use crate::effects::postgres::{self, Postgres};
 use crate::plan::local::FILE_SYSTEM;
 use crate::report::Report;
 

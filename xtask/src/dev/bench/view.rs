@@ -8,9 +8,10 @@ use camino::Utf8Path;
 use serde_json::Value;
 
 use super::Row;
+use super::measure;
 use super::stage::Stage;
 use crate::effects::engine::Engine;
-use crate::effects::{engine, files, layout_store, measure};
+use crate::effects::{engine, files, layout_store};
 use crate::plan::bake::BUILDX_VARIABLES;
 use crate::report::Report;
 

@@ -1,9 +1,17 @@
 //! The suites of `cargo xtask test` and which of them a run takes.
 
+use std::ffi::OsStr;
+
+use clap::ValueEnum;
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
 use serde_json::Value;
 
+/// A suite that was renamed: its old and its new name.
+const RENAMED: (&str, &str) = ("referees", "conformance");
+
 /// One suite: a set of tests of one kind, run by one tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Suite {
     /// Rust: unit, process and tidy tests, without an engine.
     Rust,
@@ -17,10 +25,10 @@ pub enum Suite {
     Engine,
     /// `build` and the proof on real images, and both images run together.
     Containers,
-    /// The stand-in for AWS with a real engine: tasks as containers, the registry with its real clients.
+    /// The local AWS emulator on a real engine: tasks as containers, the registry with its real clients.
     LocalContainers,
-    /// The stand-in for AWS as boto3, the AWS CLI, botocore's models and moto see it.
-    Referees,
+    /// Conformance tests of the local AWS emulator: boto3, the AWS CLI, botocore's models and moto.
+    Conformance,
     /// The pages and the admin in a real browser, in front of both images.
     Browser,
 }
@@ -32,7 +40,7 @@ impl Suite {
         Suite::DjangoSqlite,
         Suite::Nginx,
         Suite::DjangoPostgres,
-        Suite::Referees,
+        Suite::Conformance,
         Suite::LocalContainers,
         Suite::Browser,
         Suite::Containers,
@@ -42,6 +50,31 @@ impl Suite {
     /// Whether the suite needs no engine and is part of `--fast`.
     pub fn is_fast(self) -> bool {
         matches!(self, Suite::Rust | Suite::DjangoSqlite | Suite::Nginx)
+    }
+}
+
+/// Parser of a suite's name on the command line. The old name of a renamed suite is an error with the new name.
+#[derive(Clone, Copy, Debug)]
+pub struct NameParser;
+
+impl TypedValueParser for NameParser {
+    type Value = Suite;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Suite, clap::Error> {
+        if value == RENAMED.0 {
+            let message = format!("the suite `{}` was renamed\n\n  hint: --only {}\n", RENAMED.0, RENAMED.1);
+            return Err(clap::Error::raw(ErrorKind::InvalidValue, message).with_cmd(command));
+        }
+        EnumValueParser::<Suite>::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Suite::ALL.iter().filter_map(ValueEnum::to_possible_value)))
     }
 }
 

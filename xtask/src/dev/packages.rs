@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::apt::{self, Archive};
-use super::{files, host};
+use crate::effects::apt::{self, Archive};
+use crate::effects::{files, host};
 use crate::error::Failure;
 use crate::report::Report;
 

@@ -9,10 +9,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use super::stage::Stage;
+use crate::dev::packages;
 use crate::effects::engine::Engine;
 use crate::effects::local_daemon::{self, Place, Running, Start, program, reset};
 use crate::effects::loopback::{self, Request};
-use crate::effects::{engine, files, packages, process, project_files};
+use crate::effects::{engine, files, process, project_files};
 use crate::plan::local::{self, Names};
 use crate::project::{EnvironmentName, Local};
 use crate::report::Report;

@@ -1,35 +1,31 @@
 //! `cargo xtask test`: sets up what the suites need, runs them, and closes with one plain line of counts.
 
+mod counts;
 mod local_aws;
+mod runner;
+pub mod suites;
 
 use std::io::Write;
 use std::process::Command;
 
 use camino::Utf8Path;
 
+use self::counts::Counts;
+use self::suites::{Suite, select};
+use crate::dev::{packages, postgres, python};
 use crate::effects::engine::{self, Kind};
-use crate::effects::{interrupt, packages, postgres, python, tests};
+use crate::effects::interrupt;
 use crate::error::Failure;
-use crate::plan::counts::Counts;
-use crate::plan::suites::{Suite, select};
 use crate::report::Report;
 
-/// What `test` was asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Only the suites that need no engine.
-    pub fast: bool,
-    /// Only these suites; all where the list is empty.
-    pub only: Vec<Suite>,
-}
-
-/// Runs the suites one after another, whatever fails, and prints the closing line. A private engine that was not running
-/// before is stopped at the end: its images and cache stay for the next run.
+/// Runs the suites and prints the closing line; a suite that fails does not stop the others. `fast` leaves out the
+/// suites that need an engine; an empty `only` selects all. A private engine that was not running before is stopped at
+/// the end: its images and cache stay for the next run.
 ///
 /// # Errors
 /// A failure (exit code 1) where a test failed or a suite could not be set up, after all suites ran.
-pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
-    let suites = select(request.fast, &request.only);
+pub fn run(root: &Utf8Path, fast: bool, only: &[Suite], report: &Report) -> anyhow::Result<()> {
+    let suites = select(fast, only);
     if suites.is_empty() {
         return Err(Failure::usage("no suite is left to run")
             .hint("`--fast` leaves out the suites that need an engine")
@@ -132,13 +128,13 @@ fn run_suite(root: &Utf8Path, suite: Suite, report: &Report, show: &mut dyn Writ
         Suite::Browser => one_by_one(root, "browser"),
         Suite::Engine => one_by_one(root, "engine"),
         Suite::LocalContainers => local_aws::containers(root, report)?,
-        Suite::Referees => local_aws::referees(root, report)?,
+        Suite::Conformance => local_aws::conformance(root, report)?,
         Suite::DjangoSqlite => django(root, report)?,
         Suite::DjangoPostgres => {
             let server = postgres::Postgres::start(&postgres::binaries(root, report)?)?;
             let mut pytest = django(root, report)?;
             pytest.env("DATABASE_URL", server.url());
-            return tests::run(pytest, show);
+            return runner::run(pytest, show);
         }
         Suite::Nginx => {
             let nginx = packages::unpacked(root, "nginx", &["nginx"], report)?;
@@ -149,7 +145,7 @@ fn run_suite(root: &Utf8Path, suite: Suite, report: &Report, show: &mut dyn Writ
             pytest
         }
     };
-    tests::run(command, show)
+    runner::run(command, show)
 }
 
 fn django(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {

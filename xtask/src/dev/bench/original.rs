@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::measure;
 use super::stage::Stage;
 use crate::effects::bases::{self, Wanted};
 use crate::effects::engine::Engine;
-use crate::effects::{files, host, measure, project_files};
+use crate::effects::{files, host, project_files};
 use crate::image::Platform;
 use crate::image::base::ResolvedBase;
 use crate::project::EnvironmentName;

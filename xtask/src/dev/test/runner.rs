@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
+use super::counts::Counts;
 use crate::effects::interrupt;
-use crate::plan::counts::Counts;
 
 /// Runs a test runner to its end. Its output goes to `show` as it comes. A runner that exits with another code than 0
 /// without a failed test in its closing lines (it could not start, say) counts as one failure.
-pub fn run(mut command: Command, show: &mut dyn Write) -> anyhow::Result<Counts> {
+pub(super) fn run(mut command: Command, show: &mut dyn Write) -> anyhow::Result<Counts> {
     let program = command.get_program().to_string_lossy().into_owned();
     // Both streams through one pipe, so that lines stay in the order they were written.
     let (reader, writer) = std::io::pipe().context("failed to make a pipe")?;

@@ -11,9 +11,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use super::Row;
+use super::measure;
 use super::stage::Stage;
+use crate::effects::files;
 use crate::effects::layouts::Layout;
-use crate::effects::{files, measure};
 use crate::image::digest::Hashing;
 use crate::image::proof::{Expectation, prove};
 use crate::image::{Digest, Platform};

@@ -10,9 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
 use super::local_stage::{LocalStage, free_addresses};
+use super::measure;
 use super::{Row, proof};
+use crate::dev::packages;
+use crate::effects::files;
 use crate::effects::loopback::{self, Request};
-use crate::effects::{files, measure, packages};
 use crate::report::Report;
 
 /// The bars: times as long, and MiB.

@@ -5,19 +5,19 @@ use std::ops::AddAssign;
 
 /// Counts of one or more runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Tests that passed.
-    pub passed: u32,
+    pub(super) passed: u32,
     /// Tests that failed, errors included.
-    pub failed: u32,
+    pub(super) failed: u32,
     /// Tests that were skipped, ignored or expected to fail.
-    pub skipped: u32,
+    pub(super) skipped: u32,
 }
 
 impl Counts {
     /// The counts in a closing line of libtest (`test result: ok. 3 passed; 0 failed; 1 ignored; …`) or of pytest
     /// (`2 passed, 1 skipped in 0.12s`, with or without `=`); `None` for any other line.
-    pub fn in_line(line: &str) -> Option<Counts> {
+    pub(super) fn in_line(line: &str) -> Option<Counts> {
         let line = line.trim().trim_matches('=').trim();
         let list = match line.strip_prefix("test result: ") {
             Some(rest) => rest.split_once(". ")?.1,

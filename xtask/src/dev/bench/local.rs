@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::Row;
 use super::local_stage::LocalStage;
+use super::measure;
 use crate::effects::loopback::{self, Request};
-use crate::effects::measure;
 use crate::report::Report;
 
 /// The bars: seconds over `docker run`, percent of a core, MiB, seconds a call.

@@ -4,10 +4,11 @@ use anyhow::ensure;
 use camino::Utf8Path;
 
 use super::Row;
+use super::measure;
 use super::original::{self, Originals};
 use super::stage::Stage;
+use crate::effects::engine;
 use crate::effects::layouts::Layout;
-use crate::effects::{engine, measure};
 use crate::report::Report;
 
 /// The bar: our layers may have this part of the bytes of the original's.

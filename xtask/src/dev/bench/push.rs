@@ -8,9 +8,11 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use super::local_stage::LocalStage;
+use super::measure;
 use super::{Row, proof};
+use crate::dev::packages;
 use crate::effects::layouts::Layout;
-use crate::effects::{aws, files, measure, packages};
+use crate::effects::{aws, files};
 use crate::image::{Fingerprint, Platform};
 use crate::release::{self, Built, Release};
 use crate::report::Report;

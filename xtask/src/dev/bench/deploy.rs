@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::Row;
 use super::deployed::PAGE;
 use super::local_stage::LocalStage;
+use super::measure;
 use super::wrk::{Load, Page, Wrk};
-use crate::effects::measure;
 use crate::report::Report;
 
 /// The bars: seconds and calls where nothing changed, seconds from ECS's verdict to ours, calls a second in

@@ -9,6 +9,7 @@ mod local;
 mod local_balancer;
 mod local_registry;
 mod local_stage;
+mod measure;
 mod original;
 mod proof;
 mod push;

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use super::Row;
 use super::local::{SERVE, service};
 use super::local_stage::{LocalStage, free_address};
+use super::measure;
+use crate::dev::packages::{self, Unpacked};
 use crate::effects::loopback::{self, Request};
-use crate::effects::packages::{self, Unpacked};
-use crate::effects::{measure, process};
+use crate::effects::process;
 use crate::report::Report;
 
 /// The bars: part of nginx's requests a second, and requests lost of at least so many.

@@ -1,4 +1,5 @@
-//! The suites of the stand-in for AWS: its own tests that need an engine, and the referees that Amazon publishes.
+//! The suites of the local AWS emulator: its own tests that need an engine, and the conformance tests with Amazon's own
+//! clients and models.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,13 +8,15 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cargo;
+use super::suites::unlisted_targets;
+use crate::dev::{packages, python};
 use crate::effects::local_daemon::program;
-use crate::effects::{engine, host, packages, process, python};
+use crate::effects::{engine, host, process};
 use crate::error::Failure;
-use crate::plan::suites::unlisted_targets;
 use crate::report::Report;
 
-const REFEREES: &str = "infra/local-aws/referees";
+/// Folder of the conformance tests.
+const CONFORMANCE: &str = "infra/local-aws/referees";
 
 /// Cargo reads two small files to answer.
 const METADATA_LIMIT: Duration = Duration::from_secs(60);
@@ -32,11 +35,11 @@ pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Com
     Ok(command)
 }
 
-/// boto3, the AWS CLI, botocore's models and moto against a daemon. Its table of comparisons is part of the output.
-pub(super) fn referees(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
-    let bin = python::venv(root, "referees", &Utf8Path::new(REFEREES).join("requirements.txt"), report)?;
+/// Runs boto3, the AWS CLI, botocore's models and moto against a daemon. Their table of comparisons is part of the output.
+pub(super) fn conformance(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
+    let bin = python::venv(root, "conformance", &Utf8Path::new(CONFORMANCE).join("requirements.txt"), report)?;
     let mut pytest = Command::new(bin.join("python"));
-    pytest.args(["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]).current_dir(root.join(REFEREES));
+    pytest.args(["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]).current_dir(root.join(CONFORMANCE));
     pytest.env("PYTHONDONTWRITEBYTECODE", "1");
     pytest.env(program::VARIABLE, program::compiled(root, report)?);
     let docker = tools(root, &mut pytest, report)?;

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{files, packages};
+use super::packages;
+use crate::effects::{files, process};
 use crate::error::Failure;
 use crate::report::Report;
 
@@ -144,8 +145,7 @@ fn answers(program: &Utf8Path) -> bool {
 pub fn end(mut child: Child, profile: &Utf8Path) -> anyhow::Result<()> {
     drop(child.stdin.take());
     drop(child.stdout.take());
-    let ended =
-        super::process::wait_until(std::time::Duration::from_secs(5), || child.try_wait().ok().flatten().is_some());
+    let ended = process::wait_until(std::time::Duration::from_secs(5), || child.try_wait().ok().flatten().is_some());
     if !ended {
         let _ = child.kill();
         let _ = child.wait();
