@@ -82,3 +82,15 @@ fn verbs_follow_the_feature() {
         assert_eq!(command.find_subcommand(verb).is_some(), cfg!(feature = "dev"), "{verb}");
     }
 }
+
+#[cfg(feature = "dev")]
+#[test]
+fn rejects_old_suite_name_with_the_new_one() {
+    let parse = |suite| <xtask::flags::Flags as clap::Parser>::try_parse_from(["xtask", "test", "--only", suite]);
+    assert!(parse("conformance").is_ok());
+    let error = parse("referees").unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("hint: --only conformance"), "{error}");
+    let error = parse("conformanc").unwrap_err().to_string();
+    assert!(error.contains("conformance") && error.contains("django-sqlite"), "{error}");
+}

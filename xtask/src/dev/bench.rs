@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what README and docs claim, measured on the spot. Ratios compare within one run, with the two
-//! sides in turn. Every measurement has a bar; one that misses it fails the command.
+//! `cargo xtask bench`: the figures that README and docs claim, measured. Ratios compare two sides within one run, in
+//! alternation. A measurement that misses its limit fails the command.
 
 mod compile;
 mod context;
@@ -29,7 +29,7 @@ use crate::effects::interrupt;
 use crate::error::Failure;
 use crate::report::Report;
 
-/// One thing that is measured.
+/// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Measurement {
     /// `build` of this repository with nothing changed.
@@ -42,24 +42,24 @@ pub enum Measurement {
     Proof,
     /// The app's layers above its base against those of the original recipe.
     Size,
-    /// The stand-in for AWS: a task's start, the idle daemon, calls among many services.
+    /// The local AWS emulator: start of a task, idle daemon, calls with many services.
     Local,
-    /// The registry of the stand-in against Debian's.
+    /// The emulator's registry against Debian's `docker-registry`.
     LocalRegistry,
-    /// The load balancer of the stand-in against nginx, and while tasks are replaced and killed.
+    /// The emulator's load balancer against nginx, and its failed requests while tasks are replaced and killed.
     LocalBalancer,
-    /// `push` of a 300 MB image to the stand-in's registry against crane.
+    /// `push` of a 300 MB image to the emulator's registry against crane.
     Push,
-    /// `deploy`: nothing changed, a changed view, requests while tasks are replaced. Takes several minutes.
+    /// `deploy`: a no-op, a changed view, requests while tasks are replaced. Takes several minutes.
     Deploy,
-    /// The stack that `deploy` makes against the hand-made one. Takes several minutes.
+    /// The stack of `deploy` against the original, hand-made one. Takes several minutes.
     Stack,
-    /// A clean build of this tool against one of the AWS crates alone. Takes several minutes.
+    /// A clean build of this tool against a build of the AWS crates alone. Takes several minutes.
     Compile,
 }
 
 impl Measurement {
-    /// What a run without `--only` measures, in order. `Compile` is left out: it takes longer than all others together.
+    /// The measurements of a run without `--only`, in order. `Compile` is left out: it takes longer than all others together.
     const USUAL: [Measurement; 11] = [
         Measurement::Unchanged,
         Measurement::Context,
@@ -75,7 +75,7 @@ impl Measurement {
     ];
 }
 
-/// One line of the table.
+/// One line of the result table.
 #[derive(Clone, Debug)]
 struct Row {
     what: String,
@@ -85,29 +85,29 @@ struct Row {
 }
 
 impl Row {
-    /// A figure that must not be above its bar.
+    /// A figure with an upper limit.
     fn at_most(what: impl Into<String>, figure: f64, bar: f64, unit: &str) -> Row {
         let print =
             |number: f64| if number < 10.0 { format!("{number:.3} {unit}") } else { format!("{number:.1} {unit}") };
         Row { what: what.into(), measured: print(figure), bar: format!("at most {}", print(bar)), holds: figure <= bar }
     }
 
-    /// A figure that must not be below its bar.
+    /// A figure with a lower limit.
     fn at_least(what: impl Into<String>, figure: f64, bar: f64, unit: &str) -> Row {
         let (measured, bar_text) = (format!("{figure:.3} {unit}"), format!("at least {bar:.3} {unit}"));
         Row { what: what.into(), measured, bar: bar_text, holds: figure >= bar }
     }
 
-    /// A figure without a bar, for the reader.
+    /// A figure without a limit.
     fn plain(what: impl Into<String>, measured: impl Into<String>) -> Row {
         Row { what: what.into(), measured: measured.into(), bar: String::new(), holds: true }
     }
 }
 
-/// Measures and prints the table.
+/// Runs the measurements in `only`, or the usual ones, and prints the result table.
 ///
 /// # Errors
-/// A failure where a bar is missed or something could not be measured.
+/// A figure misses its limit, or a measurement fails.
 pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Result<()> {
     let chosen = if only.is_empty() { &Measurement::USUAL } else { only };
     let mut rows = Vec::new();
@@ -145,7 +145,7 @@ pub fn run(root: &Utf8Path, only: &[Measurement], report: &Report) -> anyhow::Re
     let missed = rows.iter().filter(|row| !row.holds).count();
     if missed > 0 {
         return Err(Failure::failed(format!(
-            "{missed} of {} bars were missed",
+            "{missed} of {} limits were missed",
             rows.iter().filter(|row| !row.bar.is_empty()).count()
         ))
         .into());

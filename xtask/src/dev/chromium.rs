@@ -1,5 +1,5 @@
-//! A headless Chromium for tests: the host's own, else one unpacked from its archive. Starting it is here; what is said
-//! to it over its pipe is its user's business.
+//! A headless Chromium for tests: the host's own, else one unpacked from its archive. The caller speaks the DevTools
+//! protocol over its pipe.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -20,11 +20,11 @@ const PROGRAMS: [&str; 5] =
 const PACKAGE: &str = "chromium-headless-shell";
 
 /// Puts the DevTools pipe where Chromium expects it, on descriptors 3 and 4. A debugging port would be open to every
-/// user of the machine, and a browser with a pipe ends by itself when we are gone.
+/// user of the machine, and a browser with a pipe exits when this process does.
 const ON_DESCRIPTORS: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
-/// No window, no sandbox (root cannot have one), nothing that calls home, and no host but the machine itself: a page
-/// that names another one gets an error, on every network.
+/// No window, no sandbox (it does not work for root), no background requests, and no host but loopback: a request to any
+/// other host fails on every network.
 const FLAGS: [&str; 14] = [
     "--headless",
     "--no-sandbox",
@@ -42,14 +42,14 @@ const FLAGS: [&str; 14] = [
     "--remote-debugging-pipe",
 ];
 
-/// A browser that can be started.
+/// Browser program and its environment.
 #[derive(Clone, Debug)]
 pub struct Chromium {
     program: Utf8PathBuf,
     unpacked: Option<Unpacked>,
 }
 
-/// Where an unpacked browser finds what an installed one finds by itself.
+/// Paths that an unpacked browser needs and an installed one has by default.
 #[derive(Clone, Debug)]
 struct Unpacked {
     libraries: String,
@@ -57,12 +57,11 @@ struct Unpacked {
 }
 
 impl Chromium {
-    /// Starts it on a profile directory that is made here and is the caller's to remove. It reads DevTools messages from
-    /// the child's standard input and answers on its standard output, each ended by a zero byte; it exits when either
-    /// is closed.
+    /// Starts the browser on a new profile directory, which the caller removes. It reads DevTools messages from the child's
+    /// standard input and answers on its standard output, each terminated by a zero byte; it exits when either is closed.
     ///
     /// # Errors
-    /// Where the directory cannot be made or the program not be started.
+    /// The directory cannot be created or the program not be started.
     pub fn start(&self, profile: &Utf8Path) -> anyhow::Result<Child> {
         fs::create_dir_all(profile).with_context(|| format!("failed to create `{profile}`"))?;
         let log = profile.join("stderr");
@@ -70,10 +69,10 @@ impl Chromium {
         let mut command = Command::new("sh");
         command.args(["-c", ON_DESCRIPTORS, self.program.as_str()]).args(FLAGS);
         command.arg(format!("--user-data-dir={profile}"));
-        // What it keeps outside of its profile (certificates, crash reports, font caches) goes with the profile too.
+        // Files that it keeps outside of its profile by default (certificates, crash reports, font caches) go there too.
         command.env("HOME", profile).env("TMPDIR", profile).env("XDG_CACHE_HOME", profile.join("cache"));
         if let Some(unpacked) = &self.unpacked {
-            // Without any font all text is 0 points wide. The host's come first, the unpacked ones help out.
+            // Without fonts, all text has a width of 0. The host's fonts come first.
             let fonts = profile.join("fonts.conf");
             files::write_atomically(&fonts, font_configuration(&unpacked.fonts, profile).as_bytes())?;
             command.env("LD_LIBRARY_PATH", &unpacked.libraries).env("FONTCONFIG_FILE", fonts);
@@ -83,10 +82,10 @@ impl Chromium {
     }
 }
 
-/// The browser on PATH, else one unpacked from the host's archive into `target/slipway/tools/chromium`.
+/// Finds a browser on PATH, else unpacks one from the host's archive into `target/slipway/tools/chromium`.
 ///
 /// # Errors
-/// A failure with a hint where there is none and the archive cannot give one.
+/// A failure with a hint if there is none and the archive cannot provide one.
 pub fn find(root: &Utf8Path, report: &Report) -> anyhow::Result<Chromium> {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').filter(|folder| !folder.is_empty()).map(Utf8Path::new).collect::<Vec<_>>();
@@ -96,21 +95,21 @@ pub fn find(root: &Utf8Path, report: &Report) -> anyhow::Result<Chromium> {
     }
     let by_hand = "install Chromium or Google Chrome, so that `chromium` or `google-chrome` is on PATH, and try again";
     let unpacked = packages::unpacked(root, "chromium", &[PACKAGE], report).map_err(|error| {
-        Failure::failed(format!("no Chromium is on PATH and the archive gave none: {error:#}")).hint(by_hand)
+        Failure::failed(format!("no Chromium is on PATH and the archive cannot provide one: {error:#}")).hint(by_hand)
     })?;
     let program = unpacked.file("/usr/lib/chromium/chromium-headless-shell");
     if !program.exists() {
-        return Err(Failure::failed(format!("the package `{PACKAGE}` brought no `{program}`")).hint(by_hand).into());
+        return Err(Failure::failed(format!("the package `{PACKAGE}` has no `{program}`")).hint(by_hand).into());
     }
-    // One library of the sound server lies in a folder that only its installed place would be searched for.
+    // One library of the sound server is in a folder that only an installed browser searches.
     let libraries = unpacked.libraries();
     let private = libraries.split(':').map(|folder| format!("{folder}/pulseaudio")).collect::<Vec<_>>();
     let libraries = format!("{libraries}:{}", private.join(":"));
     Ok(Chromium { program, unpacked: Some(Unpacked { libraries, fonts: unpacked.file("/usr/share/fonts/truetype") }) })
 }
 
-/// The host's font configuration where there is one, and one more folder. Without a default, a host without fonts gets
-/// whichever comes first, and among them are some that have no letters.
+/// Returns the host's font configuration where there is one, plus one folder. The default is named because some of the
+/// folder's fonts have no letters.
 fn font_configuration(fonts: &Utf8Path, profile: &Utf8Path) -> String {
     let text = |path: &Utf8Path| path.as_str().replace('&', "&amp;").replace('<', "&lt;");
     format!(
@@ -128,7 +127,7 @@ fn font_configuration(fonts: &Utf8Path, profile: &Utf8Path) -> String {
     )
 }
 
-/// Whether it can be run at all: Ubuntu installs a program of the name that only says where to get the real one.
+/// Returns whether the program runs: Ubuntu installs a placeholder that only prints how to install the browser.
 fn answers(program: &Utf8Path) -> bool {
     program.is_file()
         && Command::new(program)
@@ -138,10 +137,10 @@ fn answers(program: &Utf8Path) -> bool {
             .is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
-/// Ends a browser that was asked to, by closing its pipe, and did not; then removes its profile.
+/// Closes the browser's pipe, kills the browser if it does not exit within five seconds, and removes its profile.
 ///
 /// # Errors
-/// Where the profile cannot be removed.
+/// The profile cannot be removed.
 pub fn end(mut child: Child, profile: &Utf8Path) -> anyhow::Result<()> {
     drop(child.stdin.take());
     drop(child.stdout.take());
@@ -158,7 +157,7 @@ mod tests {
     use super::font_configuration;
 
     #[test]
-    fn a_folder_of_any_name_is_a_font_folder() {
+    fn escapes_the_folder_in_the_font_configuration() {
         let text = font_configuration("/a & b/<fonts>".into(), "/profile".into());
         assert!(text.contains("<dir>/a &amp; b/&lt;fonts></dir>"), "{text}");
         assert!(text.contains("<cachedir>/profile/fonts</cachedir>"), "{text}");

@@ -1,5 +1,5 @@
-//! Programs that tests need and the host lacks: packages of the host's own archive, unpacked under
-//! `target/slipway/tools/<name>/`. Nothing is installed.
+//! Programs that tests and measurements need and the host lacks: packages of the host's own archive, unpacked under
+//! `target/slipway/tools/<name>/`. The host's installed packages do not change.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,22 +13,22 @@ use crate::effects::{files, host};
 use crate::error::Failure;
 use crate::report::Report;
 
-/// Programs of packages, and the libraries that came with them.
+/// Unpacked packages: programs and their libraries.
 #[derive(Clone, Debug)]
 pub struct Unpacked {
     root: Utf8PathBuf,
 }
 
 impl Unpacked {
-    /// A file of the packages, from its path on an installed system.
+    /// Returns the path of an unpacked file from its path on an installed system.
     pub fn file(&self, path: &str) -> Utf8PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// A program of the packages for those who know nothing of its libraries: a script that says where they are.
+    /// Returns a script that runs a program of the packages with their libraries.
     ///
     /// # Errors
-    /// The packages have no such program, or the disk is full.
+    /// The packages have no such program, or the script cannot be written.
     pub fn runnable(&self, path: &str) -> anyhow::Result<Utf8PathBuf> {
         let program = self.file(path);
         anyhow::ensure!(program.is_file(), "the package has no `{path}`");
@@ -44,22 +44,22 @@ impl Unpacked {
         Ok(script)
     }
 
-    /// Value of `LD_LIBRARY_PATH` for the programs.
+    /// Returns `LD_LIBRARY_PATH` for the programs.
     pub fn libraries(&self) -> String {
         let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
         ["lib", "usr/lib"].map(|folder| self.root.join(folder).join(&triple).into_string()).join(":")
     }
 }
 
-/// The packages and what they need beside what is installed, unpacked once; the folder's name is `name`.
+/// Unpacks packages and their missing dependencies into the folder `name`; a no-op if they are unpacked already.
 ///
 /// # Errors
-/// A failure with a hint where the host is no Debian or Ubuntu, or its archive does not answer.
+/// A failure with a hint if the host is neither Debian nor Ubuntu, or if its archive does not answer.
 pub fn unpacked(root: &Utf8Path, name: &str, packages: &[&str], report: &Report) -> anyhow::Result<Unpacked> {
     unpacked_of(root, name, packages, None, report)
 }
 
-/// The same of another suite of the host's archive: for programs that need little more than the kernel.
+/// As `unpacked`, from another suite of the host's archive: for programs with few dependencies.
 ///
 /// # Errors
 /// As `unpacked`.
@@ -72,14 +72,14 @@ pub fn unpacked_of(
 ) -> anyhow::Result<Unpacked> {
     let folder = root.join("target/slipway/tools").join(name);
     let ready = Unpacked { root: folder.join("root") };
-    let stamp = folder.join("packages");
+    let marker = folder.join("packages");
     let wanted = packages.join("\n");
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+    if fs::read_to_string(&marker).is_ok_and(|found| found == wanted) {
         return Ok(ready);
     }
     let by_hand = || format!("install {} and try again", packages.join(", "));
     let host = host::distribution().filter(|host| !host.codename.is_empty()).ok_or_else(|| {
-        Failure::failed(format!("`{name}` is missing, and only Debian's and Ubuntu's archives are known"))
+        Failure::failed(format!("`{name}` is missing, and only the archives of Debian and Ubuntu are supported"))
             .hint(by_hand())
     })?;
     report.step(format!("fetching {name} for the tests: {}", packages.join(", ")));
@@ -87,9 +87,9 @@ pub fn unpacked_of(
     let archive = Archive::prepare(&folder.join("apt"), &host, suite.unwrap_or(&host.codename))?;
     archive.update(report)?;
     let installed = apt::installed()?;
-    let asked = packages.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let requested = packages.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let missing =
-        archive.closure(packages)?.into_iter().filter(|name| asked.contains(name) || !installed.contains(name));
+        archive.closure(packages)?.into_iter().filter(|name| requested.contains(name) || !installed.contains(name));
     let missing = missing.collect::<Vec<_>>();
     let downloads = folder.join("debs");
     archive.download(&archive.offers(&missing)?, &missing, &downloads, report)?;
@@ -100,11 +100,11 @@ pub fn unpacked_of(
     // The indexes are a hundred megabytes, and the next set of packages reads newer ones.
     files::remove_directory(&folder.join("apt"))?;
     files::remove_directory(&downloads)?;
-    files::write_atomically(&stamp, wanted.as_bytes())?;
+    files::write_atomically(&marker, wanted.as_bytes())?;
     Ok(ready)
 }
 
-/// crane, the registry client: the user's own, or Debian's, whose released suites do not have it yet.
+/// Returns the registry client crane: from PATH, or from Debian's `sid` (no released suite has it yet).
 ///
 /// # Errors
 /// As `unpacked`.

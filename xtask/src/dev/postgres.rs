@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one test run: own data directory, loopback only, gone when it is dropped.
+//! A PostgreSQL server for one run of a suite: own data directory, loopback only, removed when dropped.
 
 use std::fs;
 use std::io::{self, Read, Seek, Write};
@@ -16,13 +16,13 @@ use crate::effects::files;
 use crate::error::Failure;
 use crate::report::Report;
 
-/// How long a server may take to accept connections. An empty one takes under a second; a loaded machine ten times that.
+/// Longest start. An empty server accepts connections in less than a second, on a loaded machine in ten.
 const START: Duration = Duration::from_secs(60);
 
-/// Name of the socket that clients look for in a folder, where nobody says another port (libpq's default).
+/// Name of the socket that libpq looks for in a folder if no port is given.
 pub const SOCKET: &str = ".s.PGSQL.5432";
 
-/// Whose the cluster is.
+/// Owner of the database cluster.
 const USER: &str = "slipway";
 
 /// A running server.
@@ -42,12 +42,12 @@ struct User {
 }
 
 impl Postgres {
-    /// Makes a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root, so it runs as
-    /// `postgres` where that user exists, else as `nobody`. It asks for a password in the way that RDS does (SCRAM): what a
-    /// connection costs is for a good part that.
+    /// Creates a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root, so the server runs as
+    /// the user `postgres` where that user exists, else as `nobody`. Clients authenticate as on RDS (SCRAM-SHA-256), which
+    /// is most of the cost of a connection.
     ///
     /// # Errors
-    /// A failure with the server's own last words where it does not come up.
+    /// A failure with the server's log if it does not start.
     pub fn start(binaries: &Binaries) -> anyhow::Result<Postgres> {
         let user = unprivileged_user()?;
         let directory = temporary_directory()?;
@@ -75,23 +75,23 @@ impl Postgres {
         Ok(server)
     }
 
-    /// The address in Django's words.
+    /// Returns the URL in the form of Django's `DATABASE_URL`.
     pub fn url(&self) -> String {
         format!("postgres://{USER}:{}@127.0.0.1:{}/postgres", self.password, self.port)
     }
 
-    /// The same for whoever finds the server's socket, named `SOCKET`, in `folder`.
+    /// Returns the URL for a client that has the server's socket, named `SOCKET`, in `folder`.
     pub fn url_by_socket(&self, folder: &str) -> String {
         format!("postgres://{USER}:{}@/postgres?host={folder}", self.password)
     }
 
-    /// The socket that it listens on beside its port.
+    /// Returns the path of the server's Unix socket.
     pub fn socket(&self) -> Utf8PathBuf {
         self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        // Output goes to a file: a server that inherited a pipe would keep it open for as long as it lives.
+        // Output goes to a file: a server that inherited a pipe would keep it open until it exits.
         let path = self.directory.join(format!("{program}.out"));
         let mut output = fs::File::options()
             .create(true)
@@ -116,9 +116,9 @@ impl Postgres {
         }
         output.flush()?;
         output.rewind()?;
-        let said = std::io::read_to_string(output)?;
+        let output = std::io::read_to_string(output)?;
         let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-        let tail = said.lines().chain(log.lines()).map(|line| format!("\n    {line}")).collect::<String>();
+        let tail = output.lines().chain(log.lines()).map(|line| format!("\n    {line}")).collect::<String>();
         Err(Failure::failed(format!(
             "`{program}` failed after {:.1} s: {status}{tail}",
             started.elapsed().as_secs_f32()
@@ -130,23 +130,23 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let data = self.directory.join("data");
-        // `immediate`: the data is thrown away in the next line.
+        // `immediate`: the next line removes the data.
         let _ = self.run("pg_ctl", &["-D", data.as_str(), "-m", "immediate", "-w", "stop"]);
         let _ = files::remove_directory(&self.directory);
     }
 }
 
-/// The server's programs.
+/// Programs of the server.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     folder: Utf8PathBuf,
     libraries: Option<String>,
 }
 
-/// The newest server that Debian's folders or PATH hold, else one unpacked from the host's archive.
+/// Finds the newest server in Debian's folders or on PATH, else unpacks one from the host's archive.
 ///
 /// # Errors
-/// Where there is none and the archive cannot give one.
+/// No server was found and the archive cannot provide one.
 pub fn binaries(root: &Utf8Path, report: &Report) -> anyhow::Result<Binaries> {
     let debian = Utf8Path::new("/usr/lib/postgresql");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -157,15 +157,14 @@ pub fn binaries(root: &Utf8Path, report: &Report) -> anyhow::Result<Binaries> {
     from_packages(root, "postgresql", report)
 }
 
-/// The server of a package of the host's own archive, unpacked and not installed.
+/// Unpacks the server of a package of the host's archive.
 ///
 /// # Errors
-/// Where the archive cannot give one.
+/// The archive cannot provide one.
 pub fn from_packages(root: &Utf8Path, package: &str, report: &Report) -> anyhow::Result<Binaries> {
     let unpacked = packages::unpacked(root, "postgresql", &[package], report)?;
-    let folder = newest(&unpacked.file("/usr/lib/postgresql")).ok_or_else(|| {
-        Failure::failed("the package `postgresql` brought no server").hint("apt-get install postgresql")
-    })?;
+    let folder = newest(&unpacked.file("/usr/lib/postgresql"))
+        .ok_or_else(|| Failure::failed("the package `postgresql` has no server").hint("apt-get install postgresql"))?;
     Ok(Binaries { folder, libraries: Some(unpacked.libraries()) })
 }
 
@@ -185,7 +184,7 @@ fn random_password() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A file that only this user may read.
+/// Writes a file that only this user may read.
 fn write_private(path: &Utf8Path, text: &str, user: User) -> io::Result<()> {
     let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! Python of the host: a virtual environment per requirements file under `target/slipway/venvs/`.
+//! Virtual environments of the host's Python, one per requirements file, under `target/slipway/venvs/`.
 
 use std::fs;
 use std::process::Command;
@@ -11,20 +11,21 @@ use crate::error::Failure;
 use crate::image::Digest;
 use crate::report::Report;
 
-/// The oldest Python that Django 5.2 runs on.
+/// Oldest Python that Django 5.2 supports.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// A virtual environment that holds exactly what `requirements` locks; made once per content of that file.
+/// Creates a virtual environment with the locked `requirements` and returns its `bin` folder; a no-op while the content of
+/// the file and the version of Python are unchanged.
 ///
 /// # Errors
-/// A failure with a hint where the host has no Python that is new enough or `pip` cannot install.
+/// A failure with a hint if the host has no supported Python or `pip` cannot install.
 pub fn venv(root: &Utf8Path, name: &str, requirements: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf> {
     let locked = fs::read(root.join(requirements)).with_context(|| format!("failed to read `{requirements}`"))?;
     let python = host_python()?;
     let venv = root.join(format!("target/slipway/venvs/{name}"));
-    let stamp = venv.join("installed");
+    let marker = venv.join("installed");
     let wanted = format!("{}\n{}\n", Digest::of(&locked), python.version);
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+    if fs::read_to_string(&marker).is_ok_and(|found| found == wanted) {
         return Ok(venv.join("bin"));
     }
     report.step(format!("installing `{requirements}` for Python {} into `{venv}`", python.version));
@@ -36,10 +37,10 @@ pub fn venv(root: &Utf8Path, name: &str, requirements: &Utf8Path, report: &Repor
         .status();
     if !pip.context("failed to start `pip`")?.success() {
         return Err(Failure::failed(format!("failed to install `{requirements}` with pip"))
-            .hint("is the package index reachable? `pip config list` shows which one is asked")
+            .hint("check that the package index is reachable: `pip config list` shows its address")
             .into());
     }
-    files::write_atomically(&stamp, wanted.as_bytes())?;
+    files::write_atomically(&marker, wanted.as_bytes())?;
     Ok(venv.join("bin"))
 }
 
@@ -48,7 +49,7 @@ struct Python {
     version: String,
 }
 
-/// The newest Python on PATH that is new enough.
+/// Returns the newest supported Python on PATH.
 fn host_python() -> anyhow::Result<Python> {
     let names = (OLDEST.1..=14).rev().map(|minor| format!("python3.{minor}")).chain(["python3".to_owned()]);
     for program in names {

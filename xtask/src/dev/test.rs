@@ -1,4 +1,4 @@
-//! `cargo xtask test`: sets up what the suites need, runs them, and closes with one plain line of counts.
+//! `cargo xtask test`: sets up what the suites need, runs them and prints one closing line of counts.
 
 mod counts;
 mod local_aws;
@@ -52,31 +52,31 @@ fn runs_private_engine(root: &Utf8Path) -> anyhow::Result<bool> {
 fn run_suites(root: &Utf8Path, suites: Vec<Suite>, report: &Report) -> anyhow::Result<Counts> {
     let mut total = Counts::default();
     let mut lines = Vec::new();
-    let (beside, mut in_turn) = apart(suites);
+    let (beside, mut in_turn) = split_lanes(suites);
     let mut done = Vec::new();
-    // Two lanes: tests of Rust wait for clocks more than they compute. What the second lane prints is kept until the
-    // first is through, so that each suite's words stay together.
+    // Two lanes: Rust's tests wait for clocks more than they compute. The output of the second lane is buffered until
+    // the first one has finished, so that the output of each suite stays together.
     if !beside.is_empty() {
         let rust = in_turn.remove(0);
         std::thread::scope(|scope| {
             let second = scope.spawn(|| {
                 let one = |suite| {
-                    let mut words = Vec::new();
-                    let ended = timed(root, suite, report, &mut words);
-                    (suite, words, ended)
+                    let mut output = Vec::new();
+                    let ended = timed(root, suite, report, &mut output);
+                    (suite, output, ended)
                 };
                 beside.iter().copied().map(one).collect::<Vec<_>>()
             });
             report.step(format!("suite {rust:?}, and others beside it"));
             done.push((rust, timed(root, rust, report, &mut std::io::stderr())));
-            // A lane that broke has counted nothing: each of its suites has failed.
-            let broken = |_| {
+            // A lane that panicked has no counts: each of its suites counts as failed.
+            let panicked = |_| {
                 let failed = Counts { failed: 1, ..Counts::default() };
-                beside.iter().map(|suite| (*suite, b"the suite broke off\n".to_vec(), (failed, 0.0))).collect()
+                beside.iter().map(|suite| (*suite, b"the suite panicked\n".to_vec(), (failed, 0.0))).collect()
             };
-            for (suite, words, ended) in second.join().unwrap_or_else(broken) {
+            for (suite, output, ended) in second.join().unwrap_or_else(panicked) {
                 report.step(format!("suite {suite:?}"));
-                let _ = std::io::stderr().lock().write_all(&words);
+                let _ = std::io::stderr().lock().write_all(&output);
                 done.push((suite, ended));
             }
         });
@@ -99,16 +99,15 @@ fn run_suites(root: &Utf8Path, suites: Vec<Suite>, report: &Report) -> anyhow::R
     Ok(total)
 }
 
-/// The suites that run beside the first one, and all others in their order: those that need no engine and are not
-/// cargo's, where cargo's own run too.
-fn apart(suites: Vec<Suite>) -> (Vec<Suite>, Vec<Suite>) {
+/// Splits the suites into those that run beside the Rust suite (fast, without cargo) and the others in their order.
+fn split_lanes(suites: Vec<Suite>) -> (Vec<Suite>, Vec<Suite>) {
     match suites.first() {
         Some(Suite::Rust) => suites.into_iter().partition(|suite| suite.is_fast() && *suite != Suite::Rust),
         _ => (Vec::new(), suites),
     }
 }
 
-/// Runs one suite, whatever becomes of it: what it counted, and its seconds.
+/// Runs one suite and returns its counts and seconds. A suite that cannot start counts as one failure.
 fn timed(root: &Utf8Path, suite: Suite, report: &Report, show: &mut dyn Write) -> (Counts, f32) {
     let started = std::time::Instant::now();
     let counts = run_suite(root, suite, report, show).unwrap_or_else(|error| {
@@ -155,13 +154,13 @@ fn django(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
     Ok(pytest)
 }
 
-/// A test target that shares an engine between its tests.
+/// Command of a test target whose tests share an engine, so that they run one after another.
 fn one_by_one(root: &Utf8Path, target: &str) -> Command {
     cargo(root, &["test", "-p", "xtask", "--quiet", "--test", target, "--", "--test-threads=1"])
 }
 
-/// The cargo that started us, without the variables that it sets for its child: with them, nested builds would look
-/// changed and start over.
+/// Command of the cargo that started this process, without the variables that cargo sets for its child: nested builds
+/// would see changed inputs and rebuild.
 fn cargo(root: &Utf8Path, arguments: &[&str]) -> Command {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(program);

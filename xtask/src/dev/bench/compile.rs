@@ -1,5 +1,4 @@
-//! CPU seconds of a clean build of this tool, against a clean build of a crate that has only the AWS crates of the
-//! design, with the features it names.
+//! CPU seconds of a clean build of this tool, against a clean build of a crate that has only the AWS SDK's crates.
 
 use std::fs;
 use std::process::Command;

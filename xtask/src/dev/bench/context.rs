@@ -1,4 +1,4 @@
-//! `build` with nothing changed of a context of 100,000 files and 1 GiB: time and memory.
+//! A no-op `build` of a context of 100,000 files and 1 GiB: time and memory.
 
 use std::fs;
 use std::io::Write;
@@ -13,9 +13,9 @@ use crate::effects::{engine, files, git};
 use crate::report::Report;
 
 const FILES: u32 = 100_000;
-/// Bytes of one file: together they are 1 GiB.
+/// Bytes of one file; all files together have 1 GiB.
 const BYTES: usize = (1 << 30) / FILES as usize;
-/// The bars: seconds, and MiB.
+/// Limits: seconds and MiB.
 const SECONDS: f64 = 1.5;
 const MEMORY: f64 = 100.0;
 
@@ -34,7 +34,7 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     }
     Ok(vec![
         Row::plain(
-            "fingerprint of 100,000 files, 1 GiB, nothing remembered",
+            "fingerprint of 100,000 files, 1 GiB, without cache",
             format!("{:.3} s, {:.1} MiB", cold.seconds, cold.peak_mib),
         ),
         Row::at_most(
@@ -47,10 +47,10 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     ])
 }
 
-/// A project with one image whose context is large.
+/// Writes a project with one image whose context is large.
 fn write_project(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     write_configuration(root, to)?;
-    // Content that differs from file to file and does not compress, from a generator that is the same every time.
+    // Content that differs between files and does not compress, from a deterministic generator (xorshift).
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut content = vec![0_u8; BYTES];
     for number in 0..FILES {
@@ -73,7 +73,7 @@ fn write_project(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All of the project but the files of its context. Of this repository's environment, only its stand-ins are of use.
+/// Writes the project without the files of its context, with the substitute base images of this repository's environment.
 fn write_configuration(root: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     let write = |file: &str, text: &str| files::write_atomically(&to.join(file), text.as_bytes());
     write(
@@ -98,7 +98,7 @@ mod tests {
     use crate::project::EnvironmentName;
 
     #[test]
-    fn what_is_measured_is_a_project_whatever_becomes_of_this_one() {
+    fn writes_a_valid_project() {
         let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let to = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
         let to = to.join(format!("slipway-context-{}", std::process::id()));

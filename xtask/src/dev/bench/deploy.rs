@@ -1,5 +1,5 @@
-//! `deploy` on the stand-in: what it costs where nothing changed, what of a changed view's way is our own time, how soon
-//! its verdict follows ECS's, and the requests that fail while tasks are replaced and taken away.
+//! `deploy` on the local AWS emulator: cost of a no-op, this tool's own share of the time for a changed view, delay from
+//! ECS's verdict to ours, and failed requests while tasks are replaced and removed.
 
 use std::time::Instant;
 
@@ -14,8 +14,8 @@ use super::measure;
 use super::wrk::{Load, Page, Wrk};
 use crate::report::Report;
 
-/// The bars: seconds and calls where nothing changed, seconds from ECS's verdict to ours, calls a second in
-/// between, seconds of a deploy that are our own, and requests of which none may fail.
+/// Limits: seconds and calls of a no-op, seconds from ECS's verdict to ours, calls per second until then, this tool's own
+/// seconds of a deploy, and the number of requests of which none may fail.
 const UNCHANGED_BAR: f64 = 1.0;
 const CALLS_BAR: f64 = 8.0;
 const LAG_BAR: f64 = 1.0;
@@ -25,11 +25,11 @@ const REQUESTS: usize = 20_000;
 
 const UNCHANGED_RUNS: usize = 5;
 const ROUNDS: usize = 3;
-/// For the capacity, of which half is the load while tasks are replaced.
+/// Load that finds the capacity; half of it is the load while tasks are replaced.
 const CONNECTIONS: u32 = 32;
 const SECONDS: u32 = 5;
 
-/// Phases of the closing event that hold no build, start, health check or draining of anybody's.
+/// Phases of the closing event in which only this tool works: no build, no start of a task, no health check, no draining.
 const OWN_PHASES: [&str; 7] = ["connect", "push", "plan", "lease", "register", "verify", "record"];
 
 pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
@@ -42,26 +42,26 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     Ok(rows)
 }
 
-/// A deploy of what serves already.
+/// Measures no-op deploys.
 fn unchanged(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
-    stage.report.detail("deploys of what serves already");
+    stage.report.detail("no-op deploys");
     let (mut seconds, mut calls, mut mutating) = (Vec::new(), 0.0_f64, 0.0_f64);
     for _ in 0..UNCHANGED_RUNS {
         let begun = Instant::now();
         let closed = stage.verb(&["deploy"])?;
         seconds.push(begun.elapsed().as_secs_f64());
-        ensure!(closed["outcome"] == "unchanged", "a deploy of what serves closes with {closed}");
+        ensure!(closed["outcome"] == "unchanged", "a no-op deploy closes with {closed}");
         calls = calls.max(number(&closed, "/api_calls/total")?);
         mutating = mutating.max(number(&closed, "/api_calls/mutating")?);
     }
     Ok(vec![
-        Row::at_most("deploy: nothing changed", measure::median(seconds), UNCHANGED_BAR, "s"),
+        Row::at_most("deploy: no-op", measure::median(seconds), UNCHANGED_BAR, "s"),
         Row::at_most("  calls of AWS", calls, CALLS_BAR, ""),
-        Row::at_most("  calls that change something", mutating, 0.0, ""),
+        Row::at_most("  mutating calls", mutating, 0.0, ""),
     ])
 }
 
-/// Deploys of a changed view, nobody asking for pages.
+/// Measures deploys of a changed view, without load.
 fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
     stage.report.detail("deploys of a changed view");
     let (mut totals, mut own, mut lags, mut paces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -75,17 +75,17 @@ fn changed(stage: &LocalStage<'_>) -> anyhow::Result<Vec<Row>> {
         paces.push(number(&closed, "/api_calls/following")? / rollout);
         own.push(own_seconds(stage, &closed)?);
         let calls = paces[round] * rollout;
-        stage.report.detail(format!("round {round}: {}; ours {:.2} s; {calls:.0} calls", told(&closed), own[round]));
+        stage.report.detail(format!("round {round}: {}; ours {:.2} s; {calls:.0} calls", phases(&closed), own[round]));
     }
     Ok(vec![
-        Row::plain("deploy: a changed view until it is verified", format!("{:.1} s", measure::median(totals))),
+        Row::plain("deploy: a changed view, until verified", format!("{:.1} s", measure::median(totals))),
         Row::at_most("  our own part of it", measure::median(own), OURS_BAR, "s"),
         Row::at_most("  from ECS's verdict to ours, the longest", lags.into_iter().fold(0.0, f64::max), LAG_BAR, "s"),
         Row::at_most("  calls while following, the most", paces.into_iter().fold(0.0, f64::max), PACE_BAR, "/s"),
     ])
 }
 
-/// Requests at half the capacity while every task is replaced, and while one of two is taken away.
+/// Counts failed requests at half the capacity while every task is replaced and while one of two is removed.
 fn under_load(stage: &LocalStage<'_>, wrk: &Wrk) -> anyhow::Result<Vec<Row>> {
     let page = Page { address: stage.local.balancer, path: PAGE, header: None };
     let capacity = wrk.full(&page, CONNECTIONS, SECONDS)?;
@@ -93,7 +93,7 @@ fn under_load(stage: &LocalStage<'_>, wrk: &Wrk) -> anyhow::Result<Vec<Row>> {
         stage.report.detail(format!("{what}, with requests at half the capacity"));
         let paced = wrk.paced(&page, capacity / 2.0, &stage.stage.root)?;
         work()?;
-        let Load { answered, failed, rate } = paced.end(REQUESTS)?;
+        let Load { answered, failed, rate } = paced.stop(REQUESTS)?;
         ensure!(answered >= REQUESTS, "wrk made {answered} requests where {REQUESTS} were wanted");
         Ok(Row::at_most(format!("  failed of {answered} at {rate:.0} /s while {what}"), failed as f64, 0.0, ""))
     };
@@ -105,14 +105,14 @@ fn under_load(stage: &LocalStage<'_>, wrk: &Wrk) -> anyhow::Result<Vec<Row>> {
     })?;
     stage.verb(&["scale", "2"])?;
     healthy(stage, 2)?;
-    let scaled = loaded("the second task is taken away", &|| {
+    let scaled = loaded("the second task is removed", &|| {
         stage.verb(&["scale", "1"])?;
         healthy(stage, 1)
     })?;
     Ok(vec![Row::plain("deploy: capacity of the page, cached", format!("{capacity:.0} /s")), rolled, scaled])
 }
 
-/// Waits until the load balancer has so many targets and all are healthy: draining is over, too.
+/// Waits until the load balancer has `count` targets and all are healthy: no target is draining.
 fn healthy(stage: &LocalStage<'_>, count: usize) -> anyhow::Result<()> {
     let group = stage.target_group()?;
     stage.seconds_until("steady targets", || {
@@ -123,8 +123,8 @@ fn healthy(stage: &LocalStage<'_>, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds of a deploy in which neither docker nor ECS nor a task was at work: phases of our own, and in the others what
-/// ECS's own times leave over.
+/// Returns the seconds of a deploy in which only this tool worked: its own phases, and the rest of the other phases after
+/// subtracting the durations that ECS reports.
 fn own_seconds(stage: &LocalStage<'_>, closed: &Value) -> anyhow::Result<f64> {
     let own: f64 = OWN_PHASES.iter().filter_map(|phase| closed["seconds"][phase].as_f64()).sum();
     let service = stage.service()?;
@@ -143,27 +143,27 @@ fn own_seconds(stage: &LocalStage<'_>, closed: &Value) -> anyhow::Result<f64> {
     Ok(own + rest)
 }
 
-/// Seconds of the task of the release phase, from its creation to its end.
+/// Returns the seconds of the release phase's task, from creation to stop.
 fn release_task(stage: &LocalStage<'_>, closed: &Value) -> anyhow::Result<f64> {
     let cluster = &stage.names.cluster;
     let stopped = json!({ "cluster": cluster, "family": stage.names.family, "desiredStatus": "STOPPED" });
     let listed = stage.ecs("ListTasks", &stopped)?;
     let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": listed["taskArns"] }))?;
     let tasks = described["tasks"].as_array().cloned().unwrap_or_default();
-    // Tasks of the service are of its group; this one is of none.
+    // Tasks of the service have its group; a standalone task has none.
     let is_it = |task: &&Value| {
         task["taskDefinitionArn"] == closed["task_definition"]
             && !task["group"].as_str().unwrap_or_default().starts_with("service:")
     };
-    let task = tasks.iter().find(is_it).context("the task of the release phase is forgotten")?;
+    let task = tasks.iter().find(is_it).context("ECS does not list the task of the release phase")?;
     Ok(number(task, "/stoppedAt")? - number(task, "/createdAt")?)
 }
 
-/// The phases in the order of the closing event's own names, the longest first.
-fn told(closed: &Value) -> String {
-    let phases = closed["seconds"].as_object().into_iter().flatten();
+/// Formats the phases and their seconds, the longest first.
+fn phases(closed: &Value) -> String {
+    let members = closed["seconds"].as_object().into_iter().flatten();
     let mut phases: Vec<(&str, f64)> =
-        phases.filter_map(|(phase, seconds)| Some((phase.as_str(), seconds.as_f64()?))).collect();
+        members.filter_map(|(phase, seconds)| Some((phase.as_str(), seconds.as_f64()?))).collect();
     phases.retain(|(phase, _)| *phase != "total");
     phases.sort_by(|one, other| other.1.total_cmp(&one.1));
     phases.iter().map(|(phase, seconds)| format!("{phase} {seconds:.2}")).collect::<Vec<_>>().join(", ")

@@ -1,5 +1,4 @@
-//! A copy of this repository with a stand-in of its own: the verbs run in it as they are typed, and the service that
-//! `deploy` makes is what is measured.
+//! A copy of this repository with its own emulator, in which verbs run as on the command line.
 
 use std::fs;
 use std::process::Command;
@@ -17,17 +16,17 @@ use crate::plan::local;
 use crate::project::{EnvironmentName, Local, parse};
 use crate::report::Report;
 
-/// Longest run of a verb: the first `deploy` builds both images from nothing.
+/// Longest run of a verb: the first `deploy` builds both images without a cache.
 const VERB: Duration = Duration::from_secs(1200);
 
-/// The page that a visitor sees, of `manage seed_demo`.
+/// Public page of the demo data (`manage seed_demo`).
 pub(super) const PAGE: &str = "/@ada";
 
-/// What the settings of the environment have instead of something else.
+/// A text of the environment's file and its replacement.
 pub(super) type Change<'c> = (&'c str, &'c str);
 
 impl<'r> LocalStage<'r> {
-    /// The copy, and its stand-in on free addresses. `changes` are made to the text of the environment's file.
+    /// Copies the repository, applies `changes` to the environment's file and starts an emulator on free addresses.
     pub(super) fn copy(
         root: &Utf8Path,
         name: &str,
@@ -42,7 +41,7 @@ impl<'r> LocalStage<'r> {
             ensure!(text.contains(before), "`{file}` does not have `{before}`");
             text = text.replace(before, after);
         }
-        ensure!(!text.contains("\n[local]"), "`{file}` names addresses of its own");
+        ensure!(!text.contains("\n[local]"), "`{file}` sets `[local]` already");
         let (endpoint, balancer) = free_addresses()?;
         text.push_str(&format!("\n[local]\nendpoint = \"{endpoint}\"\nbalancer = \"{balancer}\"\n"));
         files::write_atomically(&file, text.as_bytes())?;
@@ -53,25 +52,25 @@ impl<'r> LocalStage<'r> {
         let local = Local { endpoint, balancer, ..Local::default() };
         let mut start = stage.xtask(&engine, &["local", "start"])?;
         process::run(start.env(program::VARIABLE, &program), VERB)?;
-        let daemon = local_daemon::running(&Place::of_repository(&stage.root)).context("the stand-in does not run")?;
+        let daemon = local_daemon::running(&Place::of_repository(&stage.root)).context("the emulator does not run")?;
         Ok(LocalStage { stage, engine, names, local, daemon, program, report })
     }
 
-    /// A verb in the copy.
+    /// Returns the command of a verb in the copy.
     pub(super) fn xtask(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = self.stage.xtask(&self.engine, arguments)?;
         command.env(program::VARIABLE, &self.program);
         Ok(command)
     }
 
-    /// A verb that must succeed; its closing event.
+    /// Runs a verb and returns its closing event.
     pub(super) fn verb(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let said = process::run(&mut self.xtask(&[arguments, &["--output", "json"]].concat())?, VERB)?;
-        let last = said.lines().last().unwrap_or_default();
+        let output = process::run(&mut self.xtask(&[arguments, &["--output", "json"]].concat())?, VERB)?;
+        let last = output.lines().last().unwrap_or_default();
         serde_json::from_str(last).with_context(|| format!("`{}` closes with `{last}`", arguments.join(" ")))
     }
 
-    /// The first `deploy`, and the demo page.
+    /// Runs the first `deploy` and creates the demo data.
     pub(super) fn deploy_with_page(&self) -> anyhow::Result<()> {
         self.report.detail("the first deploy, which builds both images");
         let closed = self.verb(&["deploy"])?;
@@ -80,17 +79,17 @@ impl<'r> LocalStage<'r> {
         Ok(())
     }
 
-    /// The service as ECS describes it.
+    /// Describes the service.
     pub(super) fn service(&self) -> anyhow::Result<Value> {
         let input = json!({ "cluster": self.names.cluster, "services": [self.service_name()?] });
         let described = self.ecs("DescribeServices", &input)?;
-        described["services"].get(0).cloned().context("the service is not there")
+        described["services"].get(0).cloned().context("ECS does not describe the service")
     }
 
     fn service_name(&self) -> anyhow::Result<String> {
         let listed = self.ecs("ListServices", &json!({ "cluster": self.names.cluster }))?;
         let arns = listed["serviceArns"].as_array().cloned().unwrap_or_default();
-        ensure!(arns.len() == 1, "there is not one service, but {}", arns.len());
+        ensure!(arns.len() == 1, "{} services exist where one is expected", arns.len());
         arns.first().and_then(Value::as_str).map(str::to_owned).context("the service has no ARN")
     }
 }

@@ -1,5 +1,5 @@
-//! The stand-in for AWS: how long a task takes to serve, what the daemon costs while nothing happens, and how long calls
-//! take when it has much to tell.
+//! The local AWS emulator: time until a task serves, CPU and memory of the idle daemon, and latency of calls with many
+//! services.
 
 use std::fs;
 use std::thread;
@@ -15,7 +15,7 @@ use super::measure;
 use crate::effects::loopback::{self, Request};
 use crate::report::Report;
 
-/// The bars: seconds over `docker run`, percent of a core, MiB, seconds a call.
+/// Limits: seconds over `docker run`, percent of a core, MiB, seconds per call.
 const START_BAR: f64 = 1.5;
 const CPU_BAR: f64 = 0.5;
 const MEMORY_BAR: f64 = 32.0;
@@ -25,7 +25,7 @@ const STARTS: usize = 5;
 const SERVICES: usize = 200;
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A web server that is ready at once, and a second container that does nothing.
+/// Commands of a web server and of an idle second container.
 pub(super) const SERVE: &str =
     "mkdir -p /tmp/www/healthz && echo yes > /tmp/www/healthz/live && exec /bin/busybox httpd -f -p 8080 -h /tmp/www";
 const WAIT: &str = "exec /bin/busybox sleep 600";
@@ -50,9 +50,9 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
         format!("{:.3} s", measure::median(ours)),
     ));
     rows.push(Row::at_most("  over docker run", over, START_BAR, "s"));
-    report.detail("the daemon with one service, while nothing happens");
+    report.detail("the idle daemon with one service");
     let (cpu, memory) = idle(&stage)?;
-    rows.push(Row::at_most("local: the idle daemon, part of a core", cpu, CPU_BAR, "%"));
+    rows.push(Row::at_most("local: idle daemon, share of a core", cpu, CPU_BAR, "%"));
     rows.push(Row::at_most("  resident memory", memory, MEMORY_BAR, "MiB"));
     report.detail(format!("{SERVICES} services with a task definition each"));
     let calls = calls(&stage, &image)?;
@@ -65,7 +65,7 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     Ok(rows)
 }
 
-/// Seconds until both containers run, in one network, and the server answers.
+/// Returns the seconds until both containers run in one network namespace and the server answers.
 fn docker_run(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64> {
     let names = ["a", "b"].map(|part| format!("slipway-bench-{}-{round}{part}", std::process::id()));
     let network = format!("--network=container:{}", names[0]);
@@ -81,7 +81,7 @@ fn docker_run(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Resu
         )?;
         let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
         let address = stage.docker(&["inspect", "--format", format, &names[0]])?;
-        let address = format!("{address}:8080").parse().with_context(|| format!("`{address}` is no address"))?;
+        let address = format!("{address}:8080").parse().with_context(|| format!("`{address}` is not an address"))?;
         stage.seconds_until("the answer of a container", || {
             let answer = loopback::send(address, &Request::get("/healthz/live"), Duration::from_secs(5));
             Ok(answer.is_ok_and(|answer| answer.status == 200))
@@ -93,7 +93,7 @@ fn docker_run(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Resu
     seconds
 }
 
-/// Seconds from `CreateService` until the load balancer serves. The service of the last round stays.
+/// Returns the seconds from `CreateService` until the load balancer serves. The service of the last round remains.
 fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64> {
     let cluster = &stage.names.cluster;
     let name = format!("start-{round}");
@@ -115,7 +115,7 @@ fn task(stage: &LocalStage<'_>, image: &str, round: usize) -> anyhow::Result<f64
     Ok(seconds)
 }
 
-/// A service of this name behind the load balancer; the revision that it runs.
+/// Creates a service behind the load balancer and returns the ARN of its revision.
 pub(super) fn service(
     stage: &LocalStage<'_>,
     image: &str,
@@ -132,7 +132,7 @@ pub(super) fn service(
     Ok(revision)
 }
 
-/// A revision of two containers, one of which serves; its ARN.
+/// Registers a revision of two containers, one of which serves, and returns its ARN.
 pub(super) fn register(stage: &LocalStage<'_>, image: &str, family: &str, command: &str) -> anyhow::Result<String> {
     let container = |name: &str, command: &str| json!({ "name": name, "image": image, "command": ["/bin/sh", "-c", command], "stopTimeout": 2 });
     let mut server = container("server", command);
@@ -146,23 +146,23 @@ pub(super) fn register(stage: &LocalStage<'_>, image: &str, family: &str, comman
     arn.map(str::to_owned).context("failed to read the answer of RegisterTaskDefinition")
 }
 
-/// Percent of a core and MiB of the daemon.
+/// Returns percent of a core and resident MiB of the daemon.
 fn idle(stage: &LocalStage<'_>) -> anyhow::Result<(f64, f64)> {
-    // What the last start has set going settles first.
+    // Work of the last start finishes first.
     thread::sleep(Duration::from_secs(3));
     let id = stage.daemon.id;
     let before = measure::cpu_seconds(id)?;
     let begun = Instant::now();
     thread::sleep(IDLE);
     let used = measure::cpu_seconds(id)? - before;
-    let status = fs::read_to_string(format!("/proc/{id}/status")).context("failed to look at the daemon")?;
+    let status = fs::read_to_string(format!("/proc/{id}/status")).context("failed to read the daemon's memory")?;
     let resident = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
-    Ok((100.0 * used / begun.elapsed().as_secs_f64(), resident.context("the daemon has no memory")? / 1024.0))
+    Ok((100.0 * used / begun.elapsed().as_secs_f64(), resident.context("the daemon has no `VmRSS`")? / 1024.0))
 }
 
-/// Seconds of each call that describes or lists them, page after page.
+/// Returns the seconds of each call that describes or lists the services, page by page.
 fn calls(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<f64>> {
     let cluster = &stage.names.cluster;
     let names: Vec<String> = (0..SERVICES).map(|number| format!("many-{number:03}")).collect();
@@ -180,7 +180,7 @@ fn calls(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<f64>> {
         seconds.push(begun.elapsed().as_secs_f64());
         answer
     };
-    // Ten at a time, as many as DescribeServices takes.
+    // DescribeServices takes at most ten.
     for page in names.chunks(10) {
         let described = timed("DescribeServices", &json!({ "cluster": cluster, "services": page }))?;
         ensure!(described["services"].as_array().map(Vec::len) == Some(page.len()), "not all services were described");

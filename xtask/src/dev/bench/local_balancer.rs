@@ -1,5 +1,5 @@
-//! The stand-in's load balancer: requests a second against nginx in front of the same targets, and requests lost while a
-//! deployment replaces every task and while a task is killed.
+//! The emulator's load balancer: requests per second against nginx in front of the same targets, and failed requests while
+//! a deployment replaces every task and while a task is killed.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,15 +22,15 @@ use crate::effects::loopback::{self, Request};
 use crate::effects::process;
 use crate::report::Report;
 
-/// The bars: part of nginx's requests a second, and requests lost of at least so many.
+/// Limits: share of nginx's requests per second, and the number of requests of which none may fail.
 const SPEED_BAR: f64 = 0.8;
 const REQUESTS: usize = 20_000;
 
 const ROUNDS: usize = 5;
-/// As many connections as a browser's worth of users, and one thread of wrk: the machine is shared with what is measured.
+/// Connections of wrk, which runs with one thread: it shares the machine with the servers.
 const CONNECTIONS: &str = "64";
 const SECONDS: &str = "3";
-/// Clients while tasks are replaced, and requests of each on one connection.
+/// Clients while tasks are replaced, and requests per connection.
 const CLIENTS: usize = 8;
 const KEPT: usize = 50;
 
@@ -39,20 +39,20 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     let stage = LocalStage::start(root, "balancer", report)?;
     let mut rows = speed(&stage, &tools)?;
     let image = stage.push_busybox(root)?;
-    rows.extend(losses(&stage, &image)?);
+    rows.extend(failures(&stage, &image)?);
     Ok(rows)
 }
 
-/// Where Debian and Ubuntu have it.
+/// Path of the program on Debian and Ubuntu.
 const NGINX: &str = "/usr/sbin/nginx";
 
-/// An nginx that ends when it is dropped.
+/// An nginx process, terminated when dropped.
 struct Nginx {
     child: Child,
 }
 
 impl Nginx {
-    /// Runs a configuration's `http` block in a folder of its own.
+    /// Starts nginx with an `http` block, in its own folder.
     fn start(tools: &Unpacked, folder: &Utf8Path, workers: &str, http: &str) -> anyhow::Result<Nginx> {
         fs::create_dir_all(folder).with_context(|| format!("failed to create `{folder}`"))?;
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path t;"));
@@ -63,10 +63,10 @@ impl Nginx {
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, text).with_context(|| format!("failed to write `{file}`"))?;
-        // Debian 12's `nginx-light` has no program of its own: that is in `nginx`, which is not fetched where it is installed.
+        // Debian 12's `nginx-light` depends on `nginx` for the program, which is not fetched if it is installed.
         let unpacked = tools.file(NGINX);
-        // In a session of its own, as the daemon is: Linux divides a busy machine by sessions first
-        // (CONFIG_SCHED_AUTOGROUP), so that a proxy in the session of wrk would get its turns together with it.
+        // In its own session, as the daemon: Linux schedules by session first (CONFIG_SCHED_AUTOGROUP), so a proxy in
+        // wrk's session would share wrk's time slices.
         let mut command = Command::new("setsid");
         command
             .arg(if unpacked.is_file() { unpacked.as_str() } else { NGINX })
@@ -81,13 +81,13 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // The master ends its workers at SIGTERM; SIGKILL would leave them.
+        // At SIGTERM the master stops its workers; SIGKILL would leave them running.
         process::terminate(self.child.id());
         let _ = self.child.wait();
     }
 }
 
-/// Requests a second of both, in turn, for a short answer and for a page of 2 KB.
+/// Measures requests per second of both, in alternation, for a short answer and for a page of 2 KB.
 fn speed(stage: &LocalStage<'_>, tools: &Unpacked) -> anyhow::Result<Vec<Row>> {
     let group = stage.target_group()?;
     let folder = &stage.stage.root;
@@ -130,12 +130,12 @@ fn speed(stage: &LocalStage<'_>, tools: &Unpacked) -> anyhow::Result<Vec<Row>> {
             theirs.push(wrk(tools, front, path)?);
             ours.push(wrk(tools, balancer, path)?);
         }
-        // Of each round by itself: the two of a round share what else the machine had to do.
+        // Ratio per round: both sides of a round see the same other load of the machine.
         let ratio = measure::median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
         let (ours, theirs) = (measure::median(ours), measure::median(theirs));
         rows.push(Row::plain(format!("balancer: {what}, nginx"), format!("{theirs:.0} /s")));
-        rows.push(Row::plain("  the stand-in", format!("{ours:.0} /s")));
-        rows.push(Row::at_least("  part of nginx's", ratio, SPEED_BAR, "×"));
+        rows.push(Row::plain("  the emulator", format!("{ours:.0} /s")));
+        rows.push(Row::at_least("  share of nginx's", ratio, SPEED_BAR, "×"));
     }
     stage.elb(&format!("Action=DeregisterTargets&TargetGroupArn={group}{members}"), "RequestId")?;
     stage.seconds_until("an empty target group", || {
@@ -145,18 +145,18 @@ fn speed(stage: &LocalStage<'_>, tools: &Unpacked) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Requests a second, none of them failed.
+/// Returns requests per second; a failed request is an error.
 fn wrk(tools: &Unpacked, address: SocketAddr, path: &str) -> anyhow::Result<f64> {
     let mut command = Command::new(tools.file("/usr/bin/wrk"));
     command.env("LD_LIBRARY_PATH", tools.libraries()).args(["-t1", "-c", CONNECTIONS, "-d", SECONDS]);
-    let said = process::run(command.arg(format!("http://{address}{path}")), Duration::from_secs(60))?;
-    ensure!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "requests failed:\n{said}");
-    let line = said.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    line.and_then(|figure| figure.trim().parse().ok()).with_context(|| format!("no figure in:\n{said}"))
+    let output = process::run(command.arg(format!("http://{address}{path}")), Duration::from_secs(60))?;
+    ensure!(!output.contains("Non-2xx") && !output.contains("Socket errors"), "requests failed:\n{output}");
+    let line = output.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    line.and_then(|figure| figure.trim().parse().ok()).with_context(|| format!("no figure in:\n{output}"))
 }
 
-/// Requests lost while a deployment replaces both tasks of a service, and while one is killed.
-fn losses(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<Row>> {
+/// Counts failed requests while a deployment replaces both tasks of a service, and while one is killed.
+fn failures(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<Row>> {
     let cluster = &stage.names.cluster;
     let family = "rolled";
     service(stage, image, family, SERVE, 2)?;
@@ -178,12 +178,12 @@ fn losses(stage: &LocalStage<'_>, image: &str) -> anyhow::Result<Vec<Row>> {
     })?;
     stage.ecs("DeleteService", &json!({ "cluster": cluster, "service": family, "force": true }))?;
     let row = |what: &str, (failed, made): (usize, usize)| {
-        Row::at_most(format!("balancer: lost of {made} requests while {what}"), failed as f64, 0.0, "")
+        Row::at_most(format!("balancer: failed of {made} requests while {what}"), failed as f64, 0.0, "")
     };
     Ok(vec![row("every task is replaced", rolled), row("a task is killed", killed)])
 }
 
-/// Waits until two tasks run, none of them one of `gone`, and the one deployment is complete; their ARNs.
+/// Waits until the only deployment is complete with two tasks, none of them in `gone`, and returns their ARNs.
 fn settled(stage: &LocalStage<'_>, service: &str, gone: &[String]) -> anyhow::Result<Vec<String>> {
     let cluster = &stage.names.cluster;
     let mut tasks = Vec::new();
@@ -200,7 +200,7 @@ fn settled(stage: &LocalStage<'_>, service: &str, gone: &[String]) -> anyhow::Re
     Ok(tasks)
 }
 
-/// Requests that failed and requests that were made: for as long as `work` takes, and at least `REQUESTS`.
+/// Sends requests until `work` returns, and at least `REQUESTS`; returns the failed ones and all.
 fn under_load<T>(address: SocketAddr, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(usize, usize)> {
     let (over, failed, made) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let client = || {
@@ -212,11 +212,11 @@ fn under_load<T>(address: SocketAddr, work: impl FnOnce() -> anyhow::Result<T>) 
             };
             for _ in 0..KEPT {
                 made.fetch_add(1, Ordering::Relaxed);
-                if !ask(&mut connection).unwrap_or(false) {
+                if !request(&mut connection).unwrap_or(false) {
                     failed.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                // So that the load lasts about as long as a deployment, and leaves the machine something for it.
+                // The load lasts about as long as a deployment and leaves it CPU time.
                 thread::sleep(Duration::from_millis(2));
             }
         }
@@ -233,8 +233,8 @@ fn under_load<T>(address: SocketAddr, work: impl FnOnce() -> anyhow::Result<T>) 
     Ok((failed.into_inner(), made.into_inner()))
 }
 
-/// One request on a connection that is kept; whether the whole answer came, and is a 200.
-fn ask(connection: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
+/// Sends one request on a kept connection; returns whether a complete answer with status 200 arrived.
+fn request(connection: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
     connection.get_ref().set_read_timeout(Some(Duration::from_secs(20)))?;
     connection.get_mut().write_all(b"GET /healthz/live HTTP/1.1\r\nHost: bench\r\n\r\n")?;
     let (mut line, mut length) = (String::new(), 0);

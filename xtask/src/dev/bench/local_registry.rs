@@ -1,4 +1,4 @@
-//! The stand-in's registry against Debian's `docker-registry`: a 300 MB image pushed by crane, in turn.
+//! The emulator's registry against Debian's `docker-registry`: crane pushes a 300 MB image to both, in alternation.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::effects::files;
 use crate::effects::loopback::{self, Request};
 use crate::report::Report;
 
-/// The bars: times as long, and MiB.
+/// Limits: ratio of seconds, and MiB.
 const RATIO: f64 = 1.0;
 const MEMORY: f64 = 64.0;
 
@@ -29,14 +29,14 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     let layout = stage.stage.root.join("layout");
     proof::write_layout(&layout)?;
     let credentials = stage.credentials()?;
-    let other = Other::start(root, &stage, report)?;
+    let other = DockerRegistry::start(root, &stage, report)?;
     let push = |reference: String| -> anyhow::Result<f64> {
         let mut command = Command::new(&crane);
         command.args(["push", "--insecure", layout.as_str(), &reference]).env("DOCKER_CONFIG", &credentials);
         Ok(measure::run(command)?.seconds)
     };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // A repository each, so that every round sends everything.
+    // A new repository per round, so that every round sends all blobs.
     for round in 0..ROUNDS {
         let repository = format!("bench/{round}");
         let input = json!({ "repositoryName": repository });
@@ -44,7 +44,7 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
         ours.push(push(format!("{}/{repository}:one", stage.local.endpoint))?);
         theirs.push(push(format!("{}/{repository}:one", other.address))?);
         report.detail(format!("round {round}: {:.2} s, docker-registry {:.2} s", ours[round], theirs[round]));
-        // The bytes of a round are of no use to the next one, and the disk may be small.
+        // The next round does not need these blobs, and the disk may be small.
         let input = json!({ "repositoryName": repository, "force": true });
         stage.call("ecr", "AmazonEC2ContainerRegistry_V20150921.DeleteRepository", &input)?;
         files::remove_directory(&other.data)?;
@@ -59,15 +59,15 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     ])
 }
 
-/// Debian's registry on a free port; gone when dropped.
-struct Other {
+/// Debian's registry on a free port, stopped when dropped.
+struct DockerRegistry {
     child: Child,
     address: SocketAddr,
     data: Utf8PathBuf,
 }
 
-impl Other {
-    fn start(root: &Utf8Path, stage: &LocalStage<'_>, report: &Report) -> anyhow::Result<Other> {
+impl DockerRegistry {
+    fn start(root: &Utf8Path, stage: &LocalStage<'_>, report: &Report) -> anyhow::Result<DockerRegistry> {
         let unpacked = packages::unpacked(root, "docker-registry", &["docker-registry"], report)?;
         let program = unpacked.runnable("/usr/bin/docker-registry")?;
         let (address, _) = free_addresses()?;
@@ -86,18 +86,18 @@ impl Other {
             .stderr(Stdio::null())
             .spawn()
             .context("failed to start docker-registry")?;
-        let other = Other { child, address, data };
+        let other = DockerRegistry { child, address, data };
         let begun = Instant::now();
         stage.seconds_until("an answer of docker-registry", || {
-            let answer = loopback::send(address, &Request::get("/v2/"), super::local_stage::PATIENCE);
-            ensure!(begun.elapsed() < super::local_stage::PATIENCE, "docker-registry does not answer");
+            let answer = loopback::send(address, &Request::get("/v2/"), super::local_stage::LIMIT);
+            ensure!(begun.elapsed() < super::local_stage::LIMIT, "docker-registry does not answer");
             Ok(answer.is_ok_and(|answer| answer.status == 200))
         })?;
         Ok(other)
     }
 }
 
-impl Drop for Other {
+impl Drop for DockerRegistry {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,4 +1,4 @@
-//! A stand-in for AWS of its own for a measurement: free ports, a temporary state, a small image, gone when dropped.
+//! A local AWS emulator for one measurement: free ports, temporary state, a small image; removed when dropped.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
@@ -18,10 +18,10 @@ use crate::plan::local::{self, Names};
 use crate::project::{EnvironmentName, Local};
 use crate::report::Report;
 
-/// Longest wait for one docker command or one state of a service.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest duration of one docker command, one request or one change of a service.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
-/// The daemon and what it was started with.
+/// The daemon and its start parameters.
 #[derive(Debug)]
 pub(super) struct LocalStage<'r> {
     pub(super) stage: Stage,
@@ -34,7 +34,7 @@ pub(super) struct LocalStage<'r> {
 }
 
 impl<'r> LocalStage<'r> {
-    /// Starts one with the names of this repository's project.
+    /// Starts an emulator with the names of this repository's project.
     pub(super) fn start(root: &Utf8Path, name: &str, report: &'r Report) -> anyhow::Result<LocalStage<'r>> {
         let engine = engine::ensure(root, report)?;
         let project = project_files::load(root)?;
@@ -50,27 +50,27 @@ impl<'r> LocalStage<'r> {
         Ok(LocalStage { stage, engine, names, local, daemon, program, report })
     }
 
-    /// A call of the stand-in that must succeed.
+    /// Calls an API of the emulator and returns its answer.
     pub(super) fn call(&self, service: &str, target: &str, input: &Value) -> anyhow::Result<Value> {
-        let answer = loopback::call(self.local.endpoint, service, target, &input.to_string(), PATIENCE)
+        let answer = loopback::call(self.local.endpoint, service, target, &input.to_string(), LIMIT)
             .with_context(|| format!("failed to call {target}"))?;
         ensure!(answer.status == 200, "{target} was refused: {}", answer.body);
         serde_json::from_str(&answer.body).with_context(|| format!("failed to read the answer of {target}"))
     }
 
-    /// A call of ECS.
+    /// Calls ECS.
     pub(super) fn ecs(&self, action: &str, input: &Value) -> anyhow::Result<Value> {
         self.call("ecs", &format!("AmazonEC2ContainerServiceV20141113.{action}"), input)
     }
 
-    /// A call of the load balancer's API, which is asked by a form and answers in XML; the text of the first such element.
+    /// Calls the API of Elastic Load Balancing (form in, XML out) and returns the text of the first such element.
     pub(super) fn elb(&self, form: &str, element: &str) -> anyhow::Result<String> {
         let answer = self.elb_answer(form)?;
         let text = answer.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
         text.map(str::to_owned).with_context(|| format!("no {element} in {answer}"))
     }
 
-    /// The same; the whole answer.
+    /// Calls the API of Elastic Load Balancing and returns the whole answer.
     pub(super) fn elb_answer(&self, form: &str) -> anyhow::Result<String> {
         let scope = "Credential=local/20260101/local/elasticloadbalancing/aws4_request";
         let authorization =
@@ -83,17 +83,17 @@ impl<'r> LocalStage<'r> {
         let body = format!("{form}&Version=2015-12-01");
         let request = Request { method: "POST", path: "/", headers: &headers, body: &body };
         let answer =
-            loopback::send(self.local.endpoint, &request, PATIENCE).context("failed to ask the load balancer's API")?;
+            loopback::send(self.local.endpoint, &request, LIMIT).context("failed to call Elastic Load Balancing")?;
         ensure!(answer.status == 200, "`{form}` was refused: {}", answer.body);
         Ok(answer.body)
     }
 
-    /// The ARN of the one target group.
+    /// Returns the ARN of the only target group.
     pub(super) fn target_group(&self) -> anyhow::Result<String> {
         self.elb("Action=DescribeTargetGroups", "TargetGroupArn")
     }
 
-    /// Makes a busybox of two megabytes an image of the stand-in's first repository; its reference there.
+    /// Pushes a busybox image of two megabytes to the first repository and returns its reference.
     pub(super) fn push_busybox(&self, root: &Utf8Path) -> anyhow::Result<String> {
         let unpacked = packages::unpacked(root, "busybox", &["busybox-static"], self.report)?;
         let found = ["/bin/busybox", "/usr/bin/busybox"].map(|path| unpacked.file(path));
@@ -105,17 +105,17 @@ impl<'r> LocalStage<'r> {
         }
         let archive = self.stage.root.join("image.tar");
         let mut tar = Command::new("tar");
-        process::run(tar.args(["-c", "-f", archive.as_str(), "-C", tree.as_str(), "."]), PATIENCE)?;
+        process::run(tar.args(["-c", "-f", archive.as_str(), "-C", tree.as_str(), "."]), LIMIT)?;
         let repository = self.names.repositories.first().context("the project has no images")?;
         let reference = format!("{}/{repository}:bench", self.local.endpoint);
         self.docker(&["import", "--change", "CMD [\"/bin/busybox\"]", archive.as_str(), &reference])?;
         let mut push = self.engine.docker();
         push.args(["push", "--quiet", &reference]).env("DOCKER_CONFIG", self.credentials()?);
-        process::run(&mut push, PATIENCE)?;
+        process::run(&mut push, LIMIT)?;
         Ok(reference)
     }
 
-    /// A folder for `DOCKER_CONFIG` with which registry clients may push here.
+    /// Writes a folder for `DOCKER_CONFIG` with which registry clients may push, and returns it.
     pub(super) fn credentials(&self) -> anyhow::Result<Utf8PathBuf> {
         let token = self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))?;
         let token = &token["authorizationData"][0]["authorizationToken"];
@@ -125,13 +125,13 @@ impl<'r> LocalStage<'r> {
         Ok(folder)
     }
 
-    /// A command of the docker client; its output.
+    /// Runs a command of the docker client and returns its output.
     pub(super) fn docker(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut docker = self.engine.docker();
-        Ok(process::run(docker.args(arguments), PATIENCE)?.trim().to_owned())
+        Ok(process::run(docker.args(arguments), LIMIT)?.trim().to_owned())
     }
 
-    /// Seconds until `ready` says so.
+    /// Polls `ready` until it returns true; returns the seconds.
     pub(super) fn seconds_until(
         &self,
         what: &str,
@@ -142,7 +142,7 @@ impl<'r> LocalStage<'r> {
             if ready()? {
                 return Ok(begun.elapsed().as_secs_f64());
             }
-            ensure!(begun.elapsed() < PATIENCE, "{what} did not come within {} s", PATIENCE.as_secs());
+            ensure!(begun.elapsed() < LIMIT, "{what}: not within {} s", LIMIT.as_secs());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -151,7 +151,7 @@ impl<'r> LocalStage<'r> {
 impl Drop for LocalStage<'_> {
     fn drop(&mut self) {
         if let Err(error) = reset::reset(&self.stage.root, Some(&self.engine), false, self.report) {
-            self.report.warn(format!("the stand-in of the measurement is not gone: {error:#}"));
+            self.report.warn(format!("failed to remove the emulator of the measurement: {error:#}"));
         }
         let images = self.names.repositories.iter().map(|name| format!("{}/{name}:bench", self.local.endpoint));
         for image in images {
@@ -161,7 +161,7 @@ impl Drop for LocalStage<'_> {
     }
 }
 
-/// Two addresses that nobody has at this moment.
+/// Returns two loopback addresses with free ports.
 pub(super) fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to find a free port");
     let (first, second) = (bind()?, bind()?);
@@ -169,7 +169,7 @@ pub(super) fn free_addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
     Ok((address(&first)?, address(&second)?))
 }
 
-/// An address of loopback that nobody has at this moment.
+/// Returns a loopback address with a free port.
 pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(free_addresses()?.0)
 }

@@ -1,4 +1,4 @@
-//! Processes measured from outside: wall seconds and peak memory of one run.
+//! Time and memory of processes, from `/proc` and the clock.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,21 +9,20 @@ use anyhow::Context;
 use crate::effects::{interrupt, process};
 use crate::error::Failure;
 
-/// What one run took.
+/// Time and memory of one run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     /// Wall seconds.
     pub(super) seconds: f64,
-    /// Highest resident memory of the process itself in MiB, as its own high-water mark said last; 0 where a run was
-    /// too short to be asked.
+    /// Highest resident memory of the process itself in MiB (`VmHWM`); 0 if the run was too short for one reading.
     pub(super) peak_mib: f64,
 }
 
-/// Runs a command to its end, which must be a success.
+/// Runs a command until it exits successfully.
 ///
 /// # Errors
-/// Where it cannot start, or ends with another code than 0: then with what it printed last. Interrupted (130), with the
-/// command told to end and waited for.
+/// It cannot start, or its exit code is not 0: the message has its last lines of output. Interrupted (130): the command is
+/// terminated first.
 pub(super) fn run(mut command: Command) -> anyhow::Result<Run> {
     interrupt::check()?;
     let name = format!("{command:?}");
@@ -33,18 +32,18 @@ pub(super) fn run(mut command: Command) -> anyhow::Result<Run> {
     let mut child = command.spawn().with_context(|| format!("failed to start {name}"))?;
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak_kib = 0;
-    let mut told = false;
+    let mut terminated = false;
     let status = loop {
         if let Some(status) = child.try_wait().with_context(|| format!("failed to wait for {name}"))? {
             break status;
         }
-        // The high-water mark only grows, so the last look before the end is what counts.
+        // The high-water mark only grows, so the last reading before the exit counts.
         let text = fs::read_to_string(&status_file).unwrap_or_default();
         let mark =
             text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok());
         peak_kib = peak_kib.max(mark.unwrap_or(0_u64));
-        if interrupt::requested() && !told {
-            told = true;
+        if interrupt::requested() && !terminated {
+            terminated = true;
             process::terminate(child.id());
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -54,21 +53,21 @@ pub(super) fn run(mut command: Command) -> anyhow::Result<Run> {
     if !status.success() {
         let mut log = log;
         std::io::Seek::rewind(&mut log)?;
-        let said = std::io::read_to_string(log)?;
-        let tail = said.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-        return Err(Failure::failed(format!("{name} ended with {status}:\n{tail}")).into());
+        let output = std::io::read_to_string(log)?;
+        let tail = output.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        return Err(Failure::failed(format!("{name} exited with {status}:\n{tail}")).into());
     }
     Ok(Run { seconds, peak_mib: peak_kib as f64 / 1024.0 })
 }
 
-/// User and system seconds of a running process, itself without its children: fields 14 and 15 of `/proc/<id>/stat`,
-/// of which Linux counts 100 a second.
+/// Returns user and system seconds of a running process without its children: fields 14 and 15 of `/proc/<id>/stat`,
+/// in ticks of 1/100 second.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub(super) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
-    let text =
-        fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("failed to look at process {id}"))?;
+    let text = fs::read_to_string(format!("/proc/{id}/stat"))
+        .with_context(|| format!("failed to read the state of process {id}"))?;
     // The second field is the program's name in parentheses, which may hold spaces.
     let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>()).unwrap_or_default();
     let ticks = |at: usize| fields.get(at - 3).and_then(|field| field.parse::<f64>().ok());
@@ -77,20 +76,20 @@ pub(super) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
     Ok((user + system) / 100.0)
 }
 
-/// Highest resident memory of a running process so far, in MiB.
+/// Returns the highest resident memory of a running process so far, in MiB.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub(super) fn high_water_mib(id: u32) -> anyhow::Result<f64> {
-    let text =
-        fs::read_to_string(format!("/proc/{id}/status")).with_context(|| format!("failed to look at process {id}"))?;
+    let text = fs::read_to_string(format!("/proc/{id}/status"))
+        .with_context(|| format!("failed to read the state of process {id}"))?;
     let mark = text
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
-    Ok(mark.with_context(|| format!("process {id} has no memory"))? / 1024.0)
+    Ok(mark.with_context(|| format!("process {id} has no `VmHWM`"))? / 1024.0)
 }
 
-/// A file without a name that goes when it is closed.
+/// Creates a file without a name that the kernel removes when it is closed.
 fn tempfile() -> anyhow::Result<fs::File> {
     let path = std::env::temp_dir().join(format!("slipway-measure-{}", std::process::id()));
     let file = fs::File::options().create(true).truncate(true).read(true).write(true).open(&path);
@@ -99,7 +98,7 @@ fn tempfile() -> anyhow::Result<fs::File> {
     Ok(file)
 }
 
-/// The middle of some figures; of an even number, the higher of the two in the middle.
+/// Returns the median; of an even number of figures, the higher of the two in the middle.
 pub(super) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut figures = figures.into_iter().collect::<Vec<_>>();
     figures.sort_by(f64::total_cmp);
@@ -113,11 +112,11 @@ mod tests {
     use super::{median, run};
 
     #[test]
-    fn a_run_is_timed_its_memory_seen_and_its_failure_told() {
+    fn measures_time_and_memory_and_reports_failure() {
         let mut sleep = Command::new("sleep");
         sleep.arg("0.05");
-        let seen = run(sleep).unwrap();
-        assert!(seen.seconds >= 0.05 && seen.peak_mib > 0.1, "{seen:?}");
+        let measured = run(sleep).unwrap();
+        assert!(measured.seconds >= 0.05 && measured.peak_mib > 0.1, "{measured:?}");
         let mut fails = Command::new("ls");
         fails.arg("/no/such/folder");
         assert!(run(fails).unwrap_err().to_string().contains("/no/such/folder"));

@@ -1,4 +1,4 @@
-//! The hand-made recipe of `bench/original/`, on the bases that our own images stand on.
+//! The original recipe of `bench/original/`, built on the base images of this repository's own images.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,21 @@ use crate::image::base::ResolvedBase;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// One of its two images.
+/// Recipe of one image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipe {
-    /// Its name.
+    /// Name of the image.
     pub(super) name: &'static str,
     base: &'static str,
     dockerfile: &'static str,
     context: &'static str,
 }
 
-/// The app and its server.
+/// The app with uWSGI.
 pub(super) const APP: Recipe =
     Recipe { name: "app", base: "python:3.13-slim", dockerfile: "bench/original/Dockerfile", context: "app" };
 
-/// The front.
+/// nginx in front of the app.
 pub(super) const NGINX: Recipe = Recipe {
     name: "nginx",
     base: "nginxinc/nginx-unprivileged:stable-alpine-slim",
@@ -37,7 +37,7 @@ pub(super) const NGINX: Recipe = Recipe {
     context: "bench/original/nginx",
 };
 
-/// What a build of it needs beside the recipe.
+/// Inputs of a build that both recipes share.
 #[derive(Debug)]
 pub(super) struct Originals {
     root: Utf8PathBuf,
@@ -48,7 +48,7 @@ pub(super) struct Originals {
 }
 
 impl Originals {
-    /// Finds the bases.
+    /// Resolves the base images.
     pub(super) fn of(stage: &Stage, engine: &Engine, report: &Report) -> anyhow::Result<Originals> {
         let project = project_files::load(&stage.root)?;
         let environment = project_files::load_environment(&stage.root, EnvironmentName::Local, &project)?;
@@ -72,7 +72,7 @@ impl Originals {
         })
     }
 
-    /// Into an OCI layout.
+    /// Builds an image into an OCI layout.
     pub(super) fn layout(&self, recipe: &Recipe, destination: &Utf8Path) -> anyhow::Result<()> {
         let Recipe { base, dockerfile, context, .. } = recipe;
         let resolved = self.bases.get(*base).with_context(|| format!("failed to resolve `{base}`"))?;

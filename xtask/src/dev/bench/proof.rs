@@ -1,4 +1,4 @@
-//! The proof of a 300 MB image against `zstd -dc | tar t` over the same layers, in turn: time and memory.
+//! The proof of a 300 MB image against `zstd -dc | tar t` over the same layers, in alternation: time and memory.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,11 +20,11 @@ use crate::image::proof::{Expectation, prove};
 use crate::image::{Digest, Platform};
 use crate::report::Report;
 
-/// The bars: times as long, and MiB.
+/// Limits: ratio of seconds, and MiB.
 const RATIO: f64 = 1.3;
 const MEMORY: f64 = 64.0;
 
-/// Compressed bytes of the image, in this many layers.
+/// Compressed bytes of the image, and its number of layers.
 const BYTES: u64 = 300_000_000;
 const LAYERS: u64 = 3;
 
@@ -65,10 +65,10 @@ pub(super) fn measure(report: &Report) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Proves one layout for linux/amd64 and reads all of it, whatever is found.
+/// Proves one layout for linux/amd64; findings are ignored.
 ///
 /// # Errors
-/// Where the layout cannot be read.
+/// The layout cannot be read.
 pub fn prove_once(layout: &Utf8Path) -> anyhow::Result<()> {
     let expectation = Expectation { platform: Platform::LinuxAmd64, ports: BTreeSet::new() };
     let proof = prove(&Layout::open(layout)?, &expectation)?;
@@ -76,18 +76,18 @@ pub fn prove_once(layout: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `zstd -dc <layer> | tar t`, both to their end.
+/// Runs `zstd -dc <layer> | tar t`.
 fn list(layer: &Utf8Path) -> anyhow::Result<()> {
     let mut unpack =
         Command::new("zstd").arg("-dc").arg(layer).stdout(Stdio::piped()).spawn().context("failed to start `zstd`")?;
-    let pipe = unpack.stdout.take().context("failed to reach the output of `zstd`")?;
+    let pipe = unpack.stdout.take().context("failed to read the output of `zstd`")?;
     let tar =
         Command::new("tar").arg("t").stdin(pipe).stdout(Stdio::null()).status().context("failed to start `tar`")?;
     ensure!(unpack.wait()?.success() && tar.success(), "`zstd -dc | tar t` failed over `{layer}`");
     Ok(())
 }
 
-/// An image of files of this machine: the files of the layers, and their bytes before compression.
+/// Writes an image of this machine's files; returns the paths of the layers and their bytes before compression.
 pub(super) fn write_layout(layout: &Utf8Path) -> anyhow::Result<(Vec<Utf8PathBuf>, u64)> {
     let blobs = layout.join("blobs/sha256");
     fs::create_dir_all(&blobs).with_context(|| format!("failed to create `{blobs}`"))?;
@@ -103,7 +103,7 @@ pub(super) fn write_layout(layout: &Utf8Path) -> anyhow::Result<(Vec<Utf8PathBuf
         tar.mode(tar::HeaderMode::Deterministic);
         while tar.get_ref().inner.get_ref().bytes() < BYTES / LAYERS {
             let Some(source) = sources.next() else { break };
-            // A file that vanishes or may not be read is not needed.
+            // Files that vanish or are not readable are skipped.
             let Ok(mut file) = File::open(&source) else { continue };
             tar.append_file(source.as_str().trim_start_matches('/'), &mut file)
                 .with_context(|| format!("failed to pack `{source}`"))?;
@@ -139,7 +139,7 @@ fn document(blobs: &Utf8Path, value: &Value, media_type: &str) -> anyhow::Result
     Ok(json!({"mediaType": media_type, "digest": digest, "size": bytes.len()}))
 }
 
-/// Regular files below a folder, in the order of their paths.
+/// Returns the regular files below a folder, ordered by path.
 fn files_below(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! `push` of a 300 MB image to the stand-in's registry against `crane push` of the same layout, in turn.
+//! `push` of a 300 MB image to the emulator's registry against `crane push` of the same layout, in alternation.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::image::{Fingerprint, Platform};
 use crate::release::{self, Built, Release};
 use crate::report::Report;
 
-/// The bars: times as long as crane, MiB, and requests an image where nothing changed.
+/// Limits: ratio to crane's seconds, MiB, and requests per image of a no-op.
 const RATIO: f64 = 1.0;
 const MEMORY: f64 = 64.0;
 const REQUESTS: f64 = 2.0;
@@ -31,16 +31,16 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     let layout = project.join("target/slipway/images/app");
     proof::write_layout(&layout)?;
     let credentials = stage.credentials()?;
-    let us = std::env::current_exe().context("failed to find this program")?;
+    let program = std::env::current_exe().context("failed to find this program")?;
     let push = || {
-        let mut command = Command::new(&us);
+        let mut command = Command::new(&program);
         command.args(["push", "--as-built", "--output", "json"]).current_dir(&project);
         command.env(aws::ENDPOINT_VARIABLE, format!("http://{}", stage.local.endpoint)).env("CI", "true");
         command
     };
     let (mut ours, mut theirs, mut peak) = (Vec::new(), Vec::new(), 0.0_f64);
     for round in 0..ROUNDS {
-        // Repositories of their own, so that every round sends everything.
+        // New repositories per round, so that every round sends all blobs.
         let names = [format!("ours-{round}/app"), format!("crane-{round}/app")];
         for name in &names {
             let input = json!({ "repositoryName": name });
@@ -58,21 +58,21 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     }
     let output = push().output().context("failed to push again")?;
     let last = String::from_utf8_lossy(&output.stdout).lines().last().map(str::to_owned).unwrap_or_default();
-    let last: Value = serde_json::from_str(&last).context("failed to read what `push` says")?;
+    let last: Value = serde_json::from_str(&last).context("failed to read the closing event of `push`")?;
     ensure!(last["outcome"] == "unchanged", "a second push is not `unchanged`: {last}");
     let requests = last["images"]["app"]["requests"].as_u64().zip(last["shared_requests"].as_u64());
-    let (of_image, shared) = requests.context("`push` does not say how many requests it made")?;
+    let (of_image, shared) = requests.context("the closing event of `push` has no number of requests")?;
     let ratio = measure::median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
     Ok(vec![
         Row::plain("push of a 300 MB image", format!("{:.3} s", measure::median(ours))),
         Row::plain("  crane push", format!("{:.3} s", measure::median(theirs))),
         Row::at_most("  ours against theirs", ratio, RATIO, "x"),
         Row::at_most("  highest memory", peak, MEMORY, "MiB"),
-        Row::at_most("  nothing changed", (of_image + shared) as f64, REQUESTS, "requests"),
+        Row::at_most("  no-op", (of_image + shared) as f64, REQUESTS, "requests"),
     ])
 }
 
-/// A project of one image that is built already.
+/// Writes a project of one image that is built already.
 fn write_project(root: &Utf8Path, name: &str, layout: &Utf8Path) -> anyhow::Result<()> {
     let write = |file: &str, text: &str| files::write_atomically(&root.join(file), text.as_bytes());
     write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")?;

@@ -11,7 +11,7 @@ use crate::effects::engine;
 use crate::effects::layouts::Layout;
 use crate::report::Report;
 
-/// The bar: our layers may have this part of the bytes of the original's.
+/// Limit: ratio of our bytes to those of the original recipe.
 const BAR: f64 = 1.0 / 6.0;
 
 pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Row>> {
@@ -34,11 +34,11 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     Ok(vec![
         Row::plain("app layers above the base", format!("{ours:.1} MB")),
         Row::plain("  those of the original recipe", format!("{original:.1} MB")),
-        Row::at_most("  ours as a part of the original's", ours / original, BAR, ""),
+        Row::at_most("  ours as a share of the original's", ours / original, BAR, ""),
     ])
 }
 
-/// Digest and compressed bytes of each layer.
+/// Returns digest and compressed bytes of each layer.
 fn layers(directory: &Utf8Path) -> anyhow::Result<Vec<(String, u64)>> {
     let (_, manifest) = Layout::open(directory)?.only_manifest()?;
     Ok(manifest.layers.iter().map(|layer| (layer.digest.to_string(), layer.size)).collect())

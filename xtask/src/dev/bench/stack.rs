@@ -1,5 +1,5 @@
-//! The stack that `deploy` makes against the hand-made one that it replaces (`bench/original/`): two services of one task
-//! each, on the same stand-in, under the same limit of a quarter of a CPU, asked in turn.
+//! The stack of `deploy` against the original one that it replaces (`bench/original/`): two services of one task each, on
+//! the same emulator, with the same limit of a quarter of a CPU, measured in alternation.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::effects::loopback::{self, Request};
 use crate::plan::local::FILE_SYSTEM;
 use crate::report::Report;
 
-/// The bars: times the original's requests a second, seconds, and part of the original's time.
+/// Limits: ratios to the original's requests per second, seconds, and share of the original's start time.
 const PUBLIC_BAR: f64 = 20.0;
 const UNCACHED_BAR: f64 = 1.5;
 const WAITING_BAR: f64 = 7.5;
@@ -32,16 +32,16 @@ const START_BAR: f64 = 0.5;
 
 const ROUNDS: usize = 3;
 const SECONDS: u32 = 4;
-/// Twice the slots of ours. With many more, the load balancer's own probes would wait too long behind the load.
+/// Twice the worker slots of our stack. With many more, health checks would time out behind the load.
 const CONNECTIONS: u32 = 16;
-/// Probes while one request waits, and the time from one to the next.
+/// Number of probes during one slow request, and the interval between them.
 const PROBES: usize = 8;
 const BETWEEN: Duration = Duration::from_millis(400);
 
-/// The parameter that says where the database is.
+/// Parameter with the URL of the database.
 const DATABASE: &str = "/bench/DATABASE_URL";
 
-/// Both sides.
+/// Addresses of both stacks and the tools to measure them.
 struct Stacks<'s> {
     ours: SocketAddr,
     original: SocketAddr,
@@ -56,14 +56,14 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
         root,
         "stack",
         &[
-            // SQLite's file is read within the process, which no service does that has outgrown one task.
+            // PostgreSQL instead of SQLite, as a service with more than one task has it.
             ("DATABASE_URL = \"sqlite:////data/db.sqlite3\"\n", ""),
             ("[secrets]", &format!("[secrets]\nDATABASE_URL = \"ssm:{DATABASE}\"")),
             ("[variables]", "[variables]\nSLIPWAY_TEST_ENDPOINTS = \"true\""),
         ],
         report,
     )?;
-    lend(&stage, &database)?;
+    share_socket(&stage, &database)?;
     let address = json!({ "Name": DATABASE, "Type": "SecureString", "Value": database.url_by_socket("/data") });
     stage.call("ssm", "AmazonSSM.PutParameter", &address)?;
     stage.deploy_with_page()?;
@@ -74,7 +74,7 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     ensure!(ours == theirs, "the two stacks answer `{PAGE}` with different pages:\n{ours}\n{theirs}");
 
     let mut rows = stacks.compare("public page", PAGE, None, PUBLIC_BAR)?;
-    // With a session's cookie the front may not look its cache up.
+    // nginx does not use its cache for requests with a session cookie.
     rows.extend(stacks.compare(
         "page with a session, from the database",
         PAGE,
@@ -87,39 +87,39 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     Ok(rows)
 }
 
-/// Lets tasks reach the database by a socket on the file system that they share: no address outside of loopback is opened.
-fn lend(stage: &LocalStage<'_>, database: &Postgres) -> anyhow::Result<()> {
+/// Links the database's socket into the tasks' shared file system, so that no address outside of loopback is opened.
+fn share_socket(stage: &LocalStage<'_>, database: &Postgres) -> anyhow::Result<()> {
     let folder = Place::of_repository(&stage.stage.root).state().join("efs").join(FILE_SYSTEM);
     fs::create_dir_all(&folder).with_context(|| format!("failed to create `{folder}`"))?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))
         .with_context(|| format!("failed to open `{folder}`"))?;
     let socket = database.socket();
-    // A second name of the same socket: the server's user may not enter the stand-in's state.
+    // A hard link: the server's user has no access to the emulator's state.
     let link = folder.join(postgres::SOCKET);
     fs::hard_link(&socket, &link).with_context(|| format!("failed to link `{socket}` to `{link}`"))
 }
 
 fn body(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let answer = loopback::send(address, &Request::get(path), Duration::from_secs(30))
-        .with_context(|| format!("failed to ask {address} for `{path}`"))?;
+        .with_context(|| format!("failed to request `{path}` from {address}"))?;
     ensure!(answer.status == 200, "{address} answers `{path}` with {}", answer.status);
     Ok(answer.body)
 }
 
 impl Stacks<'_> {
-    /// Requests a second of both, in turn.
+    /// Measures requests per second of both, in alternation.
     fn compare(&self, what: &str, path: &str, header: Option<&str>, bar: f64) -> anyhow::Result<Vec<Row>> {
         self.report.detail(what);
-        let ask = |address: SocketAddr, seconds: u32| {
+        let rate = |address: SocketAddr, seconds: u32| {
             self.wrk.full(&Page { address, path, header }, CONNECTIONS, seconds).with_context(|| what.to_owned())
         };
         for address in [self.original, self.ours] {
-            ask(address, 1)?;
+            rate(address, 1)?;
         }
         let (mut ours, mut original) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            original.push(ask(self.original, SECONDS)?);
-            ours.push(ask(self.ours, SECONDS)?);
+            original.push(rate(self.original, SECONDS)?);
+            ours.push(rate(self.ours, SECONDS)?);
         }
         let (ours, original) = (measure::median(ours), measure::median(original));
         Ok(vec![
@@ -129,9 +129,9 @@ impl Stacks<'_> {
         ])
     }
 
-    /// How long the load balancer's probe takes while one visitor's request takes five seconds.
+    /// Measures the slowest health check during a request of five seconds.
     fn probes(&self) -> anyhow::Result<Vec<Row>> {
-        self.report.detail("a probe while a request takes five seconds");
+        self.report.detail("health checks during a request of five seconds");
         let slowest = |address: SocketAddr| -> anyhow::Result<f64> {
             thread::scope(|scope| {
                 let visitor = scope.spawn(move || body(address, "/-/sleep?seconds=5"));
@@ -151,13 +151,13 @@ impl Stacks<'_> {
         };
         let (original, ours) = (slowest(self.original)?, slowest(self.ours)?);
         Ok(vec![
-            Row::plain("stack: slowest probe during a request of 5 s, the original", format!("{original:.3} s")),
+            Row::plain("stack: slowest health check during a request of 5 s, the original", format!("{original:.3} s")),
             Row::at_most("  ours", ours, PROBE_BAR, "s"),
         ])
     }
 }
 
-/// Seconds from `RunTask` to the first answer through nginx, in turn. Images are there already on both sides.
+/// Measures the seconds from `RunTask` to the first answer through nginx, in alternation. The images are pulled already.
 fn starts(stage: &LocalStage<'_>, service: &Value, original: &Original) -> anyhow::Result<Vec<Row>> {
     stage.report.detail("tasks until their first answer");
     let deployed = service["taskDefinition"].as_str().unwrap_or_default();
@@ -170,7 +170,7 @@ fn starts(stage: &LocalStage<'_>, service: &Value, original: &Original) -> anyho
     Ok(vec![
         Row::plain("stack: a task until its first answer, the original", format!("{:.2} s", measure::median(theirs))),
         Row::plain("  ours", format!("{:.2} s", measure::median(ours))),
-        Row::at_most("  ours as a part of the original's", ratio, START_BAR, ""),
+        Row::at_most("  ours as a share of the original's", ratio, START_BAR, ""),
     ])
 }
 
@@ -184,7 +184,7 @@ fn start(stage: &LocalStage<'_>, service: &Value, revision: &str) -> anyhow::Res
             "networkConfiguration": service["networkConfiguration"],
         }),
     )?;
-    let task = answer["tasks"][0]["taskArn"].as_str().with_context(|| format!("no task was made: {answer}"))?;
+    let task = answer["tasks"][0]["taskArn"].as_str().with_context(|| format!("no task was started: {answer}"))?;
     let mut address = None;
     stage.seconds_until("a task's first answer", || {
         if address.is_none() {
@@ -199,7 +199,7 @@ fn start(stage: &LocalStage<'_>, service: &Value, revision: &str) -> anyhow::Res
     })?;
     let seconds = begun.elapsed().as_secs_f64();
     stage.ecs("StopTask", &json!({ "cluster": cluster, "task": task }))?;
-    // What ends takes its part of the machine: the next start begins after it.
+    // A stopping task uses CPU: the next start begins after it.
     stage.seconds_until("a task's end", || {
         let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": [task] }))?;
         Ok(described["tasks"][0]["lastStatus"] == "STOPPED")

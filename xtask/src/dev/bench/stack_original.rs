@@ -1,5 +1,5 @@
-//! The hand-made stack beside the one that `deploy` made: the same cluster, limits, variables, secrets, logs and file
-//! system, a load balancer of its own. What differs is what is measured: the images, and what a task says of them.
+//! The original stack beside that of `deploy`: the same cluster, limits, variables, secrets, logs and file system, its own
+//! load balancer. The images and their container definitions differ: they are the subject of the measurement.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -16,20 +16,20 @@ use crate::dev::packages;
 use crate::effects::files;
 use crate::effects::loopback::{self, Request};
 
-/// Names of everything of it.
+/// Name of all its resources.
 const NAME: &str = "original";
 
-/// A service that runs.
+/// The running service of the original stack.
 #[derive(Debug)]
 pub(super) struct Original {
-    /// Where its load balancer answers.
+    /// Address of its load balancer.
     pub(super) balancer: SocketAddr,
-    /// Its revision.
+    /// ARN of its revision.
     pub(super) revision: String,
 }
 
 impl Original {
-    /// Builds, pushes, registers, and waits for the first answer. `service` is the one that `deploy` made.
+    /// Builds, pushes and registers the stack and waits for the first answer. `service` is the service of `deploy`.
     pub(super) fn serve(root: &Utf8Path, stage: &LocalStage<'_>, service: &Value) -> anyhow::Result<Original> {
         stage.report.detail("building the original recipe");
         let originals = Originals::of(&stage.stage, &stage.engine, stage.report)?;
@@ -55,22 +55,22 @@ impl Original {
             let answer = loopback::send(balancer, &Request::get("/healthz/live"), Duration::from_secs(5));
             Ok(answer.is_ok_and(|answer| answer.status == 200))
         });
-        answers.with_context(|| told(stage).unwrap_or_default())?;
+        answers.with_context(|| stopped_reasons(stage).unwrap_or_default())?;
         Ok(Original { balancer, revision })
     }
 }
 
-/// Why its tasks ended, in ECS's words.
-fn told(stage: &LocalStage<'_>) -> anyhow::Result<String> {
+/// Returns the stopped reasons of its tasks.
+fn stopped_reasons(stage: &LocalStage<'_>) -> anyhow::Result<String> {
     let cluster = &stage.names.cluster;
     let listed = stage.ecs("ListTasks", &json!({ "cluster": cluster, "family": NAME, "desiredStatus": "STOPPED" }))?;
     let described = stage.ecs("DescribeTasks", &json!({ "cluster": cluster, "tasks": listed["taskArns"] }))?;
     let reasons = described["tasks"].as_array().into_iter().flatten().map(|task| task["stoppedReason"].to_string());
-    Ok(format!("tasks of the original ended: {}", reasons.collect::<Vec<_>>().join(", ")))
+    Ok(format!("tasks of the original stopped: {}", reasons.collect::<Vec<_>>().join(", ")))
 }
 
-/// Built into a layout and sent by a client of registries: its reference. After the engine's own
-/// `docker push` such an image could not be pulled (one layer fewer than its configuration has); the cause is not known.
+/// Builds an image into a layout, pushes it with crane and returns its reference. After the engine's own `docker push`
+/// such an image could not be pulled (one layer fewer than its configuration has); the cause is not known.
 fn push(stage: &LocalStage<'_>, crane: &Utf8Path, originals: &Originals, recipe: &Recipe) -> anyhow::Result<String> {
     let repository = format!("{NAME}/{}", recipe.name);
     let create = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
@@ -85,7 +85,7 @@ fn push(stage: &LocalStage<'_>, crane: &Utf8Path, originals: &Originals, recipe:
     Ok(reference)
 }
 
-/// Two containers in one task, without health checks and without an order, as the original has them.
+/// Returns the task definition: two containers without health checks and `dependsOn`, as the original has them.
 fn definition(deployed: &Value, app: &str, nginx: &str) -> Value {
     let containers = deployed["containerDefinitions"].as_array().cloned().unwrap_or_default();
     let of = |recipe: &Recipe| containers.iter().find(|one| one["name"] == recipe.name).cloned().unwrap_or_default();
@@ -128,8 +128,9 @@ fn definition(deployed: &Value, app: &str, nginx: &str) -> Value {
     definition
 }
 
-/// Its address, and the ARN of its target group. The group asks for a file that nginx alone says no to, and takes that for
-/// health: a probe that waits behind requests would have ECS replace the task in the middle of a measurement.
+/// Creates the load balancer; returns its address and the ARN of its target group. The health check requests a file that
+/// nginx itself answers with 404, which counts as healthy: a check that waits behind requests of the app would make ECS
+/// replace the task during a measurement.
 fn load_balancer(stage: &LocalStage<'_>) -> anyhow::Result<(SocketAddr, String)> {
     let address = free_address()?;
     let group = stage.elb(

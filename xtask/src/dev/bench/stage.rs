@@ -1,4 +1,4 @@
-//! Where measurements happen: copies of this repository's tree in temporary folders, and this very program run in them.
+//! Temporary repositories for measurements, in which this program runs.
 
 use std::fs;
 use std::process::Command;
@@ -9,14 +9,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::effects::engine::Engine;
 use crate::effects::{files, git};
 
-/// A temporary folder with a git repository in it; removed when dropped.
+/// A temporary folder with a git repository, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) root: Utf8PathBuf,
 }
 
 impl Stage {
-    /// An empty folder.
+    /// Creates an empty folder.
     pub(super) fn empty(name: &str) -> anyhow::Result<Stage> {
         let base = Utf8PathBuf::from_path_buf(std::env::temp_dir())
             .map_err(|path| anyhow::anyhow!("the temporary directory {} is not UTF-8", path.display()))?;
@@ -26,7 +26,7 @@ impl Stage {
         Ok(Stage { root })
     }
 
-    /// The tree of `repository` as it is now, with the base images that it has made already.
+    /// Copies the working tree of `repository` and its existing substitute base images.
     pub(super) fn copy(repository: &Utf8Path, name: &str) -> anyhow::Result<Stage> {
         let stage = Stage::empty(name)?;
         for file in git::files(repository)? {
@@ -44,7 +44,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The stand-ins of `repository`, so that they are not made again.
+    /// Copies the substitute base images of `repository`, so that they are not built again.
     pub(super) fn take_bases(&self, repository: &Utf8Path) -> anyhow::Result<()> {
         let (from, to) = (repository.join("target/slipway/bases"), self.root.join("target/slipway"));
         if from.exists() {
@@ -55,7 +55,7 @@ impl Stage {
         Ok(())
     }
 
-    /// One more line in the app's views, as a change of the day: nothing but the app's last layer is built anew.
+    /// Appends a line to the app's views: only the app's last layer is built again.
     pub(super) fn change_view(&self, number: usize) -> anyhow::Result<()> {
         let views = git::files(&self.root)?.into_iter().find(|file| file.file_name() == Some("views.py"));
         let view = self.root.join(views.context("failed to find a `views.py`")?);
@@ -64,7 +64,7 @@ impl Stage {
         fs::write(&view, text).with_context(|| format!("failed to write `{view}`"))
     }
 
-    /// This program in the folder, with the engine answering.
+    /// Returns the command of this program in the folder, with the engine's variables.
     pub(super) fn xtask(&self, engine: &Engine, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("failed to find this program's file")?);
         for (name, value) in engine.docker().get_envs() {

@@ -1,4 +1,4 @@
-//! `build` of this repository's tree with nothing changed, while no docker process could run.
+//! A no-op `build` of this repository, with an engine address at which no docker command could succeed.
 
 use camino::Utf8Path;
 
@@ -8,7 +8,7 @@ use super::stage::Stage;
 use crate::effects::engine;
 use crate::report::Report;
 
-/// The bar, in seconds.
+/// Limit in seconds.
 const BAR: f64 = 0.150;
 
 const RUNS: usize = 11;
@@ -23,5 +23,5 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
         command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
         seconds.push(measure::run(command)?.seconds);
     }
-    Ok(vec![Row::at_most("build of this repository, nothing changed, no docker", measure::median(seconds), BAR, "s")])
+    Ok(vec![Row::at_most("build of this repository, no-op, no docker", measure::median(seconds), BAR, "s")])
 }

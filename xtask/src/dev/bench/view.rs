@@ -1,4 +1,4 @@
-//! `build` after a one-line change in a view, against the bare bake run of the very same plan, in turn.
+//! `build` after a one-line change in a view, against the bare bake run of the same plan, in alternation.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::effects::{engine, files, layout_store};
 use crate::plan::bake::BUILDX_VARIABLES;
 use crate::report::Report;
 
-/// The bar: `build` may take this many times as long as the bare run.
+/// Limit: ratio of the seconds of `build` to those of the bare run.
 const BAR: f64 = 1.10;
 
 const ROUNDS: usize = 7;
@@ -41,8 +41,8 @@ pub(super) fn measure(root: &Utf8Path, report: &Report) -> anyhow::Result<Vec<Ro
     ])
 }
 
-/// Seconds of `docker buildx bake` with the plan that `build --dry-run` prints. The destination is empty, or holds the
-/// blobs of the last layout as `build` itself arranges.
+/// Returns the seconds of `docker buildx bake` with the plan that `build --dry-run` prints. The destination is empty or, if
+/// `seeded`, has the blobs of the last layout, as in `build`.
 fn bare(stage: &Stage, engine: &Engine, seeded: bool) -> anyhow::Result<f64> {
     let output =
         stage.xtask(engine, &["build", "--dry-run", "--output", "json"])?.output().context("failed to plan")?;
@@ -50,7 +50,7 @@ fn bare(stage: &Stage, engine: &Engine, seeded: bool) -> anyhow::Result<f64> {
     let finished: Value =
         serde_json::from_str(text.lines().last().unwrap_or_default()).context("failed to read the plan")?;
     let document = finished["bake"].to_string();
-    // Each layout goes where the plan says; which images there are is the plan's business.
+    // Images and destinations are those of the plan.
     for (image, target) in finished["bake"]["target"].as_object().into_iter().flatten() {
         let output = target["output"][0].as_str().unwrap_or_default();
         let Some(destination) = output.split(',').find_map(|part| part.strip_prefix("dest=")) else { continue };
@@ -65,8 +65,8 @@ fn bare(stage: &Stage, engine: &Engine, seeded: bool) -> anyhow::Result<f64> {
     docker.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
     let mut child = docker.spawn().context("failed to start `docker buildx bake`")?;
-    let mut stdin = child.stdin.take().context("failed to reach the standard input of bake")?;
-    std::io::Write::write_all(&mut stdin, document.as_bytes()).context("failed to hand over the plan")?;
+    let mut stdin = child.stdin.take().context("failed to open the standard input of bake")?;
+    std::io::Write::write_all(&mut stdin, document.as_bytes()).context("failed to send the plan")?;
     drop(stdin);
     let status = child.wait().context("failed to wait for bake")?;
     ensure!(status.success(), "the bare bake run failed: {status}");

@@ -1,4 +1,4 @@
-//! How many tests passed, failed and were skipped, read from what test runners print. Pure.
+//! Numbers of passed, failed and skipped tests, parsed from the output of test runners. Pure.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -15,13 +15,13 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// The counts in a closing line of libtest (`test result: ok. 3 passed; 0 failed; 1 ignored; …`) or of pytest
+    /// Parses the closing line of libtest (`test result: ok. 3 passed; 0 failed; 1 ignored; …`) or of pytest
     /// (`2 passed, 1 skipped in 0.12s`, with or without `=`); `None` for any other line.
     pub(super) fn in_line(line: &str) -> Option<Counts> {
         let line = line.trim().trim_matches('=').trim();
         let list = match line.strip_prefix("test result: ") {
             Some(rest) => rest.split_once(". ")?.1,
-            // Pytest closes with the time it took; test output that merely speaks of passing does not.
+            // Pytest's closing line ends with the duration; other output of a test does not.
             None => line.rsplit_once(" in ").filter(|(_, time)| time.starts_with(|c: char| c.is_ascii_digit()))?.0,
         };
         let mut counts = Counts::default();
@@ -48,7 +48,7 @@ impl AddAssign for Counts {
 }
 
 impl fmt::Display for Counts {
-    /// The plain closing line that CI reads.
+    /// Writes the closing line that CI reads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::Counts;
 
     #[test]
-    fn closing_lines_of_both_runners_are_read_and_others_are_not() {
+    fn parses_closing_lines_of_both_runners() {
         let check = |line: &str, expected: Option<(u32, u32, u32)>| {
             let expected = expected.map(|(passed, failed, skipped)| Counts { passed, failed, skipped });
             assert_eq!(Counts::in_line(line), expected, "{line}");

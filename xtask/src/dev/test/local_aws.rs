@@ -18,13 +18,13 @@ use crate::report::Report;
 /// Folder of the conformance tests.
 const CONFORMANCE: &str = "infra/local-aws/referees";
 
-/// Cargo reads two small files to answer.
+/// `cargo metadata` reads two small files.
 const METADATA_LIMIT: Duration = Duration::from_secs(60);
 
-/// All test targets of the crate that plain `cargo test` leaves out, one test after another: they share an engine.
+/// Command of all test targets of the emulator that need an engine. Its tests share one, so they run one after another.
 pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
     let metadata = process::run(&mut cargo(root, &["metadata", "--no-deps", "--format-version=1"]), METADATA_LIMIT)?;
-    let targets = unlisted_targets(&metadata, "local-aws").context("failed to read what `cargo metadata` prints")?;
+    let targets = unlisted_targets(&metadata, "local-aws").context("failed to read the output of `cargo metadata`")?;
     anyhow::ensure!(!targets.is_empty(), "the package local-aws has no tests that need an engine");
     let mut command = cargo(root, &["test", "-p", "local-aws", "--quiet", "--no-fail-fast"]);
     for target in &targets {
@@ -35,7 +35,7 @@ pub(super) fn containers(root: &Utf8Path, report: &Report) -> anyhow::Result<Com
     Ok(command)
 }
 
-/// Runs boto3, the AWS CLI, botocore's models and moto against a daemon. Their table of comparisons is part of the output.
+/// Command of the conformance tests: the AWS CLI, botocore's models and moto against a daemon. Their table of comparisons is part of the output.
 pub(super) fn conformance(root: &Utf8Path, report: &Report) -> anyhow::Result<Command> {
     let bin = python::venv(root, "conformance", &Utf8Path::new(CONFORMANCE).join("requirements.txt"), report)?;
     let mut pytest = Command::new(bin.join("python"));
@@ -49,14 +49,15 @@ pub(super) fn conformance(root: &Utf8Path, report: &Report) -> anyhow::Result<Co
     Ok(pytest)
 }
 
-/// Tells the tests of an engine, of a small program to make images of, and of registry clients. Returns the docker client.
+/// Sets the variables by which tests find an engine, a small program for images, and registry clients. Returns the docker
+/// client.
 fn tools(root: &Utf8Path, command: &mut Command, report: &Report) -> anyhow::Result<Utf8PathBuf> {
     let engine = engine::ensure(root, report)?;
     let docker = engine.docker();
     let client = docker.get_program().to_string_lossy().into_owned();
     let client = match client.contains('/') {
         true => Utf8PathBuf::from(client),
-        false => host::find_program(&client).ok_or_else(|| Failure::failed("there is no docker client on PATH"))?,
+        false => host::find_program(&client).ok_or_else(|| Failure::failed("no docker client is on PATH"))?,
     };
     for (name, value) in docker.get_envs() {
         if let (Some(name), Some(value)) = (name.to_str().filter(|name| *name != "PATH"), value) {
@@ -74,7 +75,7 @@ fn tools(root: &Utf8Path, command: &mut Command, report: &Report) -> anyhow::Res
         Ok(crane) => {
             command.env("SLIPWAY_TEST_CRANE", crane);
         }
-        Err(error) => report.warn(format!("crane cannot be had here, and its tests are left out: {error:#}")),
+        Err(error) => report.warn(format!("crane is not available, its tests are skipped: {error:#}")),
     }
     Ok(client)
 }

@@ -1,4 +1,4 @@
-//! Foreign test runners: started, shown line by line, counted by their closing lines.
+//! Test runners as child processes: their output is passed on line by line, and closing lines are counted.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -8,11 +8,11 @@ use anyhow::Context;
 use super::counts::Counts;
 use crate::effects::interrupt;
 
-/// Runs a test runner to its end. Its output goes to `show` as it comes. A runner that exits with another code than 0
-/// without a failed test in its closing lines (it could not start, say) counts as one failure.
+/// Runs a test runner until it exits and copies its output to `show` as it arrives. A non-zero exit code without a failed
+/// test in the closing lines (a runner that could not start, for example) counts as one failure.
 pub(super) fn run(mut command: Command, show: &mut dyn Write) -> anyhow::Result<Counts> {
     let program = command.get_program().to_string_lossy().into_owned();
-    // Both streams through one pipe, so that lines stay in the order they were written.
+    // Both streams share one pipe, so that lines keep their order.
     let (reader, writer) = std::io::pipe().context("failed to make a pipe")?;
     let stderr = writer.try_clone().context("failed to make a pipe")?;
     let mut child = command
@@ -21,11 +21,11 @@ pub(super) fn run(mut command: Command, show: &mut dyn Write) -> anyhow::Result<
         .stderr(stderr)
         .spawn()
         .with_context(|| format!("failed to start `{program}`"))?;
-    // The command holds our ends of the pipe: the reader below sees its end only once they are gone.
+    // The command holds the write ends of the pipe: the reader below sees the end of file only once they are closed.
     drop(command);
     let mut counts = Counts::default();
     for line in BufReader::new(reader).split(b'\n') {
-        let line = line.with_context(|| format!("failed to read what `{program}` prints"))?;
+        let line = line.with_context(|| format!("failed to read the output of `{program}`"))?;
         let line = String::from_utf8_lossy(&line);
         let _ = writeln!(show, "{line}");
         if let Some(found) = Counts::in_line(&line) {

@@ -1,4 +1,4 @@
-//! The suites of `cargo xtask test` and which of them a run takes.
+//! The suites of `cargo xtask test` and the selection of a run. Pure.
 
 use std::ffi::OsStr;
 
@@ -19,11 +19,11 @@ pub enum Suite {
     DjangoSqlite,
     /// The Django app on a PostgreSQL server started for it.
     DjangoPostgres,
-    /// The nginx configuration on a real nginx.
+    /// The nginx configuration on an nginx of the host's archive.
     Nginx,
-    /// The private engine and base images: setting up, recovering, removing.
+    /// The private engine and base images: setup, recovery, removal.
     Engine,
-    /// `build` and the proof on real images, and both images run together.
+    /// `build` and the proof on real images, `deploy` with both containers.
     Containers,
     /// The local AWS emulator on a real engine: tasks as containers, the registry with its real clients.
     LocalContainers,
@@ -34,7 +34,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// All suites, in the order they run: the quickest verdicts first.
+    /// All suites in the order of a run, the fastest first.
     pub const ALL: [Suite; 9] = [
         Suite::Rust,
         Suite::DjangoSqlite,
@@ -78,7 +78,7 @@ impl TypedValueParser for NameParser {
     }
 }
 
-/// The suites of a run: all, the fast ones, or those named.
+/// Returns the suites of a run in their order: all, the fast ones, or those in `only`.
 pub fn select(fast: bool, only: &[Suite]) -> Vec<Suite> {
     Suite::ALL
         .into_iter()
@@ -87,8 +87,8 @@ pub fn select(fast: bool, only: &[Suite]) -> Vec<Suite> {
         .collect()
 }
 
-/// Test targets of a package that plain `cargo test` leaves out, from what `cargo metadata` prints. `None` where that is
-/// not its document.
+/// Returns the test targets of a package that plain `cargo test` leaves out, from the output of `cargo metadata`. `None`
+/// if the text is not such a document.
 pub fn unlisted_targets(metadata: &str, package: &str) -> Option<Vec<String>> {
     let metadata: Value = serde_json::from_str(metadata).ok()?;
     let packages = metadata["packages"].as_array()?.iter().filter(|found| found["name"] == package);
@@ -102,7 +102,7 @@ mod tests {
     use super::{Suite, select, unlisted_targets};
 
     #[test]
-    fn targets_that_need_an_engine_are_found_in_the_metadata() {
+    fn finds_targets_that_need_an_engine() {
         let target =
             |name: &str, kind: &str, test: bool| format!(r#"{{"name":"{name}","kind":["{kind}"],"test":{test}}}"#);
         let ours = [target("a", "test", false), target("b", "test", true), target("c", "bin", false)].join(",");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_takes_all_suites_unless_told_otherwise() {
+    fn selects_all_suites_by_default() {
         assert_eq!(select(false, &[]), Suite::ALL);
         assert_eq!(select(false, &[Suite::Engine]), [Suite::Engine]);
         assert!(select(true, &[]).iter().all(|suite| suite.is_fast()));
