@@ -1,6 +1,5 @@
 //! One file per verb. Commands never import each other.
 
-pub mod bench;
 pub mod build;
 pub mod completions;
 pub mod deploy;
@@ -16,5 +15,4 @@ pub mod run;
 pub mod scale;
 pub mod setup;
 pub mod status;
-pub mod test;
 pub mod verify;

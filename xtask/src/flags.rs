@@ -62,14 +62,14 @@ pub enum Command {
     Doctor(Doctor),
     /// Controls the local AWS emulator that the environment `local` deploys to: real containers, no AWS account.
     Local(Local),
-    /// Runs every test, with everything that the tests need set up.
-    Test(Test),
-    /// Measures every figure of README, as ratios within one run.
-    Bench(Bench),
     /// Prints the completion script of a shell.
     Completions(Completions),
     /// Prints the manual page, or writes one page for each verb into a directory.
     Man(Man),
+    /// The verbs of this repository itself.
+    #[cfg(feature = "dev")]
+    #[command(flatten)]
+    Dev(crate::dev::Verb),
 }
 
 impl Command {
@@ -90,7 +90,9 @@ impl Command {
             Command::Setup(flags) => flags.shared.output,
             Command::Doctor(flags) => flags.shared.output,
             Command::Local(flags) => flags.verb.shared().output,
-            Command::Test(_) | Command::Bench(_) | Command::Completions(_) | Command::Man(_) => Output::Human,
+            Command::Completions(_) | Command::Man(_) => Output::Human,
+            #[cfg(feature = "dev")]
+            Command::Dev(_) => Output::Human,
         }
     }
 }
@@ -281,30 +283,6 @@ impl LocalVerb {
         };
         (environment, request)
     }
-}
-
-/// `cargo xtask test`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test --only nginx")]
-pub struct Test {
-    /// The part that takes under two minutes and needs no engine.
-    #[arg(long)]
-    pub fast: bool,
-    /// Only the suite of this name; may be repeated.
-    #[arg(long, value_name = "SUITE")]
-    pub only: Vec<crate::plan::suites::Suite>,
-}
-
-/// `cargo xtask bench`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only unchanged --only proof")]
-pub struct Bench {
-    /// Only the measurement of this name; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<crate::commands::bench::Measurement>,
-    /// Proves one layout and stops: the process that the measurement of the proof watches.
-    #[arg(long, value_name = "LAYOUT", hide = true)]
-    pub prove: Option<Utf8PathBuf>,
 }
 
 /// `cargo xtask completions`.

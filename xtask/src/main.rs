@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use camino::Utf8Path;
 use clap::{CommandFactory, Parser};
 use xtask::commands::{
-    bench, build, completions, deploy, doctor, exec, history, local, logs, man, push, rollback, run, scale, setup,
-    status, test, verify,
+    build, completions, deploy, doctor, exec, history, local, logs, man, push, rollback, run, scale, setup, status,
+    verify,
 };
 use xtask::effects::{host, interrupt};
 use xtask::error::{Exit, Failure, exit_of};
@@ -40,11 +40,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Build(flags) => build::run(&root, &flags.request(), &report).map(drop)?,
         Command::Deploy(flags) => deploy(&root, &flags.request(), &report)?,
         Command::Rollback(flags) => rollback::run(&root, &flags.request(), &report)?,
-        Command::Test(flags) => test::run(&root, &test::Request { fast: flags.fast, only: flags.only }, &report)?,
-        Command::Bench(flags) => match flags.prove {
-            Some(layout) => bench::prove_once(&layout)?,
-            None => bench::run(&root, &flags.only, &report)?,
-        },
+        #[cfg(feature = "dev")]
+        Command::Dev(verb) => verb.run(&root, &report)?,
         other => return closed(other, &root, &report).inspect_err(closing),
     }
     Ok(0)

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Event, LogLine, TargetHealth, Task, View};
+use super::{Container, Event, LogLine, TargetHealth, Task, View};
 
 /// The last lines of one container of one task: task id, container name.
 pub type Output = BTreeMap<(String, String), Vec<LogLine>>;
@@ -44,6 +44,34 @@ pub struct Evidence<'a> {
     pub release_phase: Option<&'a str>,
     /// What AWS said, where a call was refused and there may be no task at all.
     pub refusal: Option<&'a str>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Returns the output of a container, as far as it was read.
+    fn output_of(&self, task: &Task, container: &Container) -> &'a [LogLine] {
+        let key = (task.id().to_owned(), container.name.clone());
+        self.lines.get(&key).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One candidate for the cause, and the place where it shows.
+#[derive(Clone, Debug, PartialEq)]
+struct Finding<'a> {
+    id: CauseId,
+    /// The task that shows it.
+    task: Option<&'a Task>,
+    /// Name of the container that shows it.
+    failing_container: Option<String>,
+    /// The most telling text: of ECS, or of the container itself.
+    said: Option<String>,
+    /// Exit code, or status of the answer to the health check.
+    code: Option<i64>,
+}
+
+impl Finding<'_> {
+    fn new(id: CauseId) -> Self {
+        Finding { id, task: None, failing_container: None, said: None, code: None }
+    }
 }
 
 /// How the load balancer checks its targets.

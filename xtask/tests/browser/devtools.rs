@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
-use xtask::effects::chromium::{self, Chromium};
+use xtask::dev::chromium::{self, Chromium};
 use xtask::report::{Output, Report};
 
 use crate::world::repository;

@@ -6,7 +6,8 @@ mod server;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask::effects::{packages, process};
+use xtask::dev::packages;
+use xtask::effects::process;
 use xtask::report::{Output, Report};
 
 use self::server::{ACCOUNT, Ministack, REGION};

@@ -1,7 +1,7 @@
 //! What the suites run on where the host lacks it: packages that are unpacked and not installed.
 
 use camino::Utf8PathBuf;
-use xtask::effects::{packages, postgres};
+use xtask::dev::{packages, postgres};
 use xtask::report::{Output, Report};
 
 #[test]

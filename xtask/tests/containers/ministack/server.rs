@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use serde_json::{Value, json};
+use xtask::dev::python;
 use xtask::effects::loopback::{self, Request};
-use xtask::effects::{process, python};
+use xtask::effects::process;
 use xtask::report::{Output, Report};
 
 use crate::world::{ENGINE, docker, docker_ok, repository};
