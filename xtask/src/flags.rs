@@ -33,7 +33,7 @@ pub struct Flags {
 pub enum Command {
     /// Builds the images whose inputs changed, each to an OCI layout, and proves that they run on the platform.
     Build(Build),
-    /// Sends the verified images to the environment's registry, nothing twice, and tags them.
+    /// Sends the verified images to the environment's registry, skips blobs that exist there, and tags them.
     Push(Push),
     /// Builds and pushes what changed, moves the service to it, follows that to its verdict, verifies and records.
     Deploy(Deploy),
@@ -93,10 +93,20 @@ impl Command {
 pub struct Shared {
     /// Environment: the file `infra/environments/<ENV>.toml`.
     #[arg(long, value_name = "ENV", default_value = "local")]
-    pub env: EnvironmentName,
+    env: EnvironmentName,
+    /// Template that the environment is made from, where it has no file of its own: `--env pr-123 --from preview`.
+    #[arg(long, value_name = "TEMPLATE")]
+    from: Option<EnvironmentName>,
     /// Words for people, or one JSON object per line on standard output.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
+}
+
+impl Shared {
+    /// The selected environment.
+    pub fn environment(&self) -> EnvironmentName {
+        self.env.with_template(self.from)
+    }
 }
 
 /// `cargo xtask build`.
@@ -150,7 +160,7 @@ impl Build {
     /// What the verb takes.
     pub fn request(self) -> build::Request {
         let Build { shared, images, no_cache, file, tags, explain, dry_run } = self;
-        build::Request { environment: shared.env, images, no_cache, file, tags, explain, dry_run }
+        build::Request { environment: shared.environment(), images, no_cache, file, tags, explain, dry_run }
     }
 }
 
@@ -158,7 +168,7 @@ impl Push {
     /// What the verb takes.
     pub fn request(self) -> push::Request {
         let Push { shared, images, as_built, dry_run } = self;
-        push::Request { environment: shared.env, images, as_built, aws: None, dry_run }
+        push::Request { environment: shared.environment(), images, as_built, aws: None, dry_run }
     }
 }
 
@@ -262,7 +272,7 @@ impl LocalVerb {
 
     /// Where, and what.
     pub fn request(self) -> (EnvironmentName, local::Request) {
-        let environment = self.shared().env;
+        let environment = self.shared().environment();
         let request = match self {
             LocalVerb::Start(_) => local::Request::Start,
             LocalVerb::Stop(_) => local::Request::Stop,
@@ -305,7 +315,6 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::{Command, Flags};
-    use crate::project::EnvironmentName;
 
     #[test]
     fn the_command_line_is_consistent_and_every_verb_shows_an_example() {
@@ -318,7 +327,7 @@ mod tests {
                 "`{}` shows no example",
                 verb.get_name()
             );
-            assert!(verb.get_about().is_some(), "`{}` says nothing about itself", verb.get_name());
+            assert!(verb.get_about().is_some(), "`{}` has no description", verb.get_name());
         }
     }
 
@@ -326,11 +335,18 @@ mod tests {
     fn build_takes_what_the_design_promises() {
         let line = "cargo-xtask build --env staging --image app --no-cache -f x/Dockerfile -t v1 -t v2 --explain --dry-run --output json";
         let Command::Build(build) = Flags::try_parse_from(line.split(' ')).unwrap().command else { panic!() };
-        assert_eq!(build.shared.env, EnvironmentName::Staging);
+        assert_eq!(build.shared.environment().as_str(), "staging");
         assert_eq!(build.images[0].as_str(), "app");
         assert_eq!(build.tags, ["v1", "v2"]);
         assert!(build.no_cache && build.explain && build.dry_run);
-        for bad in ["build --env stagin", "build --image ../x", "bild", "build --output yaml"] {
+        for bad in [
+            "build --env ../staging",
+            "build --env Staging",
+            "build --env a.b",
+            "build --image ../x",
+            "bild",
+            "build --output yaml",
+        ] {
             assert!(Flags::try_parse_from(["x"].into_iter().chain(bad.split(' '))).is_err(), "{bad}");
         }
     }

@@ -21,8 +21,8 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// What is asked for.
+    /// The scopes and the environment.
     pub fn request(self) -> Request {
-        Request { environment: self.shared.env, scopes: self.scopes }
+        Request { environment: self.shared.environment(), scopes: self.scopes }
     }
 }

@@ -91,7 +91,7 @@ impl Target {
             let failure =
                 Failure::failed(format!("the target group `{name}` of `{}` does not exist", self.environment()));
             match self.environment() {
-                EnvironmentName::Local => failure.hint("cargo xtask local stop, then cargo xtask local start"),
+                EnvironmentName::LOCAL => failure.hint("cargo xtask local stop, then cargo xtask local start"),
                 _ => failure.hint("make the load balancer and a target group of that name first, of type `ip`"),
             }
         };
@@ -130,9 +130,6 @@ impl Target {
 
     /// A line that types a verb for this environment.
     pub fn command(&self, verb: &str) -> String {
-        match self.environment() {
-            EnvironmentName::Local => format!("cargo xtask {verb}"),
-            environment => format!("cargo xtask {verb} --env {environment}"),
-        }
+        format!("cargo xtask {verb}{}", self.environment().flags())
     }
 }

@@ -10,7 +10,7 @@ use super::table::{Entry, Table};
 /// The table. The outer `None` is a problem; the inner one is every environment but `local`.
 pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Option<Option<Local>> {
     let entry = root.optional("local");
-    if environment != EnvironmentName::Local {
+    if !environment.is_local() {
         let Some(entry) = entry else { return Some(None) };
         let hint = "only `local` has a substitute: another endpoint than AWS's own is the key `endpoint`";
         entry.refuse_key(format!("`{environment}` has a substitute for AWS"), hint);

@@ -29,7 +29,7 @@ const LOCAL: (&str, &str) = ("subnet-00000001", "sg-00000001");
 
 /// `[network]`. The outer `None` is a problem; the inner one is a project that does not deploy.
 pub(super) fn network(name: EnvironmentName, root: &mut Table<'_>, project: &Project) -> Option<Option<Network>> {
-    let deploys = project.service.is_some() && name != EnvironmentName::Local;
+    let deploys = project.service.is_some() && !name.is_local();
     let entry = if deploys {
         let hint =
             "where the tasks are: add a `[network]` table with `subnets`, `security-groups` and `assign-public-ip`";
@@ -44,7 +44,7 @@ pub(super) fn network(name: EnvironmentName, root: &mut Table<'_>, project: &Pro
             security_groups: vec![group.to_owned()],
             assign_public_ip: true,
         };
-        return Some((name == EnvironmentName::Local).then_some(usual));
+        return Some((name.is_local()).then_some(usual));
     };
     let mut table = entry.table("[network]")?;
     let subnets = table.required("subnets", "ids of subnets: `subnets = [\"subnet-0123456789abcdef0\"]`");
