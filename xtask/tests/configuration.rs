@@ -405,6 +405,27 @@ fn extends_merges_tables_and_reports_the_file_of_each_key() {
 }
 
 #[test]
+fn an_environment_replaces_build_settings() {
+    let project = parse::project(OUR_PROJECT).unchecked().unwrap();
+    let plain = Project { service: None, ..project };
+    let text = format!(
+        "platform = \"linux/arm64\"\n{BASE}[images.app]\ntarget = \"debug\"\nargs = {{ LEVEL = \"1\" }}\n\
+         [images.app.secrets]\nnetrc = {{ file = \"/root/.netrc\" }}\n"
+    );
+    let qa = || "qa".parse().unwrap();
+    let found = parse::environment(qa(), &text, &plain).unwrap();
+    let changed = plain.clone().in_environment(&found);
+    let app = changed.image(&name("app")).unwrap();
+    assert_eq!((changed.platform, app.target.as_deref()), (Platform::LinuxArm64, Some("debug")));
+    assert_eq!(app.args.keys().collect::<Vec<_>>(), ["LEVEL", "PYTHON_VERSION"]);
+    assert_eq!(app.secrets.keys().collect::<Vec<_>>(), ["ca-certificates", "netrc"]);
+    assert_eq!(app.dockerfile, "app/Dockerfile");
+    assert_eq!(changed.image(&name("nginx")), plain.image(&name("nginx")));
+    let error = parse::environment(qa(), &text.replace("images.app]", "images.ap]"), &plain).unwrap_err();
+    assert!(error.to_string().contains("qa.toml:11:9: there is no image `ap`"), "{error}");
+}
+
+#[test]
 fn a_template_makes_environments_under_their_own_names() {
     let project = plain_project();
     let name: EnvironmentName = "pr-123".parse().unwrap();

@@ -50,7 +50,18 @@ pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Projec
         let text = read(root, &file, "remove the link that leads nowhere")?;
         shared.insert(stem, text);
     }
-    Ok(parse::extended_environment(name, &text, &shared, project)?)
+    let environment = parse::extended_environment(name, &text, &shared, project)?;
+    for (image, settings) in &environment.images {
+        if let Some(dockerfile) = settings.dockerfile.as_ref().filter(|path| find(root, path) != Found::File) {
+            let file = parse::environment_file(name);
+            return Err(Failure::usage(format!(
+                "{file}: `images.{image}.dockerfile`: there is no file `{dockerfile}`"
+            ))
+            .hint("name a file that exists; paths start at the root of the repository")
+            .into());
+        }
+    }
+    Ok(environment)
 }
 
 /// The environments and templates of the project below `root`, sorted: one for each file of their folder.

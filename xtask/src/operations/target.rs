@@ -46,6 +46,7 @@ impl Settings {
     pub fn load(root: &Utf8Path, name: EnvironmentName) -> anyhow::Result<Settings> {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
+        let project = project.in_environment(&environment);
         let names = names(&project, &environment);
         Ok(Settings { project, environment, names })
     }

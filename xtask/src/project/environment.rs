@@ -5,8 +5,10 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::image::ImageName;
+use super::SecretSource;
 use crate::image::substitute::Substitute;
+use crate::image::{ImageName, Platform};
+use camino::Utf8PathBuf;
 
 /// Longest name of an environment. It is part of names that AWS limits, such as that of a target group.
 const NAME_LENGTH: usize = 32;
@@ -164,6 +166,10 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Whether a deploy asks first, and takes images of committed trees only.
     pub protected: bool,
+    /// The platform of the images and tasks, where it is not the project's.
+    pub platform: Option<Platform>,
+    /// `[images.<name>]`: build settings that replace the project's.
+    pub images: BTreeMap<ImageName, BuildSettings>,
     /// AWS region, such as `eu-central-1`.
     pub region: String,
     /// The twelve-digit account that the caller must be in; `None` in `local` only.
@@ -200,6 +206,19 @@ pub struct Environment {
     pub bases: Bases,
     /// Where the local AWS emulator listens; `None` everywhere but in `local`.
     pub local: Option<Local>,
+}
+
+/// Build settings of one image in one environment. What is absent stays as `infra/slipway.toml` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// Another Dockerfile.
+    pub dockerfile: Option<Utf8PathBuf>,
+    /// Another stage.
+    pub target: Option<String>,
+    /// Build arguments, added to the project's or in place of them.
+    pub args: BTreeMap<String, String>,
+    /// Build secrets, added to the project's or in place of them.
+    pub secrets: BTreeMap<String, SecretSource>,
 }
 
 /// How a deployment replaces tasks: ECS's rolling update and its limits.

@@ -9,6 +9,7 @@ mod images;
 mod local;
 mod network;
 mod order;
+mod overrides;
 mod paths;
 mod problems;
 mod references;

@@ -268,6 +268,14 @@ fn an_environment_is_added_by_copying_a_file() {
     let run = sandbox.json(&["build", "--env", "qa", "--dry-run"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
 
+    let build = "[images.app.args]\nLEVEL = \"1\"\n";
+    sandbox.write("infra/environments/qa.toml", &format!("{}{build}", sandbox.read("infra/environments/dev.toml")));
+    let run = sandbox.json(&["build", "--env", "qa"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(sandbox.baked().unwrap()["target"]["app"]["args"]["LEVEL"], "1");
+    let run = sandbox.json(&["build", "--env", "dev"]);
+    assert_eq!((run.code, run.finished()["outcome"].as_str()), (0, Some("built")), "arguments are inputs");
+
     sandbox.write("infra/environments/shared/preview.toml", &settings);
     let template = format!("template = true\nextends = \"preview\"\ncluster = \"small-{{name}}\"\n{account}");
     sandbox.write("infra/environments/preview.toml", &template);

@@ -186,6 +186,8 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
     Environment {
         name,
         protected: random.one_in(2),
+        platform: random.one_in(2).then_some(Platform::LinuxArm64),
+        images: BTreeMap::new(),
         region: (*random.pick(&regions)).to_owned(),
         account,
         cluster: "Shared_cluster-1".to_owned(),
@@ -237,6 +239,9 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
     }
     let Environment { cpu, memory, count, protected, .. } = environment;
     let _ = writeln!(text, "protected = {protected}");
+    if let Some(platform) = environment.platform {
+        let _ = writeln!(text, "platform = \"{platform}\"");
+    }
     let _ = writeln!(text, "task = {{ cpu = {cpu}, memory = 0x{memory:x}, count = {count} }}");
     let Strategy { minimum_healthy_percent, maximum_percent, circuit_breaker } = environment.strategy;
     let _ = writeln!(text, "strategy.minimum-healthy-percent = {minimum_healthy_percent}");

@@ -66,6 +66,7 @@ impl Here {
 pub(super) fn here(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Here> {
     let project = project_files::load(root)?;
     let environment = project_files::load_environment(root, request.environment, &project)?;
+    let project = project.in_environment(&environment);
     let build = || format!("cargo xtask build{}", request.environment.flags());
     let release = files::read_release(root)?;
     let release =

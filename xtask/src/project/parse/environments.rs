@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Environment, EnvironmentName, Project, Strategy};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{bases, local, network, references, regions, sizes, suggestions, variables};
+use super::{bases, images, local, network, overrides, references, regions, sizes, suggestions, variables};
 use crate::error::Failure;
 
 /// Longest name of a cluster or service (Amazon ECS API, CreateCluster and CreateService: 255 characters).
@@ -30,6 +30,8 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     root.optional("extends");
     template(name, &mut root);
     let protected = root.optional("protected").map_or(Some(false), |entry| entry.boolean());
+    let platform = root.optional("platform").map(|entry| images::platform(&entry));
+    let images = overrides::images(&mut root, project);
     let region = root.required("region", "where it runs: `region = \"eu-central-1\"`").and_then(|e| region(&e));
     let account = account(name, &mut root);
     let cluster = root.optional("cluster").map(|entry| ecs_name(&entry));
@@ -64,6 +66,11 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     Some(Environment {
         name,
         protected: protected?,
+        platform: match platform {
+            Some(read) => Some(read?),
+            None => None,
+        },
+        images,
         region: region?,
         account: account?,
         cluster: cluster.unwrap_or_else(|| Some(format!("{}-{name}", project.name)))?,

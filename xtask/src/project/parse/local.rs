@@ -37,7 +37,7 @@ pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Optio
     Some(Some(Local { endpoint: addresses.0?, balancer: addresses.1?, health_check_path: health_check_path? }))
 }
 
-/// Nobody else may reach what runs with neither accounts nor passwords: loopback only.
+/// A loopback address: the emulator has neither accounts nor passwords.
 fn address(entry: Option<&Entry<'_>>, default: SocketAddr, port: &str) -> Option<SocketAddr> {
     let Some(entry) = entry else { return Some(default) };
     let text = entry.string()?;

@@ -24,7 +24,7 @@ const EFS_DIGITS: RangeInclusive<usize> = 8..=40;
 /// Longest name of a volume (Amazon ECS API, Volume: 255 letters, digits, `_` and `-`).
 const VOLUME_NAME: usize = 255;
 
-/// What the substitute for AWS takes where `local` says nothing: it looks at neither.
+/// Defaults of `local`: the emulator accepts any id.
 const LOCAL: (&str, &str) = ("subnet-00000001", "sg-00000001");
 
 /// `[network]`. The outer `None` is a problem; the inner one is a project that does not deploy.
