@@ -147,7 +147,12 @@ impl Deploy {
     /// Returns the request of the verb.
     pub fn request(&self) -> deploy::Request {
         let Deploy { shared, yes, dry_run, timeout } = self;
-        deploy::Request { environment: shared.env, yes: *yes, dry_run: *dry_run, limit: Duration::from_secs(*timeout) }
+        deploy::Request {
+            environment: shared.environment(),
+            yes: *yes,
+            dry_run: *dry_run,
+            limit: Duration::from_secs(*timeout),
+        }
     }
 }
 
@@ -155,7 +160,7 @@ impl Rollback {
     /// Returns the request of the verb.
     pub fn request(self) -> rollback::Request {
         let Rollback { shared, to, dry_run, timeout } = self;
-        rollback::Request { environment: shared.env, to, dry_run, limit: Duration::from_secs(timeout) }
+        rollback::Request { environment: shared.environment(), to, dry_run, limit: Duration::from_secs(timeout) }
     }
 }
 
@@ -163,7 +168,10 @@ impl History {
     /// Returns the request of the verb.
     pub fn request(&self) -> history::Request {
         // The range above fits `usize` on every platform.
-        history::Request { environment: self.shared.env, count: usize::try_from(self.count).unwrap_or(usize::MAX) }
+        history::Request {
+            environment: self.shared.environment(),
+            count: usize::try_from(self.count).unwrap_or(usize::MAX),
+        }
     }
 }
 
@@ -171,7 +179,7 @@ impl Logs {
     /// Returns the request of the verb.
     pub fn request(self) -> logs::Request {
         let Logs { shared, follow, container, task, since } = self;
-        logs::Request { environment: shared.env, follow, container, task, since: Duration::from_secs(since) }
+        logs::Request { environment: shared.environment(), follow, container, task, since: Duration::from_secs(since) }
     }
 }
 
@@ -179,7 +187,7 @@ impl Run {
     /// Returns the request of the verb.
     pub fn request(self) -> run::Request {
         let Run { shared, container, timeout, command } = self;
-        run::Request { environment: shared.env, container, command, limit: Duration::from_secs(timeout) }
+        run::Request { environment: shared.environment(), container, command, limit: Duration::from_secs(timeout) }
     }
 }
 
@@ -187,13 +195,17 @@ impl Exec {
     /// Returns the request of the verb.
     pub fn request(self) -> exec::Request {
         let Exec { shared, container, task, command } = self;
-        exec::Request { environment: shared.env, container, task, command }
+        exec::Request { environment: shared.environment(), container, task, command }
     }
 }
 
 impl Scale {
     /// Returns the request of the verb.
     pub fn request(&self) -> scale::Request {
-        scale::Request { environment: self.shared.env, count: self.count, limit: Duration::from_secs(self.timeout) }
+        scale::Request {
+            environment: self.shared.environment(),
+            count: self.count,
+            limit: Duration::from_secs(self.timeout),
+        }
     }
 }

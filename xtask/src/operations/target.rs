@@ -46,6 +46,7 @@ impl Settings {
     pub fn load(root: &Utf8Path, name: EnvironmentName) -> anyhow::Result<Settings> {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
+        let project = project.in_environment(&environment);
         let names = names(&project, &environment);
         Ok(Settings { project, environment, names })
     }
@@ -91,7 +92,7 @@ impl Target {
             let failure =
                 Failure::failed(format!("the target group `{name}` of `{}` does not exist", self.environment()));
             match self.environment() {
-                EnvironmentName::Local => failure.hint("cargo xtask local stop, then cargo xtask local start"),
+                EnvironmentName::LOCAL => failure.hint("cargo xtask local stop, then cargo xtask local start"),
                 _ => failure.hint("make the load balancer and a target group of that name first, of type `ip`"),
             }
         };
@@ -130,9 +131,6 @@ impl Target {
 
     /// A line that types a verb for this environment.
     pub fn command(&self, verb: &str) -> String {
-        match self.environment() {
-            EnvironmentName::Local => format!("cargo xtask {verb}"),
-            environment => format!("cargo xtask {verb} --env {environment}"),
-        }
+        format!("cargo xtask {verb}{}", self.environment().flags())
     }
 }

@@ -1,4 +1,4 @@
-//! `[release]` and `[verify]` of the project: what runs before a release serves, and what is asked of it afterwards.
+//! `[release]` and `[verify]` of the project: what runs before a release serves, and how it is verified.
 
 use super::super::{ReleasePhase, Verify};
 use super::problems::quoted;
