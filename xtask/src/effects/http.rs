@@ -138,7 +138,8 @@ impl fmt::Debug for Http {
 
 /// The client for AWS's SDK. Each provider of credentials has its own limits, and so its own connections.
 pub(super) fn sdk_client() -> SharedHttpClient {
-    let by_limits: Mutex<HashMap<(Option<Duration>, Option<Duration>), Http>> = Mutex::default();
+    type Limits = (Option<Duration>, Option<Duration>);
+    let by_limits: Mutex<HashMap<Limits, Http>> = Mutex::default();
     http_client_fn(move |settings, _| {
         let limits = (settings.connect_timeout(), settings.read_timeout());
         let mut by_limits = by_limits.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ pub struct CallError {
     /// The endpoint that replaces AWS's own, if one is set.
     pub endpoint: Option<String>,
     /// AWS's id of the last request, for its support.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// The reason.
     pub why: Why,
 }
@@ -216,7 +216,7 @@ mod tests {
         check(Why::NoCredentials("the SSO session has expired".into()), "SSO", "aws sso login");
         check(Why::Unreachable("refused".into()), "failed to reach ECS for UpdateService: refused", "can reach AWS");
         let refusal = refused("ClientException", "no");
-        let request_id = Some("a1-b2".to_owned());
+        let request_id = Some("a1-b2".into());
         let error = CallError { api: Api::Ecs, action: "RunTask", endpoint: None, request_id, why: refusal };
         assert_eq!(error.to_string(), "ECS refused RunTask: ClientException: no (request id a1-b2)");
         check(Why::Lost("reset".into()), "is lost: reset", "may have been carried out");

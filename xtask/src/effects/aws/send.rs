@@ -97,7 +97,7 @@ impl Aws {
                     continue;
                 }
             }
-            return Err(CallError { request_id, ..self.error(call, why) });
+            return Err(CallError { request_id: request_id.map(String::into_boxed_str), ..self.error(call, why) });
         }
     }
 
