@@ -1,130 +1,168 @@
-//! How AWS's APIs are called: signed requests with AWS's own documents in and out, counted, and repeated where that is
-//! right. docs/decisions/0008 says why there is no generated SDK. Async code is in this folder's network clients only; what
-//! they offer to others waits for its result. Not here: any call of a service (`ecr`, `ecs`, `elb`, `logs`, `ssm`, `sts`).
+//! AWS through its own SDK (docs/decisions/0013): one configuration, AWS's documents whole in both directions, requests counted,
+//! failures as values. Async code stays in the network clients; their callers block. Not here: the calls of a service (`ecr`,
+//! `ecs`, `elb`, `logs`, `ssm`, `sts`).
 
 mod api;
 mod call_error;
+mod config;
 mod credentials;
+#[cfg(test)]
+mod environment;
+mod exchange;
 mod json;
-mod ledger;
-mod patience;
-mod query;
+mod metrics;
+mod raw;
+mod retry;
 #[cfg(test)]
 pub(super) mod scripted;
 mod send;
-mod sign;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::Full;
-use hyper::Uri;
-use hyper::body::Bytes;
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::runtime::Runtime;
 
 pub use self::api::Api;
 pub(super) use self::api::Call;
 pub use self::call_error::{CallError, Why};
-use self::credentials::Keys;
+use self::config::CorrectedClock;
+use self::credentials::CredentialCache;
+pub(super) use self::exchange::Exchange;
 pub(super) use self::json::typed;
-pub use self::ledger::Calls;
-pub(super) use self::query::{Element, child, members, number, text};
-use super::http::Http;
-use super::interrupt;
-use crate::error::Failure;
+pub use self::metrics::Calls;
+pub(super) use self::send::operation;
+use super::{http, interrupt};
 use crate::project::{Partition, partition_of};
 
-/// The variable that every AWS SDK takes for the endpoint of all services.
+/// The variable for the endpoint of all services, as in every AWS SDK.
 pub const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
-/// A connection in one region is there in far less, or a firewall drops what we send.
+/// A connection within a region takes far less, unless a firewall drops the packets.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Whose credentials sign the calls.
+/// The source of the credentials that sign calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Whoever the environment, the profile or the machine says: the order of AWS's SDKs.
-    Surroundings,
-    /// Anybody: the stand-in takes any keys, and must not be shown real ones.
-    Anybody,
+pub enum CredentialSource {
+    /// AWS's default chain: environment, profile, web identity, container, instance.
+    DefaultChain,
+    /// Static dummy credentials: the emulator accepts any, and never receives real ones.
+    Anonymous,
 }
 
-/// AWS in one region, as one caller sees it. Clones share connections, credentials and the count of calls.
+/// The client of AWS in one region. Clones share connections, credentials and the count of calls.
 #[derive(Clone)]
 pub struct Aws {
     shared: Arc<Shared>,
-    /// Whether the user has had enough.
     is_interrupted: fn() -> bool,
 }
 
 struct Shared {
     runtime: Arc<Runtime>,
-    http: Arc<Http<Full<Bytes>>>,
-    keys: Keys,
+    http: SharedHttpClient,
+    clock: CorrectedClock,
+    credentials: CredentialCache,
+    sdk: SdkConfig,
     region: String,
+    /// For all services, if one is set.
     endpoint: Option<String>,
+    /// Of the services that have one set.
+    endpoints: HashMap<Api, String>,
     calls: Mutex<Calls>,
+    clients: Clients,
+}
+
+/// The generated clients, each built at first use.
+#[derive(Default)]
+struct Clients {
+    ecr: OnceLock<aws_sdk_ecr::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
+    elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    sts: OnceLock<aws_sdk_sts::Client>,
+}
+
+macro_rules! client {
+    ($name:ident, $sdk:ident, $api:expr) => {
+        pub(super) fn $name(&self) -> &$sdk::Client {
+            self.shared.clients.$name.get_or_init(|| {
+                let mut settings = $sdk::config::Builder::from(&self.shared.sdk);
+                settings.set_endpoint_url(self.shared.endpoints.get(&$api).cloned());
+                $sdk::Client::from_conf(settings.build())
+            })
+        }
+    };
 }
 
 impl Aws {
-    /// Nothing is asked yet, not even for credentials. With an endpoint, every service is there; plain HTTP is spoken only
-    /// where the endpoint says so.
+    /// Reads the settings of environment and profile. No request is sent, not even for credentials.
     ///
     /// # Errors
-    /// Usage (2) where the endpoint is no address; the system's.
-    pub fn connect(region: &str, endpoint: Option<&str>, caller: Caller) -> anyhow::Result<Aws> {
-        let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
-        if let Some(endpoint) = endpoint {
-            let uri = endpoint.parse::<Uri>().ok();
-            let is_address = uri.is_some_and(|uri| {
-                matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
-            });
-            let text = || Failure::usage(format!("the endpoint `{endpoint}` is no address such as `https://host`"));
-            anyhow::ensure!(is_address, text().hint(format!("see {ENDPOINT_VARIABLE} and `endpoint`")));
-        }
-        let http = Arc::new(Http::new(CONNECT_LIMIT));
-        let shared = Shared {
-            runtime: Arc::new(runtime()?),
-            keys: Keys::new(caller, region, Arc::clone(&http)),
-            http,
-            region: region.to_owned(),
-            endpoint: endpoint.map(str::to_owned),
-            calls: Mutex::default(),
-        };
+    /// Usage (2) where an endpoint is not an address, or has no TLS and is not on this machine; the system's.
+    pub fn connect(region: &str, endpoint: Option<&str>, source: CredentialSource) -> anyhow::Result<Aws> {
+        let http = http::sdk_client();
+        let credentials = CredentialCache::new(source, region, http.clone());
+        Aws::with(region, endpoint, source, http, credentials)
+    }
+
+    fn with(
+        region: &str,
+        endpoint: Option<&str>,
+        source: CredentialSource,
+        http: SharedHttpClient,
+        credentials: CredentialCache,
+    ) -> anyhow::Result<Aws> {
+        let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
+        let runtime = Arc::new(runtime()?);
+        let clock = CorrectedClock::default();
+        let sdk = runtime.block_on(config::load(region, http.clone(), credentials.clone(), clock.clone()))?;
+        let endpoints = Api::ALL
+            .into_iter()
+            .filter_map(|api| config::endpoint(&sdk, api, endpoint.as_deref(), source).map(|endpoint| (api, endpoint)));
+        let endpoints: HashMap<Api, String> = endpoints.collect();
+        endpoints.values().try_for_each(|endpoint| config::check_endpoint(endpoint))?;
+        let (region, calls, clients) = (region.to_owned(), Mutex::default(), Clients::default());
+        let shared = Shared { runtime, http, clock, credentials, sdk, region, endpoint, endpoints, calls, clients };
         Ok(Aws { shared: Arc::new(shared), is_interrupted: interrupt::requested })
     }
 
-    /// The same for what must be cleaned up even though the user has interrupted: its calls are carried out all the same.
+    client!(ecr, aws_sdk_ecr, Api::Ecr);
+    client!(ecs, aws_sdk_ecs, Api::Ecs);
+    client!(elb, aws_sdk_elasticloadbalancingv2, Api::Elb);
+    client!(sts, aws_sdk_sts, Api::Sts);
+
+    /// The same client for cleanup: its calls are carried out in spite of an interrupt.
     #[must_use]
     pub fn in_spite_of_interrupts(&self) -> Aws {
         Aws { shared: Arc::clone(&self.shared), is_interrupted: || false }
     }
 
-    /// The region that it is in.
+    /// The region.
     pub fn region(&self) -> &str {
         &self.shared.region
     }
 
-    /// The partition of that region.
+    /// The partition of the region.
     pub fn partition(&self) -> Partition {
         partition_of(&self.shared.region)
     }
 
-    /// The endpoint that stands in for AWS's own, if one does.
+    /// The endpoint that replaces AWS's own for all services.
     pub fn endpoint(&self) -> Option<&str> {
         self.shared.endpoint.as_deref()
     }
 
-    /// Requests so far.
+    /// The requests sent so far.
     pub fn calls(&self) -> Calls {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The runtime of whoever works together with calls of ours.
+    /// The runtime, for clients that work together with calls of AWS.
     pub(super) fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.shared.runtime)
     }
@@ -137,12 +175,12 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// The endpoint that the environment asks for, if it does.
+/// Returns the endpoint for all services that the environment sets.
 pub fn endpoint_of_environment() -> Option<String> {
     std::env::var(ENDPOINT_VARIABLE).ok().filter(|endpoint| !endpoint.is_empty())
 }
 
-/// One thread does: what takes time is the network, and hashing keeps up with it.
+/// A single thread suffices: the network is slower, and hashing keeps up with it.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("failed to start the network client")
 }

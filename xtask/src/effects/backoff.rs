@@ -1,34 +1,33 @@
-//! Waits before something is attempted again: they grow to a bound and have chance in them, so that many who were turned
-//! away at once do not come back at once. Not here: what is attempted again, and how often.
+//! Jittered exponential backoff. Not here: what is retried, and how often.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-/// How the waits grow.
+/// The growth of the waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backoff {
-    /// The most of the first wait; that of each further one is twice as long.
+    /// The longest first wait; each further one is twice as long.
     pub(super) first: Duration,
     /// The longest wait.
     pub(super) longest: Duration,
 }
 
 impl Backoff {
-    /// How long to wait before the attempt of this number; the first one to wait for is 1. `chance` is from 0 to 1.
+    /// Returns the wait before retry `number`, which counts from 1. `chance` is from 0 to 1.
     pub(super) fn wait(self, number: u32, chance: f64) -> Duration {
         let most = self.first.saturating_mul(1 << number.saturating_sub(1).min(16)).min(self.longest);
-        // Never less than half: no wait at all is no help to anybody.
+        // At least half: a retry without a wait rarely helps.
         most.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
     }
 }
 
-/// 64 bits that nobody foresees: the standard library's keys of hash maps are random, and nothing here needs more than that.
+/// Returns 64 random bits: those of the standard library's hash maps, which is enough for tokens that are not secret.
 pub(super) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// From 0 to 1.
+/// Returns a random number from 0 to 1.
 pub(super) fn chance() -> f64 {
     f64::from(random() as u32) / f64::from(u32::MAX)
 }

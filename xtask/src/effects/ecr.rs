@@ -1,5 +1,5 @@
-//! ECR's API: which repositories there are and whose, which image a tag names, and the token that the registry takes. One
-//! function a call. Not here: the registry itself (`registry`), which takes the images.
+//! ECR's API, one function a call: repositories, the images behind tags, and the token for the registry. Not here: the
+//! registry itself (`registry`), which stores the images.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::aws::{Api, Aws, Call, Caller};
+use super::aws::{Api, Aws, Call, CredentialSource, operation};
 use crate::image::{Digest, Tag};
 
-/// ECR in one region, as one caller sees it.
+/// Sends a document by an operation of the generated client; the answer comes back whole.
+macro_rules! send {
+    ($aws:expr, $document:ident, $call:expr, $input:expr, $operation:ident) => {
+        $aws.$document($call, $input, |exchange| operation!(aws_sdk_ecr, $aws.ecr(), $operation, exchange))
+    };
+}
+
+/// The client of ECR in one region.
 #[derive(Clone, Debug)]
 pub struct Ecr {
     aws: Aws,
@@ -30,16 +37,16 @@ pub struct Repository {
     pub host: String,
 }
 
-/// What ECR said of repositories.
+/// The answer about several repositories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repositories {
-    /// All that were asked for are there.
+    /// All requested repositories exist.
     Found(Vec<Repository>),
-    /// At least one is not, in ECR's words.
+    /// At least one does not exist; ECR's message.
     Missing(String),
 }
 
-/// What the registry takes as a password, in memory only. It does not print.
+/// The user and password for the registry, in memory only. It does not print.
 pub(super) struct Token {
     pub(super) user: String,
     pub(super) password: String,
@@ -48,15 +55,15 @@ pub(super) struct Token {
 }
 
 impl Ecr {
-    /// Nothing is asked yet.
+    /// Sends no request.
     ///
     /// # Errors
     /// As `Aws::connect`.
-    pub fn new(region: &str, endpoint: Option<&str>, caller: Caller) -> anyhow::Result<Ecr> {
-        Ok(Ecr::of(&Aws::connect(region, endpoint, caller)?))
+    pub fn new(region: &str, endpoint: Option<&str>, source: CredentialSource) -> anyhow::Result<Ecr> {
+        Ok(Ecr::of(&Aws::connect(region, endpoint, source)?))
     }
 
-    /// The one that belongs to other services' calls.
+    /// The client that shares connections and counts with `aws`.
     pub fn of(aws: &Aws) -> Ecr {
         Ecr { aws: aws.clone() }
     }
@@ -71,7 +78,8 @@ impl Ecr {
     /// No credentials, no permission, no network; interrupted (130).
     pub fn repositories(&self, names: &[String]) -> anyhow::Result<Repositories> {
         let call = Call::new(Api::Ecr, "DescribeRepositories");
-        let answer = match self.aws.call_json(call, &json!({ "repositoryNames": names })) {
+        let answer = match send!(self.aws, document, call, &json!({ "repositoryNames": names }), describe_repositories)
+        {
             Ok(answer) => answer,
             Err(error) if error.is(&["RepositoryNotFoundException"]) => {
                 let words = error.message().filter(|words| !words.is_empty()).unwrap_or("a repository does not exist");
@@ -88,14 +96,14 @@ impl Ecr {
         Ok(Repositories::Found(found.context("failed to read what ECR says of the repositories")?))
     }
 
-    /// `BatchGetImage`: the digest behind each tag that there is.
+    /// `BatchGetImage`: the digest behind each existing tag.
     ///
     /// # Errors
     /// As above.
-    pub fn look(&self, repository: &str, tags: &[Tag]) -> anyhow::Result<BTreeMap<Tag, Digest>> {
+    pub fn digests_of_tags(&self, repository: &str, tags: &[Tag]) -> anyhow::Result<BTreeMap<Tag, Digest>> {
         let ids: Vec<_> = tags.iter().map(|tag| json!({ "imageTag": tag.to_string() })).collect();
         let input = json!({ "repositoryName": repository, "imageIds": ids });
-        let answer = self.aws.call_json(Call::new(Api::Ecr, "BatchGetImage"), &input)?;
+        let answer = send!(self.aws, document, Call::new(Api::Ecr, "BatchGetImage"), &input, batch_get_image)?;
         let mut found = BTreeMap::new();
         for id in list(&answer, "images").filter_map(|image| image.get("imageId")) {
             if let (Some(tag), Some(digest)) = (text(id, "imageTag"), text(id, "imageDigest")) {
@@ -107,7 +115,7 @@ impl Ecr {
     }
 
     /// `GetAuthorizationToken`, for the account that its registry's host names; `None` where the host names none, as
-    /// that of a stand-in.
+    /// the emulator's.
     ///
     /// # Errors
     /// As above.
@@ -121,7 +129,8 @@ impl Ecr {
 
     /// `GetAuthorizationToken`.
     pub(super) async fn token(&self) -> anyhow::Result<Token> {
-        let answer = self.aws.ask_json(Call::new(Api::Ecr, "GetAuthorizationToken"), &json!({})).await?;
+        let call = Call::new(Api::Ecr, "GetAuthorizationToken");
+        let answer = send!(self.aws, document_async, call, &json!({}), get_authorization_token).await?;
         let data = list(&answer, "authorizationData").next().context("ECR gave no token")?;
         // No word of the token in an error: they are printed.
         let decoded = text(data, "authorizationToken").and_then(|token| STANDARD.decode(token).ok());

@@ -1,5 +1,14 @@
-//! ECS's API, one function a call. Documents of ours go out as they are; answers come back in `crate::ecs`'s types. Not here:
-//! what is asked for when, and what follows from an answer.
+//! ECS's API, one function a call. Documents go out as they are; answers come back in `crate::ecs`'s types. Not here: the order
+//! of calls, and what follows from an answer.
+
+/// Sends a document by an operation of the generated client; the answer comes back whole.
+macro_rules! send {
+    ($aws:expr, $call:expr, $input:expr, $operation:ident) => {
+        $aws.document($call, $input, |exchange| {
+            crate::effects::aws::operation!(aws_sdk_ecs, $aws.ecs(), $operation, exchange)
+        })
+    };
+}
 
 mod deployments;
 mod service;
@@ -19,13 +28,13 @@ pub use self::task_definition::{describe_task_definition, list_task_definitions,
 use super::aws::{Api, Aws, Call, CallError};
 use super::backoff::random;
 
-/// `TagResource`: gives something tags, beside those that it has.
+/// `TagResource`: adds tags to a resource, beside those that it has.
 ///
 /// # Errors
 /// ECS's and the network's.
 pub fn tag_resource(aws: &Aws, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
     let input = json!({ "resourceArn": arn, "tags": tag_list(tags) });
-    aws.call_json(call("TagResource").repeatable(), &input).map(|_| ())
+    send!(aws, call("TagResource").idempotent(), &input, tag_resource).map(|_| ())
 }
 
 fn call(action: &'static str) -> Call {
@@ -44,7 +53,7 @@ fn tags_of(answer: &Value) -> BTreeMap<String, String> {
     tags.map(|tag| (text(tag, "key"), text(tag, "value"))).collect()
 }
 
-/// A document with a client token, so that ECS takes repetitions of one call for one call.
+/// A document with a client token, so that ECS carries out retries of one call once.
 fn with_token(document: &Map<String, Value>) -> Value {
     let mut input = document.clone();
     // AWS: at most 36 characters for a service, 64 for tasks.
@@ -52,12 +61,19 @@ fn with_token(document: &Map<String, Value>) -> Value {
     Value::Object(input)
 }
 
-/// All pages of a call that lists ARNs, `most` of them if it is not to be all.
-fn list(aws: &Aws, call: Call, input: &Value, member: &str, most: Option<usize>) -> Result<Vec<String>, CallError> {
+/// All pages of a call that lists ARNs, or the first `most` of them.
+fn list(
+    aws: &Aws,
+    call: Call,
+    input: &Value,
+    member: &str,
+    most: Option<usize>,
+    page: impl Fn(&Value) -> Result<Value, CallError>,
+) -> Result<Vec<String>, CallError> {
     let mut input = input.clone();
     let mut found: Vec<String> = Vec::new();
     loop {
-        let mut answer = aws.call_json(call, &input)?;
+        let mut answer = page(&input)?;
         found.extend(aws.member::<Vec<String>>(call, &mut answer, member)?);
         let next = answer.get("nextToken").filter(|_| most.is_none_or(|most| found.len() < most));
         match (next, input.as_object_mut()) {

@@ -1,25 +1,32 @@
-//! Elastic Load Balancing's API, one function a call: target groups, the health of targets, load balancers.
-//! Everything here only looks.
+//! Elastic Load Balancing's API, one function a call: target groups, the health of targets, load balancers. All calls are reads.
 
 use std::collections::BTreeMap;
 
-use super::aws::{Api, Aws, Call, CallError, Element, child, members, number, text};
+use aws_sdk_elasticloadbalancingv2::types;
+
+use super::aws::{Api, Aws, Call, CallError, Exchange};
 use crate::ecs::{Balancer, TargetGroup, TargetHealth};
 
-/// `DescribeTargetGroups` by name; `None` where there is none.
+/// A call without its parameters: `$set` gives them to the builder.
+macro_rules! describe {
+    ($aws:expr, $action:literal, $operation:ident, $($set:ident($value:expr)),+) => {
+        $aws.output(Call::new(Api::Elb, $action), |exchange: Exchange| {
+            let settings = aws_sdk_elasticloadbalancingv2::config::Builder::default()
+                .interceptor(exchange.clone())
+                .retry_classifier(exchange);
+            $aws.elb().$operation()$(.$set($value))+.customize().config_override(settings).send()
+        })
+    };
+}
+
+/// `DescribeTargetGroups` by name; `None` where none has it.
 ///
 /// # Errors
 /// ELB's and the network's.
 pub fn target_group(aws: &Aws, name: &str) -> Result<Option<TargetGroup>, CallError> {
-    one_target_group(aws, ("Names.member.1", name))
-}
-
-fn one_target_group(aws: &Aws, which: (&str, &str)) -> Result<Option<TargetGroup>, CallError> {
-    let call = Call::new(Api::Elb, "DescribeTargetGroups");
-    let found = aws.call_query(call, &[which], |result| {
-        members(result, "TargetGroups").map(read_target_group).collect::<Option<Vec<_>>>()
-    });
-    first(found, "TargetGroupNotFound")
+    let found = describe!(aws, "DescribeTargetGroups", describe_target_groups, names(name));
+    let found = found.map(|output| output.target_groups.unwrap_or_default());
+    Ok(first(found, "TargetGroupNotFound")?.map(read_target_group))
 }
 
 /// `DescribeTargetGroupAttributes`: such as `deregistration_delay.timeout_seconds`.
@@ -27,8 +34,9 @@ fn one_target_group(aws: &Aws, which: (&str, &str)) -> Result<Option<TargetGroup
 /// # Errors
 /// As above; `TargetGroupNotFound`.
 pub fn target_group_attributes(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
-    let call = Call::new(Api::Elb, "DescribeTargetGroupAttributes");
-    aws.call_query(call, &[("TargetGroupArn", arn)], attributes)
+    let output =
+        describe!(aws, "DescribeTargetGroupAttributes", describe_target_group_attributes, target_group_arn(arn))?;
+    Ok(attributes(output.attributes.into_iter().flatten().map(|one| (one.key, one.value))))
 }
 
 /// `DescribeTargetHealth`: every target that is registered or draining.
@@ -36,22 +44,24 @@ pub fn target_group_attributes(aws: &Aws, arn: &str) -> Result<BTreeMap<String, 
 /// # Errors
 /// As above; `TargetGroupNotFound`.
 pub fn target_health(aws: &Aws, arn: &str) -> Result<Vec<TargetHealth>, CallError> {
+    let output = describe!(aws, "DescribeTargetHealth", describe_target_health, target_group_arn(arn))?;
     let call = Call::new(Api::Elb, "DescribeTargetHealth");
-    aws.call_query(call, &[("TargetGroupArn", arn)], |result| {
-        members(result, "TargetHealthDescriptions").map(read_health).collect()
-    })
+    let health: Option<_> = output.target_health_descriptions.into_iter().flatten().map(read_health).collect();
+    health.ok_or_else(|| aws.unreadable(call, "a target lacks its address or state".to_owned()))
 }
 
-/// `DescribeLoadBalancers` by ARN or name; `None` where there is none.
+/// `DescribeLoadBalancers` by ARN or name; `None` where none has it.
 ///
 /// # Errors
 /// ELB's and the network's.
 pub fn load_balancer(aws: &Aws, arn_or_name: &str) -> Result<Option<Balancer>, CallError> {
-    let member = if arn_or_name.starts_with("arn:") { "LoadBalancerArns.member.1" } else { "Names.member.1" };
-    let found = aws.call_query(Call::new(Api::Elb, "DescribeLoadBalancers"), &[(member, arn_or_name)], |result| {
-        members(result, "LoadBalancers").map(read_balancer).collect::<Option<Vec<_>>>()
-    });
-    first(found, "LoadBalancerNotFound")
+    let found = if arn_or_name.starts_with("arn:") {
+        describe!(aws, "DescribeLoadBalancers", describe_load_balancers, load_balancer_arns(arn_or_name))
+    } else {
+        describe!(aws, "DescribeLoadBalancers", describe_load_balancers, names(arn_or_name))
+    };
+    let found = found.map(|output| output.load_balancers.unwrap_or_default());
+    Ok(first(found, "LoadBalancerNotFound")?.map(read_balancer))
 }
 
 /// `DescribeLoadBalancerAttributes`: such as `idle_timeout.timeout_seconds`.
@@ -59,8 +69,9 @@ pub fn load_balancer(aws: &Aws, arn_or_name: &str) -> Result<Option<Balancer>, C
 /// # Errors
 /// As above; `LoadBalancerNotFound`.
 pub fn load_balancer_attributes(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
-    let call = Call::new(Api::Elb, "DescribeLoadBalancerAttributes");
-    aws.call_query(call, &[("LoadBalancerArn", arn)], attributes)
+    let output =
+        describe!(aws, "DescribeLoadBalancerAttributes", describe_load_balancer_attributes, load_balancer_arn(arn))?;
+    Ok(attributes(output.attributes.into_iter().flatten().map(|one| (one.key, one.value))))
 }
 
 fn first<T>(found: Result<Vec<T>, CallError>, absent: &str) -> Result<Option<T>, CallError> {
@@ -71,50 +82,47 @@ fn first<T>(found: Result<Vec<T>, CallError>, absent: &str) -> Result<Option<T>,
     }
 }
 
-fn read_target_group(one: Element<'_>) -> Option<TargetGroup> {
-    let arns = child(one, "LoadBalancerArns");
-    let arns = arns.iter().flat_map(Element::children).filter(Element::is_element).filter_map(|arn| arn.text());
-    Some(TargetGroup {
-        arn: text(one, "TargetGroupArn")?,
-        name: text(one, "TargetGroupName")?,
-        port: number(one, "Port"),
-        protocol: text(one, "Protocol"),
-        target_type: text(one, "TargetType").unwrap_or_else(|| "instance".to_owned()),
-        health_check_path: text(one, "HealthCheckPath"),
+fn read_target_group(one: types::TargetGroup) -> TargetGroup {
+    TargetGroup {
+        arn: one.target_group_arn.unwrap_or_default(),
+        name: one.target_group_name.unwrap_or_default(),
+        port: one.port.and_then(|port| port.try_into().ok()),
+        protocol: one.protocol.map(|protocol| protocol.as_str().to_owned()),
+        target_type: one.target_type.map_or_else(|| "instance".to_owned(), |kind| kind.as_str().to_owned()),
+        health_check_path: one.health_check_path,
         // `GrpcCode` for targets that speak gRPC.
-        matcher: child(one, "Matcher").and_then(|matcher| text(matcher, "HttpCode")),
-        interval_seconds: number(one, "HealthCheckIntervalSeconds"),
-        timeout_seconds: number(one, "HealthCheckTimeoutSeconds"),
-        healthy_threshold: number(one, "HealthyThresholdCount"),
-        unhealthy_threshold: number(one, "UnhealthyThresholdCount"),
-        load_balancer_arns: arns.map(|arn| arn.trim().to_owned()).collect(),
-    })
+        matcher: one.matcher.and_then(|matcher| matcher.http_code),
+        interval_seconds: one.health_check_interval_seconds.and_then(|number| number.try_into().ok()),
+        timeout_seconds: one.health_check_timeout_seconds.and_then(|number| number.try_into().ok()),
+        healthy_threshold: one.healthy_threshold_count.and_then(|number| number.try_into().ok()),
+        unhealthy_threshold: one.unhealthy_threshold_count.and_then(|number| number.try_into().ok()),
+        load_balancer_arns: one.load_balancer_arns.unwrap_or_default(),
+    }
 }
 
-fn read_health(one: Element<'_>) -> Option<TargetHealth> {
-    let (target, health) = (child(one, "Target")?, child(one, "TargetHealth")?);
+fn read_health(one: types::TargetHealthDescription) -> Option<TargetHealth> {
+    let (target, health) = (one.target?, one.target_health?);
     Some(TargetHealth {
-        address: text(target, "Id")?,
-        port: number(target, "Port").unwrap_or_default(),
-        state: text(health, "State")?,
-        reason: text(health, "Reason"),
-        description: text(health, "Description"),
+        address: target.id?,
+        port: target.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
+        state: health.state?.as_str().to_owned(),
+        reason: health.reason.map(|reason| reason.as_str().to_owned()),
+        description: health.description,
     })
 }
 
-fn read_balancer(one: Element<'_>) -> Option<Balancer> {
-    Some(Balancer {
-        arn: text(one, "LoadBalancerArn")?,
-        name: text(one, "LoadBalancerName")?,
-        dns_name: text(one, "DNSName")?,
-        scheme: text(one, "Scheme"),
-        state: child(one, "State").and_then(|state| text(state, "Code")),
-    })
+fn read_balancer(one: types::LoadBalancer) -> Balancer {
+    Balancer {
+        arn: one.load_balancer_arn.unwrap_or_default(),
+        name: one.load_balancer_name.unwrap_or_default(),
+        dns_name: one.dns_name.unwrap_or_default(),
+        scheme: one.scheme.map(|scheme| scheme.as_str().to_owned()),
+        state: one.state.and_then(|state| state.code).map(|code| code.as_str().to_owned()),
+    }
 }
 
-fn attributes(result: Element<'_>) -> Option<BTreeMap<String, String>> {
-    let pair = |one: Element<'_>| Some((text(one, "Key")?, text(one, "Value").unwrap_or_default()));
-    members(result, "Attributes").map(pair).collect()
+fn attributes(pairs: impl Iterator<Item = (Option<String>, Option<String>)>) -> BTreeMap<String, String> {
+    pairs.filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
 }
 
 #[cfg(test)]

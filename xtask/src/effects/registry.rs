@@ -1,12 +1,12 @@
 //! A registry of the OCI distribution specification: what a tag names, blobs sent, manifests tagged. Callers wait for the
-//! result; how requests are made (`http`), let in (`gate`) and repeated (`patience`) is of no concern to them.
+//! result; how requests are made (`http`), authenticated (`auth`) and retried (`retry`) is hidden from them.
 
+mod auth;
 mod body;
 mod credentials;
-mod gate;
 mod http;
 mod manifest;
-mod patience;
+mod retry;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use self::gate::{Gate, Source};
+use self::auth::{Auth, Source};
 use self::http::Client;
 use super::aws;
 use super::ecr::Ecr;
@@ -28,10 +28,10 @@ pub use self::manifest::{Document, Put};
 pub use self::upload::Blob;
 pub use crate::report::transfer::{Event, How, Sent};
 
-/// How often a wait looks whether the user has had enough, and how often progress is drawn.
+/// How often a wait checks for an interrupt, and how often progress is drawn.
 const TICK: Duration = Duration::from_millis(50);
 
-/// One registry. Whatever lets us in lives in here, in memory, and goes with it.
+/// The client of one registry. It keeps tokens in memory only.
 #[derive(Debug)]
 pub struct Registry {
     runtime: Arc<Runtime>,
@@ -39,30 +39,30 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// ECR's, whose token ECR's API gives.
+    /// Connects to an ECR registry with a token of ECR's API.
     ///
     /// # Errors
     /// The host is none.
     pub fn of_ecr(ecr: &Ecr, host: &str) -> anyhow::Result<Registry> {
-        let gate = Gate::new(Source::Ecr(ecr.clone()));
-        Ok(Registry { runtime: ecr.runtime(), client: Arc::new(Client::new(host, gate)?) })
+        let auth = Auth::new(Source::Ecr(ecr.clone()));
+        Ok(Registry { runtime: ecr.runtime(), client: Arc::new(Client::new(host, auth)?) })
     }
 
-    /// Any other, with the login that docker has for it.
+    /// Connects to another registry with the login in docker's configuration.
     ///
     /// # Errors
     /// The host is none; docker's configuration cannot be read.
     pub fn at(host: &str) -> anyhow::Result<Registry> {
-        let gate = Gate::new(Source::Login(credentials::of(host)?));
-        Ok(Registry { runtime: Arc::new(aws::runtime()?), client: Arc::new(Client::new(host, gate)?) })
+        let auth = Auth::new(Source::Login(credentials::of(host)?));
+        Ok(Registry { runtime: Arc::new(aws::runtime()?), client: Arc::new(Client::new(host, auth)?) })
     }
 
-    /// The digest that a tag names, if there is such a tag.
+    /// Returns the digest that a tag names, if the tag exists.
     ///
     /// # Errors
     /// The registry's and the network's; interrupted (130).
-    pub fn look(&self, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
-        self.wait(manifest::look(&self.client, repository, tag))
+    pub fn digest_of_tag(&self, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
+        self.wait(manifest::digest_of_tag(&self.client, repository, tag))
     }
 
     /// Sends what is missing of these blobs, several at a time. One that two repositories need is sent once where the

@@ -40,7 +40,7 @@ pub fn missing(aws: &Aws, names: &[String]) -> Result<Vec<String>, CallError> {
 /// As above.
 pub fn put_new(aws: &Aws, name: &str, value: &str) -> Result<Put, CallError> {
     let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": false });
-    match aws.call_json(Call::new(Api::Ssm, "PutParameter").repeatable(), &input) {
+    match aws.call_json(Call::new(Api::Ssm, "PutParameter").idempotent(), &input) {
         Ok(_) => Ok(Put::Created),
         Err(error) if error.is(&["ParameterAlreadyExists"]) => {
             let is_ours = get(aws, name)?.is_some_and(|(found, _)| found == value);
@@ -74,7 +74,7 @@ pub fn get(aws: &Aws, name: &str) -> Result<Option<(String, u64)>, CallError> {
 /// # Errors
 /// As above.
 pub fn overwrite(aws: &Aws, name: &str, value: &str) -> Result<u64, CallError> {
-    let call = Call::new(Api::Ssm, "PutParameter").repeatable();
+    let call = Call::new(Api::Ssm, "PutParameter").idempotent();
     let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
     let mut answer = aws.call_json(call, &input)?;
     aws.member(call, &mut answer, "Version")
@@ -85,7 +85,7 @@ pub fn overwrite(aws: &Aws, name: &str, value: &str) -> Result<u64, CallError> {
 /// # Errors
 /// As above.
 pub fn delete(aws: &Aws, name: &str) -> Result<(), CallError> {
-    match aws.call_json(Call::new(Api::Ssm, "DeleteParameter").repeatable(), &json!({ "Name": name })) {
+    match aws.call_json(Call::new(Api::Ssm, "DeleteParameter").idempotent(), &json!({ "Name": name })) {
         Ok(_) => Ok(()),
         Err(error) if error.is(&["ParameterNotFound"]) => Ok(()),
         Err(error) => Err(error),

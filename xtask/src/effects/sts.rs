@@ -1,8 +1,8 @@
-//! STS: who the caller is. It takes no permission to ask.
+//! STS: the identity of the caller. The call needs no permission.
 
-use super::aws::{Api, Aws, Call, CallError, text};
+use super::aws::{Api, Aws, Call, CallError, operation};
 
-/// Who the caller is.
+/// The identity of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The twelve-digit account.
@@ -16,9 +16,10 @@ pub struct Identity {
 /// # Errors
 /// No credentials, none that are taken, no network; interrupted (130).
 pub fn caller(aws: &Aws) -> Result<Identity, CallError> {
-    aws.call_query(Call::new(Api::Sts, "GetCallerIdentity"), &[], |result| {
-        Some(Identity { account: text(result, "Account")?, arn: text(result, "Arn")? })
-    })
+    let call = Call::new(Api::Sts, "GetCallerIdentity");
+    let output = aws.output(call, |exchange| operation!(aws_sdk_sts, aws.sts(), get_caller_identity, exchange))?;
+    let identity = output.account.zip(output.arn).map(|(account, arn)| Identity { account, arn });
+    identity.ok_or_else(|| aws.unreadable(call, "it has no account or ARN".to_owned()))
 }
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod tests {
     use crate::effects::aws::scripted::{Scene, Scripted};
 
     #[test]
-    fn who_the_caller_is() {
+    fn returns_account_and_arn() {
         let body = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
             <Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci</Arn><UserId>A:ci</UserId><Account>123456789012</Account>
             </GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"#;

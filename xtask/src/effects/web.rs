@@ -1,33 +1,35 @@
-//! One page of the web as a client without cookies sees it: what the service answers from outside. No redirect is followed.
+//! The client for public pages: what a service answers from outside, without cookies or redirects. Proxies of the environment
+//! are used.
 
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt;
+use hyper::body::Body;
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use tokio::runtime::Runtime;
 
 use super::aws;
-use super::http::{AGENT, Http, Silence, why};
+use super::http::{AGENT, Http, Silence, last, why};
 use super::interrupt;
 use crate::error::Failure;
 
-/// A connection is there in far less, or a firewall drops what we send.
+/// A connection takes far less, unless a firewall drops the packets.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// Most of a body that is read. Pages that are looked at have a hundredth of it.
+/// The largest part of a body that is read. Checked pages have a hundredth of it.
 pub const MOST_BYTES: usize = 1 << 20;
-/// How often a wait looks whether the user has had enough.
+/// How often a wait checks for an interrupt.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A client; it keeps connections.
+/// The client; it keeps connections.
 #[derive(Debug)]
 pub struct Web {
     runtime: Runtime,
-    http: Http<Empty<Bytes>>,
+    http: Http,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Status code.
@@ -36,7 +38,7 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The beginning of the body.
     pub body: Vec<u8>,
-    /// Whether there was more of it.
+    /// Whether the body was longer.
     pub is_cut: bool,
 }
 
@@ -52,18 +54,18 @@ impl Answer {
     }
 }
 
-/// Why there is no answer.
+/// The reason of a missing answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// There was no connection.
+    /// No connection was made.
     Unreachable(String),
-    /// There was one, and it broke or brought no HTTP.
+    /// The connection broke or did not speak HTTP.
     Broken(String),
-    /// It took too long.
+    /// No answer within the limit.
     Late(Duration),
-    /// The request could not even be written.
+    /// The request could not be built.
     Unwritten(String),
-    /// The user asked to stop.
+    /// The user interrupted.
     Interrupted,
 }
 
@@ -99,7 +101,7 @@ impl Web {
     /// the address all the same.
     ///
     /// # Errors
-    /// Why there is no answer. One with a status of an error is an answer.
+    /// The reason of a missing answer. An error status is an answer.
     pub fn get(&self, address: &str, headers: &[(&str, &str)], limit: Duration) -> Result<Answer, NoAnswer> {
         let request = request(address, headers).map_err(NoAnswer::Unwritten)?;
         let begun = Instant::now();
@@ -117,12 +119,12 @@ impl Web {
         })
     }
 
-    async fn ask(&self, request: Request<Empty<Bytes>>) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, request: Request<SdkBody>) -> Result<Answer, NoAnswer> {
         let (parts, mut incoming) = self.http.send(request).await.map_err(no_answer)?.into_parts();
         let mut body = Vec::new();
         let mut is_cut = false;
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|error| NoAnswer::Broken(why(&error.into())))?;
+            let frame = frame.map_err(|error| NoAnswer::Broken(last(error.as_ref())))?;
             body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             if body.len() > MOST_BYTES || (body.len() == MOST_BYTES && !incoming.is_end_stream()) {
                 is_cut = true;
@@ -138,18 +140,18 @@ impl Web {
 
 fn no_answer(silence: Silence) -> NoAnswer {
     match silence {
-        Silence::Certificates(error) => NoAnswer::Unwritten(format!("{error:#}")),
+        Silence::Unwritten(why) => NoAnswer::Unwritten(why),
         Silence::Unreachable(why) => NoAnswer::Unreachable(why),
         Silence::Broken(error) => NoAnswer::Broken(why(&error)),
     }
 }
 
-fn request(address: &str, headers: &[(&str, &str)]) -> Result<Request<Empty<Bytes>>, String> {
+fn request(address: &str, headers: &[(&str, &str)]) -> Result<Request<SdkBody>, String> {
     let uri: Uri = address.parse().map_err(|_| format!("`{address}` is no address"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(format!("`{address}` is no address of the web"));
     }
-    let mut request = Request::new(Empty::new());
+    let mut request = Request::new(SdkBody::empty());
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
     request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));

@@ -3,7 +3,7 @@
 
 use camino::Utf8Path;
 
-use crate::effects::aws::{self, Caller};
+use crate::effects::aws::{self, CredentialSource};
 use crate::effects::local_daemon::{self, ensure};
 use crate::error::Failure;
 use crate::plan::local;
@@ -16,7 +16,7 @@ pub struct Reach {
     /// Of all services; `None`: AWS's own.
     pub endpoint: Option<String>,
     /// Whose credentials sign.
-    pub caller: Caller,
+    pub caller: CredentialSource,
 }
 
 /// What to do about an emulator that does not run.
@@ -40,7 +40,7 @@ pub fn reach(
     report: &Report,
 ) -> anyhow::Result<Reach> {
     let is_local = environment.name.is_local();
-    let caller = if is_local { Caller::Anybody } else { Caller::Surroundings };
+    let caller = if is_local { CredentialSource::Anonymous } else { CredentialSource::DefaultChain };
     let named = aws::endpoint_of_environment().or_else(|| environment.endpoint.clone());
     let endpoint = match (&environment.local, named) {
         (Some(local), None) => {

@@ -72,7 +72,7 @@ fn nobody_listens() {
     Run::of(command).fails(1, "failed", &["failed to reach ECR at http://127.0.0.1"]);
     let text = rig.sandbox.read("infra/environments/local.toml");
     rig.sandbox.write("infra/environments/local.toml", &format!("registry = \"{free}\"\n{text}"));
-    rig.push(&[]).fails(1, "failed", &["failed to reach the registry 127.0.0.1", "hint: see whether it runs"]);
+    rig.push(&[]).fails(1, "failed", &["failed to reach the registry 127.0.0.1", "hint: check that it is running"]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn without_a_login() {
 fn with_the_login_that_docker_has() {
     let login = format!("me:{SENTINEL}");
     let rig = rig("basic", Door::Basic(login.clone()));
-    rig.push(&[]).fails(1, "failed", &["does not let us in", "hint: log in first: docker login 127.0.0.1"]);
+    rig.push(&[]).fails(1, "failed", &["rejected the login", "hint: log in first: docker login 127.0.0.1"]);
     rig.sandbox.write("../docker-config/config.json", &docker_config(&rig.registry.address.to_string(), &login));
     rig.pushes("pushed");
     rig.is_whole();

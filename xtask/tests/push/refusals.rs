@@ -47,12 +47,12 @@ fn another_account() {
 }
 
 #[test]
-fn stand_ins_and_dirty_trees() {
+fn substitutes_and_dirty_trees() {
     let rig = Rig::new("stand-ins");
     rig.environment("production", ACCOUNT);
     rig.release(|release| release["dirty"] = json!(true));
     rig.push(&["--env", "production"]).fails(3, "failed", &["a tree with changes that no commit has"]);
-    rig.release(|release| release["images"]["app"]["stand_ins"] = json!(["python:3.13-slim"]));
+    rig.release(|release| release["images"]["app"]["substitutes"] = json!(["python:3.13-slim"]));
     rig.push(&["--env", "production"]).fails(
         3,
         "failed",

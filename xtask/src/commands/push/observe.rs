@@ -208,17 +208,17 @@ pub(super) fn there(here: &Here, place: &Place) -> anyhow::Result<Vec<Observed>>
         let repository = here.repository(&image.name);
         let mut found = BTreeMap::new();
         if let Some(ecr) = &place.ecr {
-            found = ecr.look(&repository, &image.tags.all())?;
+            found = ecr.digests_of_tags(&repository, &image.tags.all())?;
         } else {
             for tag in image.tags.decisive() {
-                if let Some(digest) = place.registry.look(&repository, &tag)? {
+                if let Some(digest) = place.registry.digest_of_tag(&repository, &tag)? {
                     found.insert(tag, digest);
                 }
             }
             // The commit's tag is given to new images only, so it is of no interest for others.
             let commit = image.tags.commit.clone().filter(|_| !found.contains_key(&image.tags.inputs));
             if let Some(tag) = commit
-                && let Some(digest) = place.registry.look(&repository, &tag)?
+                && let Some(digest) = place.registry.digest_of_tag(&repository, &tag)?
             {
                 found.insert(tag, digest);
             }

@@ -1,11 +1,11 @@
-//! The APIs that are called: how each is named, found and signed for. Not here: what its calls take and answer.
+//! The AWS services and actions that are called. Not here: inputs and outputs of the actions.
 
 use std::fmt;
 
 use crate::project::partition_of;
 
-/// One of AWS's services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An AWS service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
     /// Elastic Container Registry.
     Ecr,
@@ -15,87 +15,102 @@ pub enum Api {
     Elb,
     /// CloudWatch Logs.
     Logs,
+    /// EventBridge Scheduler.
+    Scheduler,
     /// Systems Manager, for its parameters.
     Ssm,
     /// Security Token Service.
     Sts,
 }
 
-/// How calls are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    /// JSON in and out; the action stands in a header, behind this prefix.
-    Json(&'static str),
-    /// A form in and XML out; this version of the API.
-    Query(&'static str),
-}
-
 impl Api {
-    /// How calls are written, as botocore's models have it.
-    pub(super) fn protocol(self) -> Protocol {
-        match self {
-            Api::Ecr => Protocol::Json("AmazonEC2ContainerRegistry_V20150921"),
-            Api::Ecs => Protocol::Json("AmazonEC2ContainerServiceV20141113"),
-            Api::Elb => Protocol::Query("2015-12-01"),
-            Api::Logs => Protocol::Json("Logs_20140328"),
-            Api::Ssm => Protocol::Json("AmazonSSM"),
-            Api::Sts => Protocol::Query("2011-06-15"),
-        }
-    }
+    /// All services.
+    pub(super) const ALL: [Api; 7] = [Api::Ecr, Api::Ecs, Api::Elb, Api::Logs, Api::Scheduler, Api::Ssm, Api::Sts];
 
-    /// What signatures and the names of permissions begin with.
+    /// The prefix of IAM actions, which is also the signing name.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Api::Ecr => "ecr",
             Api::Ecs => "ecs",
             Api::Elb => "elasticloadbalancing",
             Api::Logs => "logs",
+            Api::Scheduler => "scheduler",
             Api::Ssm => "ssm",
             Api::Sts => "sts",
         }
     }
 
-    /// Where AWS has it.
-    pub(super) fn endpoint(self, region: &str) -> String {
-        let host = match self {
-            // The registries are `dkr.ecr`, so the API has a name of its own.
-            Api::Ecr => "api.ecr",
-            other => other.prefix(),
+    /// The service id of AWS's models. It names `AWS_ENDPOINT_URL_<SERVICE>` and the entry in a profile's `services` section.
+    pub(super) fn service_id(self) -> &'static str {
+        match self {
+            Api::Ecr => "ECR",
+            Api::Ecs => "ECS",
+            Api::Elb => "Elastic Load Balancing v2",
+            Api::Logs => "CloudWatch Logs",
+            Api::Scheduler => "Scheduler",
+            Api::Ssm => "SSM",
+            Api::Sts => "STS",
+        }
+    }
+
+    /// The prefix of `X-Amz-Target` of a JSON 1.1 service without a generated client, from botocore's models.
+    pub(super) fn target_prefix(self) -> Option<&'static str> {
+        match self {
+            Api::Logs => Some("Logs_20140328"),
+            Api::Ssm => Some("AmazonSSM"),
+            _ => None,
+        }
+    }
+
+    /// AWS's own endpoint of a service without a generated client; the generated ones know theirs.
+    pub(super) fn endpoint(self, region: &str, is_fips: bool, is_dual_stack: bool) -> String {
+        let partition = partition_of(region);
+        // In GovCloud the plain names of these two are the FIPS endpoints (their endpoint rules in botocore).
+        let is_plain_fips = partition.name == "aws-us-gov" && !is_dual_stack && matches!(self, Api::Logs | Api::Ssm);
+        let fips = if is_fips && !is_plain_fips { "-fips" } else { "" };
+        // `dualStackDnsSuffix` of botocore's `partitions.json`.
+        let suffix = match partition.name {
+            _ if !is_dual_stack => partition.dns_suffix,
+            "aws-cn" => "api.amazonwebservices.com.cn",
+            "aws-eusc" => "api.amazonwebservices.eu",
+            "aws-iso" => "api.aws.ic.gov",
+            "aws-iso-b" => "api.aws.scloud",
+            "aws-iso-e" => "api.cloud-aws.adc-e.uk",
+            "aws-iso-f" => "api.aws.hci.ic.gov",
+            _ => "api.aws",
         };
-        format!("https://{host}.{region}.{}", partition_of(region).dns_suffix)
+        format!("https://{}{fips}.{region}.{suffix}", self.prefix())
     }
 }
 
 impl fmt::Display for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Api::Ecr => "ECR",
-            Api::Ecs => "ECS",
             Api::Elb => "ELB",
-            Api::Logs => "CloudWatch Logs",
-            Api::Ssm => "SSM",
-            Api::Sts => "STS",
+            Api::Scheduler => "EventBridge Scheduler",
+            other => other.service_id(),
         })
     }
 }
 
-/// One action, and whether it may be asked for again when nobody knows what became of it.
+/// An action of a service, and whether it is idempotent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::effects) struct Call {
     pub(super) api: Api,
     pub(super) action: &'static str,
-    pub(super) is_repeatable: bool,
+    /// Whether it can be retried when the outcome of an attempt is unknown.
+    pub(super) is_idempotent: bool,
 }
 
 impl Call {
-    /// What only looks is repeatable; what changes something is not.
+    /// Reads are idempotent; mutations are not unless `idempotent` says so.
     pub(in crate::effects) fn new(api: Api, action: &'static str) -> Call {
-        Call { api, action, is_repeatable: !is_mutating(action) }
+        Call { api, action, is_idempotent: !is_mutating(action) }
     }
 
-    /// Two of it do what one does.
-    pub(in crate::effects) fn repeatable(self) -> Call {
-        Call { is_repeatable: true, ..self }
+    /// Marks a mutation whose repetition has no further effect.
+    pub(in crate::effects) fn idempotent(self) -> Call {
+        Call { is_idempotent: true, ..self }
     }
 
     pub(super) fn is_mutating(self) -> bool {
@@ -103,9 +118,9 @@ impl Call {
     }
 }
 
-/// Whether an action changes something. AWS names those that only look by these words.
+/// Whether an action changes something. AWS names read-only actions by these verbs.
 fn is_mutating(action: &str) -> bool {
-    !["Describe", "Get", "List", "BatchGet", "BatchCheck", "Filter"].iter().any(|look| action.starts_with(look))
+    !["Describe", "Get", "List", "BatchGet", "BatchCheck", "Filter"].iter().any(|verb| action.starts_with(verb))
 }
 
 #[cfg(test)]
@@ -114,16 +129,24 @@ mod tests {
 
     #[test]
     fn endpoints_by_service_and_partition() {
-        assert_eq!(Api::Ecr.endpoint("eu-central-1"), "https://api.ecr.eu-central-1.amazonaws.com");
-        assert_eq!(Api::Ecs.endpoint("cn-north-1"), "https://ecs.cn-north-1.amazonaws.com.cn");
-        assert_eq!(Api::Elb.endpoint("us-gov-west-1"), "https://elasticloadbalancing.us-gov-west-1.amazonaws.com");
-        assert_eq!(Api::Sts.endpoint("eusc-de-east-1"), "https://sts.eusc-de-east-1.amazonaws.eu");
+        let plain = |api: Api, region| api.endpoint(region, false, false);
+        assert_eq!(plain(Api::Logs, "eu-central-1"), "https://logs.eu-central-1.amazonaws.com");
+        assert_eq!(plain(Api::Ssm, "cn-north-1"), "https://ssm.cn-north-1.amazonaws.com.cn");
+        assert_eq!(plain(Api::Scheduler, "eusc-de-east-1"), "https://scheduler.eusc-de-east-1.amazonaws.eu");
+        assert_eq!(Api::Ssm.endpoint("us-east-1", true, false), "https://ssm-fips.us-east-1.amazonaws.com");
+        assert_eq!(Api::Ssm.endpoint("us-gov-west-1", true, false), "https://ssm.us-gov-west-1.amazonaws.com");
+        assert_eq!(Api::Logs.endpoint("us-east-1", false, true), "https://logs.us-east-1.api.aws");
+        assert_eq!(Api::Logs.endpoint("us-east-1", true, true), "https://logs-fips.us-east-1.api.aws");
+        assert_eq!(
+            Api::Logs.endpoint("cn-north-1", false, true),
+            "https://logs.cn-north-1.api.amazonwebservices.com.cn"
+        );
     }
 
     #[test]
-    fn actions_that_look_and_actions_that_change() {
-        for look in ["DescribeServices", "GetParameters", "ListTasks", "BatchGetImage", "FilterLogEvents"] {
-            assert!(!is_mutating(look), "{look}");
+    fn tells_reads_from_mutations() {
+        for read in ["DescribeServices", "GetParameters", "ListTasks", "BatchGetImage", "FilterLogEvents"] {
+            assert!(!is_mutating(read), "{read}");
         }
         for change in ["UpdateService", "RunTask", "PutParameter", "BatchDeleteImage", "TagResource", "StopTask"] {
             assert!(is_mutating(change), "{change}");

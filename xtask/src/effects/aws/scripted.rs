@@ -1,4 +1,4 @@
-//! For tests: a server on this machine that answers one request after the other from a script, and tells what it was asked.
+//! For tests: a loopback server that answers requests one after the other from a script, and reports them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -6,24 +6,26 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Aws, Caller};
+use super::{Aws, CredentialSource};
 
-/// What happens to one request.
+/// The reaction to one request.
 #[derive(Clone, Debug)]
 pub(in crate::effects) enum Scene {
-    /// This status and body; the connection stays.
+    /// This status and body; the connection stays open.
     Answer(u16, &'static str),
-    /// The same as the first, and the connection ends once the test says so.
+    /// The same, and the connection is closed when the test calls `end`.
     LastAnswer(u16, &'static str),
-    /// The same as the first, once the test says so.
+    /// The same, when the test calls `release`.
     Held(u16, &'static str),
-    /// The connection ends instead of an answer.
+    /// The connection is closed without an answer.
     Lose,
-    /// Nothing until the client goes away.
+    /// This status, further headers and body; the connection stays open.
+    With(u16, &'static str, &'static str),
+    /// No answer until the client disconnects.
     Silence,
 }
 
-/// What the server was asked.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(in crate::effects) struct Asked {
     pub(in crate::effects) head: String,
@@ -36,7 +38,7 @@ impl Asked {
     }
 }
 
-/// The server; its script must have been played to the end when it is dropped.
+/// The server. Its script must be finished when it is dropped.
 pub(in crate::effects) struct Scripted {
     address: SocketAddr,
     asked: Receiver<Asked>,
@@ -55,26 +57,26 @@ impl Scripted {
         Scripted { address, asked, ended, held, thread: Some(thread) }
     }
 
-    /// AWS, which is here, for one who needs no keys.
+    /// A client of this server with dummy credentials.
     pub(in crate::effects) fn aws(&self) -> Aws {
-        Aws::connect("eu-central-1", Some(&self.endpoint()), Caller::Anybody).unwrap()
+        Aws::connect("eu-central-1", Some(&self.endpoint()), CredentialSource::Anonymous).unwrap()
     }
 
     pub(in crate::effects) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The next request that came.
+    /// The next received request.
     pub(in crate::effects) fn asked(&self) -> Asked {
         self.asked.recv_timeout(Duration::from_secs(60)).unwrap()
     }
 
-    /// Lets an answer go that is held.
+    /// Releases a held answer.
     pub(in crate::effects) fn release(&self) {
         let _ = self.held.send(());
     }
 
-    /// Ends a connection after its last answer.
+    /// Closes a connection after its last answer.
     pub(in crate::effects) fn end(&self) {
         self.release();
         self.ended.recv_timeout(Duration::from_secs(60)).unwrap();
@@ -83,7 +85,7 @@ impl Scripted {
 
 impl Drop for Scripted {
     fn drop(&mut self) {
-        // A test that has failed leaves its script unfinished.
+        // A failed test leaves its script unfinished.
         if !thread::panicking() {
             self.thread.take().unwrap().join().unwrap();
         }
@@ -93,7 +95,7 @@ impl Drop for Scripted {
 fn play(listener: &TcpListener, script: Vec<Scene>, tell: &Sender<Asked>, end: &Sender<()>, released: &Receiver<()>) {
     let mut connection: Option<BufReader<TcpStream>> = None;
     for scene in script {
-        // A client that has another connection by now gives this one up.
+        // A client may have opened another connection and dropped this one.
         let (mut stream, asked) = loop {
             let mut stream = connection.take().unwrap_or_else(|| BufReader::new(listener.accept().unwrap().0));
             stream.get_ref().set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -104,16 +106,20 @@ fn play(listener: &TcpListener, script: Vec<Scene>, tell: &Sender<Asked>, end: &
         let _ = tell.send(asked);
         match scene {
             Scene::Answer(status, body) => {
-                answer(stream.get_mut(), status, body);
+                answer(stream.get_mut(), status, "", body);
+                connection = Some(stream);
+            }
+            Scene::With(status, headers, body) => {
+                answer(stream.get_mut(), status, headers, body);
                 connection = Some(stream);
             }
             Scene::Held(status, body) => {
                 released.recv_timeout(Duration::from_secs(60)).unwrap();
-                answer(stream.get_mut(), status, body);
+                answer(stream.get_mut(), status, "", body);
                 connection = Some(stream);
             }
             Scene::LastAnswer(status, body) => {
-                answer(stream.get_mut(), status, body);
+                answer(stream.get_mut(), status, "", body);
                 released.recv_timeout(Duration::from_secs(60)).unwrap();
                 drop(stream);
                 let _ = end.send(());
@@ -124,8 +130,8 @@ fn play(listener: &TcpListener, script: Vec<Scene>, tell: &Sender<Asked>, end: &
     }
 }
 
-fn answer(stream: &mut TcpStream, status: u16, body: &str) {
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n", body.len());
+fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &str) {
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
 }
 

@@ -1,82 +1,112 @@
-//! One logical call: signed, sent, counted, and attempted again where that is right.
+//! Carries out calls of the generated clients and of raw operations: credentials first, interrupts heeded, failures named.
 
 use std::future::Future;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use hyper::body::Bytes;
+use serde_json::Value;
 
-use super::api::{Call, Protocol};
+use super::api::Call;
 use super::call_error::is_about_credentials;
-use super::patience::{ATTEMPT_LIMIT, BACKOFF, GRACE, is_worth_another};
-use super::sign::{Written, signed};
-use super::{Aws, CallError, Why, json, query};
-use crate::effects::backoff::chance;
-use crate::effects::http::{Answer, Silence, why};
+use super::exchange::Exchange;
+use super::{Aws, CallError, Why, json};
 
-/// How often a wait looks whether the user has had enough.
+/// How often a wait checks for an interrupt.
 const TICK: Duration = Duration::from_millis(50);
-/// Largest answer that is read: a page of `GetLogEvents` has 1 MiB, one of `DescribeTasks` a tenth of what fits.
-const MOST_BYTES: usize = 16 << 20;
+
+/// One call of a generated client, given its crate, client, operation and exchange.
+macro_rules! operation {
+    ($sdk:ident, $client:expr, $operation:ident, $exchange:expr) => {{
+        let exchange: crate::effects::aws::Exchange = $exchange;
+        let settings = $sdk::config::Builder::default().interceptor(exchange.clone()).retry_classifier(exchange);
+        $client.$operation().customize().config_override(settings).send()
+    }};
+}
+pub(in crate::effects) use operation;
 
 impl Aws {
-    /// The body of the answer.
-    pub(super) async fn send(&self, call: Call, written: &Written) -> Result<Bytes, CallError> {
-        let begun = Instant::now();
-        let mut attempts = 0;
-        let mut has_renewed = false;
+    /// Sends a JSON document and returns the JSON answer, both whole.
+    pub(in crate::effects) fn document<T, E, F>(
+        &self,
+        call: Call,
+        input: &Value,
+        send: impl Fn(Exchange) -> F,
+    ) -> Result<Value, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.shared.runtime.block_on(self.document_async(call, input, send))
+    }
+
+    /// The same within the runtime.
+    pub(in crate::effects) async fn document_async<T, E, F>(
+        &self,
+        call: Call,
+        input: &Value,
+        send: impl Fn(Exchange) -> F,
+    ) -> Result<Value, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let (_, body) = self.exchange(call, Some(Bytes::from(input.to_string())), send).await?;
+        json::read(&body).map_err(|why| self.unreadable(call, why))
+    }
+
+    /// Sends a request of a generated client and returns its output.
+    pub(in crate::effects) fn output<T, E, F>(&self, call: Call, send: impl Fn(Exchange) -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let (output, _) = self.shared.runtime.block_on(self.exchange(call, None, send))?;
+        output.map_err(|why| self.unreadable(call, why))
+    }
+
+    pub(super) async fn exchange<T, E, F>(
+        &self,
+        call: Call,
+        body: Option<Bytes>,
+        send: impl Fn(Exchange) -> F,
+    ) -> Result<(Result<T, String>, Bytes), CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut has_refreshed = false;
+        let credentials = &self.shared.credentials;
+        let interrupted = |may_be_done| self.error(call, Why::Interrupted { may_be_done });
         loop {
-            let keys = self.unless_interrupted(self.shared.keys.get(), Duration::ZERO).await;
-            let keys = keys.ok_or_else(|| self.interrupted(call, false))?;
-            let keys = keys.map_err(|why| self.error(call, Why::NoCredentials(why)))?;
-            let grace = if call.is_mutating() { GRACE } else { Duration::ZERO };
-            let attempt = self.unless_interrupted(self.attempt(call, written, &keys), grace).await;
-            let why = match attempt.ok_or_else(|| self.interrupted(call, call.is_mutating()))? {
-                Ok(body) => return Ok(body),
-                Err(why) => why,
+            let used = self.unless_interrupted(credentials.get(), || Duration::ZERO).await;
+            let used = used.ok_or_else(|| interrupted(false))?;
+            let used = used.map_err(|why| self.error(call, Why::NoCredentials(why)))?;
+            let exchange = Exchange::new(self, call, body.clone());
+            let sent = self.unless_interrupted(send(exchange.clone()), || exchange.grace()).await;
+            let sent = sent.ok_or_else(|| interrupted(exchange.may_be_done()))?;
+            let (why, request_id) = match exchange.finish(sent) {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
             };
-            attempts += 1;
-            if !has_renewed && matches!(&why, Why::Refused { code, .. } if is_about_credentials(code)) {
-                has_renewed = true;
-                if self.unless_interrupted(self.shared.keys.forget(&keys), Duration::ZERO).await == Some(true) {
+            if !has_refreshed && matches!(&why, Why::Refused { code, .. } if is_about_credentials(code)) {
+                has_refreshed = true;
+                if self.unless_interrupted(credentials.refresh(&used), || Duration::ZERO).await == Some(true) {
                     continue;
                 }
             }
-            if !is_worth_another(call, &why, attempts, begun.elapsed()) {
-                return Err(self.error(call, why));
-            }
-            let rest = tokio::time::sleep(BACKOFF.wait(attempts, chance()));
-            self.unless_interrupted(rest, Duration::ZERO).await.ok_or_else(|| self.interrupted(call, false))?;
+            return Err(CallError { request_id: request_id.map(String::into_boxed_str), ..self.error(call, why) });
         }
     }
 
-    async fn attempt(&self, call: Call, written: &Written, keys: &Credentials) -> Result<Bytes, Why> {
-        let address = match &self.shared.endpoint {
-            Some(endpoint) => endpoint.clone(),
-            None => call.api.endpoint(&self.shared.region),
-        };
-        let request = signed(call, written, &address, &self.shared.region, keys, SystemTime::now());
-        let request = request.map_err(|error| Why::Unwritten(why(&error)))?;
-        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).count(call);
-        let answer = tokio::time::timeout(ATTEMPT_LIMIT, self.shared.http.ask(request, MOST_BYTES)).await;
-        let silent = |why: String| if call.is_mutating() { Why::Lost(why) } else { Why::Unreachable(why) };
-        let answer = match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(Silence::Certificates(error))) => return Err(Why::Unwritten(format!("{error:#}"))),
-            Ok(Err(Silence::Unreachable(why))) => return Err(Why::Unreachable(why)),
-            Ok(Err(Silence::Broken(error))) => return Err(silent(format!("the connection broke: {}", why(&error)))),
-            Err(_) => return Err(silent(format!("no answer within {} s", ATTEMPT_LIMIT.as_secs()))),
-        };
-        if answer.status.is_success() { Ok(answer.body) } else { Err(refusal(call, &answer)) }
-    }
-
-    /// The result of some work; `None` where the user has had enough, and the work did not end within `grace` of that.
-    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>, grace: Duration) -> Option<T> {
+    /// The result of some work; `None` where the user interrupted and the work did not finish within `grace` of that.
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>, grace: impl Fn() -> Duration) -> Option<T> {
         let mut work = std::pin::pin!(work);
         let mut since = None;
         loop {
-            if (self.is_interrupted)() && since.get_or_insert_with(Instant::now).elapsed() >= grace {
+            if (self.is_interrupted)() && since.get_or_insert_with(Instant::now).elapsed() >= grace() {
                 return None;
             }
             if let Ok(result) = tokio::time::timeout(TICK, &mut work).await {
@@ -85,22 +115,12 @@ impl Aws {
         }
     }
 
-    fn interrupted(&self, call: Call, may_be_done: bool) -> CallError {
-        self.error(call, Why::Interrupted { may_be_done })
+    pub(in crate::effects) fn unreadable(&self, call: Call, why: String) -> CallError {
+        self.error(call, Why::Unreadable(why))
     }
 
     pub(super) fn error(&self, call: Call, why: Why) -> CallError {
-        CallError { api: call.api, action: call.action, endpoint: self.shared.endpoint.clone(), why }
+        let endpoint = self.shared.endpoints.get(&call.api).cloned();
+        CallError { api: call.api, action: call.action, endpoint, request_id: None, why }
     }
-}
-
-/// Code and words of a service that said no.
-fn refusal(call: Call, answer: &Answer) -> Why {
-    let said = match call.api.protocol() {
-        Protocol::Json(_) => json::refusal(answer),
-        Protocol::Query(_) => query::refusal(answer),
-    };
-    // What stands between us and the service answers in a form of its own.
-    let (code, message) = said.unwrap_or_else(|| (answer.status.to_string(), String::new()));
-    Why::Refused { code, message, status: answer.status.as_u16() }
 }

@@ -21,7 +21,12 @@ pub enum Stop {
 /// ECS's and the network's; `ServiceNotFoundException` where there is no such service.
 pub fn list_service_deployments(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<DeploymentBrief>, CallError> {
     let call = call("ListServiceDeployments");
-    let mut answer = aws.call_json(call, &json!({ "cluster": cluster, "service": service, "maxResults": 100 }))?;
+    let mut answer = send!(
+        aws,
+        call,
+        &json!({ "cluster": cluster, "service": service, "maxResults": 100 }),
+        list_service_deployments
+    )?;
     aws.member(call, &mut answer, "serviceDeployments")
 }
 
@@ -31,7 +36,7 @@ pub fn list_service_deployments(aws: &Aws, cluster: &str, service: &str) -> Resu
 /// ECS's and the network's.
 pub fn describe_service_deployment(aws: &Aws, arn: &str) -> Result<Option<ServiceDeployment>, CallError> {
     let call = call("DescribeServiceDeployments");
-    let mut answer = aws.call_json(call, &json!({ "serviceDeploymentArns": [arn] }))?;
+    let mut answer = send!(aws, call, &json!({ "serviceDeploymentArns": [arn] }), describe_service_deployments)?;
     let found: Vec<ServiceDeployment> = aws.member(call, &mut answer, "serviceDeployments")?;
     Ok(found.into_iter().next())
 }
@@ -46,5 +51,5 @@ pub fn stop_service_deployment(aws: &Aws, arn: &str, stop: Stop) -> Result<(), C
         Stop::Abort => "ABORT",
     };
     let input = json!({ "serviceDeploymentArn": arn, "stopType": stop });
-    aws.call_json(call("StopServiceDeployment").repeatable(), &input).map(|_| ())
+    send!(aws, call("StopServiceDeployment").idempotent(), &input, stop_service_deployment).map(|_| ())
 }

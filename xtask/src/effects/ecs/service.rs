@@ -11,7 +11,7 @@ use crate::effects::aws::{Aws, Call, CallError, typed};
 /// # Errors
 /// ECS's and the network's.
 pub fn describe_cluster(aws: &Aws, cluster: &str) -> Result<Option<String>, CallError> {
-    let answer = aws.call_json(call("DescribeClusters"), &json!({ "clusters": [cluster] }))?;
+    let answer = send!(aws, call("DescribeClusters"), &json!({ "clusters": [cluster] }), describe_clusters)?;
     Ok(answer.pointer("/clusters/0/status").and_then(Value::as_str).map(str::to_owned))
 }
 
@@ -22,7 +22,7 @@ pub fn describe_cluster(aws: &Aws, cluster: &str) -> Result<Option<String>, Call
 pub fn describe_service(aws: &Aws, cluster: &str, service: &str) -> Result<Option<Service>, CallError> {
     let call = call("DescribeServices");
     let input = json!({ "cluster": cluster, "services": [service], "include": ["TAGS"] });
-    let mut answer = aws.call_json(call, &input)?;
+    let mut answer = send!(aws, call, &input, describe_services)?;
     let Some(found) = answer.pointer_mut("/services/0").map(Value::take) else { return Ok(None) };
     let service = read(aws, call, found)?;
     // A deleted service stays for a while, and its name can be used again.
@@ -34,8 +34,8 @@ pub fn describe_service(aws: &Aws, cluster: &str, service: &str) -> Result<Optio
 /// # Errors
 /// ECS's and the network's.
 pub fn create_service(aws: &Aws, document: &Map<String, Value>) -> Result<Service, CallError> {
-    let call = call("CreateService").repeatable();
-    let mut answer = aws.call_json(call, &with_token(document))?;
+    let call = call("CreateService").idempotent();
+    let mut answer = send!(aws, call, &with_token(document), create_service)?;
     read(aws, call, answer.get_mut("service").map(Value::take).unwrap_or_default())
 }
 
@@ -46,8 +46,8 @@ pub fn create_service(aws: &Aws, document: &Map<String, Value>) -> Result<Servic
 pub fn update_service(aws: &Aws, document: &Map<String, Value>) -> Result<Service, CallError> {
     let call = call("UpdateService");
     let is_forced = document.get("forceNewDeployment") == Some(&Value::Bool(true));
-    let call = if is_forced { call } else { call.repeatable() };
-    let mut answer = aws.call_json(call, &Value::Object(document.clone()))?;
+    let call = if is_forced { call } else { call.idempotent() };
+    let mut answer = send!(aws, call, &Value::Object(document.clone()), update_service)?;
     read(aws, call, answer.get_mut("service").map(Value::take).unwrap_or_default())
 }
 

@@ -42,7 +42,8 @@ pub fn list_tasks(aws: &Aws, cluster: &str, filter: &TaskFilter<'_>) -> Result<V
             input.insert(name.to_owned(), value.into());
         }
     }
-    list(aws, call("ListTasks"), &input, "taskArns", None)
+    let call = call("ListTasks");
+    list(aws, call, &input, "taskArns", None, |input| send!(aws, call, input, list_tasks))
 }
 
 /// `DescribeTasks`. Tasks that ECS has forgotten, about an hour after their end, are left out.
@@ -53,7 +54,7 @@ pub fn describe_tasks(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<T
     let call = call("DescribeTasks");
     let mut tasks = Vec::new();
     for some in arns.chunks(MOST_DESCRIBED) {
-        let mut answer = aws.call_json(call, &json!({ "cluster": cluster, "tasks": some }))?;
+        let mut answer = send!(aws, call, &json!({ "cluster": cluster, "tasks": some }), describe_tasks)?;
         tasks.extend(aws.member::<Vec<Task>>(call, &mut answer, "tasks")?);
     }
     Ok(tasks)
@@ -109,8 +110,8 @@ impl From<NotRun> for anyhow::Error {
 /// # Errors
 /// Why there is no task.
 pub fn run_task(aws: &Aws, document: &Map<String, Value>) -> Result<Task, NotRun> {
-    let call = call("RunTask").repeatable();
-    let mut answer = aws.call_json(call, &with_token(document))?;
+    let call = call("RunTask").idempotent();
+    let mut answer = send!(aws, call, &with_token(document), run_task)?;
     let tasks: Vec<Task> = aws.member(call, &mut answer, "tasks")?;
     if let Some(task) = tasks.into_iter().next() {
         return Ok(task);
@@ -128,5 +129,5 @@ pub fn stop_task(aws: &Aws, cluster: &str, arn: &str, reason: &str) -> Result<()
     // AWS: at most 255 characters of a reason.
     let reason: String = reason.chars().take(255).collect();
     let input = json!({ "cluster": cluster, "task": arn, "reason": reason });
-    aws.call_json(call("StopTask").repeatable(), &input).map(|_| ())
+    send!(aws, call("StopTask").idempotent(), &input, stop_task).map(|_| ())
 }

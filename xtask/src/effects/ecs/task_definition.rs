@@ -15,7 +15,7 @@ use crate::effects::aws::{Aws, Call, CallError};
 /// ECS's and the network's.
 pub fn describe_task_definition(aws: &Aws, name: &str) -> Result<Option<Revision>, CallError> {
     let call = call("DescribeTaskDefinition");
-    match aws.call_json(call, &json!({ "taskDefinition": name, "include": ["TAGS"] })) {
+    match send!(aws, call, &json!({ "taskDefinition": name, "include": ["TAGS"] }), describe_task_definition) {
         Ok(answer) => read(aws, call, answer).map(Some),
         // ECS has no code of its own for it.
         Err(error) if error.message().is_some_and(|words| words.contains("Unable to describe task definition")) => {
@@ -34,7 +34,8 @@ pub fn list_task_definitions(aws: &Aws, family: &str, most: usize) -> Result<Vec
     let page = most.clamp(1, 100);
     let input = json!({ "familyPrefix": family, "sort": "DESC", "status": "ACTIVE", "maxResults": page });
     // The family is exact here, whatever the member's name says.
-    list(aws, call("ListTaskDefinitions"), &input, "taskDefinitionArns", Some(most))
+    let call = call("ListTaskDefinitions");
+    list(aws, call, &input, "taskDefinitionArns", Some(most), |input| send!(aws, call, input, list_task_definitions))
 }
 
 /// `RegisterTaskDefinition`, with these tags beside those of the document. It is asked for again where an answer is lost: what
@@ -47,7 +48,7 @@ pub fn register_task_definition(
     document: &Map<String, Value>,
     tags: &BTreeMap<String, String>,
 ) -> Result<Revision, CallError> {
-    let call = call("RegisterTaskDefinition").repeatable();
+    let call = call("RegisterTaskDefinition").idempotent();
     let mut input = Value::Object(document.clone());
     let mut all = tags_of(&input);
     all.extend(tags.clone());
@@ -55,7 +56,7 @@ pub fn register_task_definition(
     if let (Some(input), false) = (input.as_object_mut(), all.is_empty()) {
         input.insert("tags".to_owned(), tag_list(&all).into());
     }
-    read(aws, call, aws.call_json(call, &input)?)
+    read(aws, call, send!(aws, call, &input, register_task_definition)?)
 }
 
 fn read(aws: &Aws, call: Call, mut answer: Value) -> Result<Revision, CallError> {

@@ -86,6 +86,23 @@ fn a_revision_is_registered_as_its_document_says_with_further_tags() {
     assert_eq!(server.asked().json(), json!({ "family": "shop" }));
 }
 
+/// Members that the SDK's version does not know, at the top and nested.
+#[test]
+fn keeps_unknown_members_of_a_task_definition() {
+    let sent = json!({ "family": "shop", "quantumMode": { "qubits": 8 }, "containerDefinitions": [
+        { "name": "app", "image": "a", "teleport": ["x"], "portMappings": [{ "containerPort": 80, "warp": 1.5 }] },
+    ]});
+    let mut shown = sent.clone();
+    shown["taskDefinitionArn"] = json!("arn:x:task-definition/shop:1");
+    let body = json!({ "taskDefinition": shown }).to_string().leak();
+    let server = Scripted::new(&[Scene::Answer(200, body), Scene::Answer(200, body)]);
+    let aws = server.aws();
+    let registered = register_task_definition(&aws, &document(&sent), &BTreeMap::new()).unwrap();
+    let described = describe_task_definition(&aws, "shop").unwrap().unwrap();
+    assert_eq!(server.asked().json(), sent);
+    assert_eq!((&registered.document, &described.document), (&document(&shown), &document(&shown)));
+}
+
 #[test]
 fn a_task_or_service_that_is_asked_for_again_is_the_same_one() {
     let server = Scripted::new(&[

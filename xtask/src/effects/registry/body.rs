@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
@@ -128,6 +129,14 @@ impl FileBody {
 }
 
 impl Payload {
+    pub(super) fn into_body(self) -> SdkBody {
+        match self {
+            Payload::Nothing => SdkBody::empty(),
+            Payload::Document(bytes) => SdkBody::from(bytes.unwrap_or_default()),
+            file @ Payload::File(_) => SdkBody::from_body_1_x(file),
+        }
+    }
+
     /// The count of a file's bytes.
     pub(super) fn sent(&self) -> Option<Progress> {
         match self {

@@ -9,9 +9,9 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AG
 use hyper::{Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 
+use super::auth::Auth;
 use super::body::{Broken, Payload};
-use super::gate::Gate;
-use super::patience::Trouble;
+use super::retry::Trouble;
 use crate::effects::http::{AGENT, Answer, Http, Silence, is_loopback, why};
 use crate::error::Failure;
 
@@ -24,16 +24,16 @@ const BLOB_LIMIT: Duration = Duration::from_secs(300);
 /// Largest answer that is read: a manifest has at most 4 MiB (OCI distribution).
 const MOST_BYTES: usize = 4 << 20;
 
-/// A registry and what is needed to talk to it.
+/// The client of one registry.
 pub(super) struct Client {
     /// `https://host`.
     base: String,
-    pub(super) gate: Gate,
-    http: Http<Payload>,
+    pub(super) auth: Auth,
+    http: Http,
     counts: Mutex<BTreeMap<String, u64>>,
 }
 
-/// A request before it is let in.
+/// A request before authentication.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
@@ -65,12 +65,12 @@ struct RegistryError {
 }
 
 impl Client {
-    pub(super) fn new(host: &str, gate: Gate) -> anyhow::Result<Client> {
+    pub(super) fn new(host: &str, auth: Auth) -> anyhow::Result<Client> {
         let scheme = if is_loopback(host) { "http" } else { "https" };
         let base = format!("{scheme}://{host}");
         let is_host = !host.contains('/') && base.parse::<Uri>().is_ok_and(|uri| uri.host().is_some());
         anyhow::ensure!(is_host, Failure::usage(format!("`{host}` is not the host of a registry")));
-        Ok(Client { base, gate, http: Http::new(CONNECT_LIMIT), counts: Mutex::default() })
+        Ok(Client { base, auth, http: Http::new(CONNECT_LIMIT), counts: Mutex::default() })
     }
 
     /// The registry as messages name it.
@@ -91,7 +91,7 @@ impl Client {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// One request, let in. A registry that does not let us in any more has us renew what lets us in, once.
+    /// Sends one authenticated request. A rejected token is renewed once.
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
         let uri = match ask.place {
             Place::Path(path) => format!("{}/v2/{}/{path}", self.base, ask.repository)
@@ -99,13 +99,13 @@ impl Client {
                 .map_err(|_| Trouble::Final(anyhow::anyhow!("`{path}` is no path")))?,
             Place::Address(address) => address.clone(),
         };
-        // Some registries have blobs sent to another host, which our token is no business of.
+        // Some registries redirect uploads to another host, which must not receive our token.
         let is_own = uri.to_string().starts_with(&format!("{}/", self.base));
         let mut request = Request::builder().method(ask.method).uri(uri).body(ask.payload).map_err(final_of)?;
         for (name, value) in ask.headers {
             request.headers_mut().insert(name, HeaderValue::from_str(value).map_err(final_of)?);
         }
-        let used = if is_own { self.gate.header(ask.repository).await.map_err(Trouble::Final)? } else { None };
+        let used = if is_own { self.auth.header(ask.repository).await.map_err(Trouble::Final)? } else { None };
         if let Some(value) = &used {
             request.headers_mut().insert(AUTHORIZATION, value.clone());
         }
@@ -114,27 +114,29 @@ impl Client {
         if is_own && (answer.status == StatusCode::UNAUTHORIZED || is_expired) {
             let challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
             let challenges = challenges.map(str::to_owned).collect::<Vec<_>>();
-            let renewed = self.gate.renew(self, ask.repository, used.as_ref(), &challenges).await;
+            let renewed = self.auth.renew(self, ask.repository, used.as_ref(), &challenges).await;
             return Err(match renewed {
                 Ok(true) => Trouble::Renewed(answer.words()),
-                Ok(false) => Trouble::Final(self.not_let_in(&answer.words())),
+                Ok(false) => Trouble::Final(self.rejected(&answer.words())),
                 Err(error) => Trouble::Final(error),
             });
         }
         Ok(answer)
     }
 
-    /// One request as it is.
+    /// Sends one request as it is.
     pub(super) async fn send(&self, repository: &str, mut request: Request<Payload>) -> Result<Answer, Trouble> {
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let sent = request.body().sent();
         let is_plain = request.uri().scheme_str() != Some("https");
         if is_plain && !request.uri().authority().is_some_and(|host| is_loopback(host.as_str())) {
-            let text = format!("the registry {} sends us to `{}` without TLS", self.name(), request.uri());
+            let text = format!("the registry {} redirects to `{}` without TLS", self.name(), request.uri());
             return Err(Trouble::Final(Failure::refused(text).into()));
         }
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.to_owned()).or_default() += 1;
-        let work = async { self.http.ask(request, MOST_BYTES).await.map_err(|silence| self.no_answer(silence)) };
+        let work = async {
+            self.http.ask(request.map(Payload::into_body), MOST_BYTES).await.map_err(|silence| self.no_answer(silence))
+        };
         let mut work = std::pin::pin!(work);
         let limit = if sent.is_some() { BLOB_LIMIT } else { ANSWER_LIMIT };
         loop {
@@ -148,10 +150,10 @@ impl Client {
         }
     }
 
-    /// Why there is no answer. A file that is not what it should be is no trouble of the network's.
+    /// The reason of a missing answer. A blob that does not match its digest is a permanent failure.
     fn no_answer(&self, silence: Silence) -> Trouble {
         match silence {
-            Silence::Certificates(error) => Trouble::Final(error),
+            Silence::Unwritten(why) => Trouble::Final(Failure::failed(why).into()),
             Silence::Unreachable(why) => {
                 Trouble::Unreachable(format!("failed to reach the registry {}: {why}", self.name()))
             }
@@ -162,9 +164,9 @@ impl Client {
         }
     }
 
-    fn not_let_in(&self, words: &str) -> anyhow::Error {
-        let failure = Failure::failed(format!("the registry {} does not let us in: {words}", self.name()));
-        failure.hint(self.gate.hint(self.name())).into()
+    fn rejected(&self, words: &str) -> anyhow::Error {
+        let failure = Failure::failed(format!("the registry {} rejected the login: {words}", self.name()));
+        failure.hint(self.auth.hint(self.name())).into()
     }
 }
 
@@ -188,7 +190,7 @@ impl Answer {
         errors.into_iter().next()
     }
 
-    /// What an answer means that is not the one hoped for.
+    /// The failure that an unexpected answer stands for.
     pub(super) fn trouble(&self, what: &str) -> Trouble {
         let words = self.words();
         if self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error() {

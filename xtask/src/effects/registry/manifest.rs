@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 
 use super::body::Payload;
 use super::http::{Ask, Client, Place};
-use super::patience::{Trouble, attempt};
+use super::retry::{Trouble, attempt};
 use crate::error::Failure;
 use crate::image::{Digest, Tag};
 
@@ -35,7 +35,7 @@ pub enum Put {
     Already,
 }
 
-pub(super) async fn look(client: &Client, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
+pub(super) async fn digest_of_tag(client: &Client, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
     let what = format!("looking for `{repository}:{tag}`");
     let path = format!("manifests/{tag}");
     let ask = |method| Ask {
@@ -111,7 +111,7 @@ pub(super) async fn put(client: &Client, repository: &str, tag: &Tag, document: 
     );
     let Some((words, trouble)) = put.await? else { return Ok(Put::Given) };
     // Somebody was quicker, or an answer was lost: a tag that cannot be moved is an error even for the same image.
-    match (look(client, repository, tag).await?, trouble) {
+    match (digest_of_tag(client, repository, tag).await?, trouble) {
         (Some(digest), _) if digest == document.digest => Ok(Put::Already),
         (Some(digest), _) => {
             let text = format!("`{repository}:{tag}` is {digest} already, and ours is {}: {words}", document.digest);

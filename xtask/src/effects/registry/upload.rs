@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::body::{Broken, FileBody, Payload, Progress};
 use super::http::{Ask, Client, Place};
-use super::patience::{Trouble, attempt};
+use super::retry::{Trouble, attempt};
 use super::{TICK, interrupted};
 use crate::effects::http::Answer;
 use crate::effects::interrupt;
@@ -84,7 +84,7 @@ async fn one(
 ) -> anyhow::Result<Vec<Sent>> {
     let mut done: Vec<Sent> = Vec::new();
     for (repository, progress) in blob.repositories.iter().zip(counters) {
-        let from = done.first().map(|sent| sent.repository.clone()).filter(|_| client.gate.may_mount());
+        let from = done.first().map(|sent| sent.repository.clone()).filter(|_| client.auth.may_mount());
         let what = format!("sending blob {} to `{repository}`", blob.digest.short());
         let again = |why: &str| {
             let _ = events.send(Event::Again(why.to_owned()));

@@ -1,5 +1,5 @@
-//! What lets us into a registry: ECR's token, a login, or a token that a login is exchanged for. In memory only; nothing
-//! in here prints. It is renewed when the registry no longer takes it, once for all requests that wait for it.
+//! Authentication: ECR's token, a login, or a token that a login is exchanged for. In memory only; nothing in here prints.
+//! Rejected tokens are renewed, once for all requests that wait for them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,40 +14,40 @@ use tokio::sync::Mutex;
 use super::body::Payload;
 use super::credentials::Login;
 use super::http::Client;
-use super::patience::Trouble;
+use super::retry::Trouble;
 use crate::effects::ecr::Ecr;
 use crate::effects::http::encoded;
 use crate::error::Failure;
 
-/// Where it comes from.
+/// The source of the authentication.
 pub(super) enum Source {
     /// `GetAuthorizationToken`.
     Ecr(Ecr),
-    /// What docker's configuration has, if anything.
+    /// The login in docker's configuration, if one exists.
     Login(Option<Login>),
 }
 
-/// The keeper of it.
-pub(super) struct Gate {
+/// The authentication at one registry.
+pub(super) struct Auth {
     source: Source,
-    /// Headers that are taken, by repository; ECR's is one for all.
+    /// Accepted headers by repository; ECR has one for all.
     taken: Mutex<BTreeMap<String, HeaderValue>>,
     exchanges: std::sync::atomic::AtomicBool,
 }
 
-/// What a token service answers; either name is in use.
+/// The answer of a token service; both names are in use.
 #[derive(Deserialize)]
 struct Exchanged {
     token: Option<String>,
     access_token: Option<String>,
 }
 
-impl Gate {
-    pub(super) fn new(source: Source) -> Gate {
-        Gate { source, taken: Mutex::default(), exchanges: false.into() }
+impl Auth {
+    pub(super) fn new(source: Source) -> Auth {
+        Auth { source, taken: Mutex::default(), exchanges: false.into() }
     }
 
-    /// The header for a request to this repository; `None` where we come without one.
+    /// Returns the header for a request to this repository; `None` for an anonymous one.
     pub(super) async fn header(&self, repository: &str) -> anyhow::Result<Option<HeaderValue>> {
         let mut taken = self.taken.lock().await;
         match &self.source {
@@ -67,7 +67,7 @@ impl Gate {
         }
     }
 
-    /// Gets another header, since the registry did not take `used`. Whether there is one that is worth an attempt.
+    /// Replaces the header `used`, which the registry rejected. Returns whether a retry can succeed.
     pub(super) async fn renew(
         &self,
         client: &Client,
@@ -94,15 +94,17 @@ impl Gate {
         Ok(true)
     }
 
-    /// A token that was exchanged is good for one repository, so it cannot take a blob over from another.
+    /// Whether blobs can be mounted: an exchanged token is valid for one repository only.
     pub(super) fn may_mount(&self) -> bool {
         !self.exchanges.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// What to do where there is no way in.
+    /// The hint for a rejected login.
     pub(super) fn hint(&self, host: &str) -> String {
         match self.source {
-            Source::Ecr(_) => "see whether the caller may use this registry: `aws sts get-caller-identity`".to_owned(),
+            Source::Ecr(_) => {
+                "check that these credentials may use this registry: aws sts get-caller-identity".to_owned()
+            }
             Source::Login(_) => format!("log in first: docker login {host}"),
         }
     }
@@ -164,7 +166,7 @@ async fn exchange(
     login: Option<&Login>,
     challenge: &Challenge,
 ) -> anyhow::Result<HeaderValue> {
-    // Asked for as a whole at once: the challenge to a look names no permission to push.
+    // Pull and push at once: the challenge to a read names no permission to push.
     let scope = format!("repository:{repository}:pull,push");
     let service = challenge.service.as_deref().map(|service| format!("&service={}", encoded(service)));
     let separator = if challenge.realm.contains('?') { '&' } else { '?' };
@@ -189,9 +191,9 @@ async fn exchange(
     secret(&format!("Bearer {}", token.ok_or_else(|| Failure::failed("the token service gave no token"))?))
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gate")
+        f.write_str("Auth")
     }
 }
 

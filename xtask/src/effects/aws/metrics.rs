@@ -1,15 +1,15 @@
-//! What was asked of AWS so far. Every request counts, also one that is a repetition or comes to nothing.
+//! Request counts. Every attempt counts, including retries and failures.
 
 use std::collections::BTreeMap;
 
 use super::api::Call;
 
-/// Requests so far.
+/// The requests sent so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// All of them.
+    /// All requests.
     pub total: u64,
-    /// Those that ask for a change.
+    /// Requests of actions that change something.
     pub mutating: u64,
     /// By action, such as `ecs:UpdateService`.
     pub by_action: BTreeMap<String, u64>,

@@ -1,4 +1,4 @@
-//! What goes wrong and may go right the next time: repeated after a while that grows, or that the registry names.
+//! The retry policy: jittered exponential backoff, or the wait that the registry requests.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use crate::error::Failure;
 /// Attempts in all. With the waits below they last about fifteen seconds, which a throttled `PutImage` (10 a second in
 /// an account) is over by then.
 const ATTEMPTS: u32 = 8;
-/// Nobody listens: that is soon clear.
+/// Attempts to connect: a refused connection rarely recovers.
 const CONNECTS: u32 = 3;
-/// Waits that we choose.
+/// The waits between attempts.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
-/// The longest wait that a registry may choose for us with `Retry-After`.
+/// The longest wait that `Retry-After` can request.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
-/// Why one attempt came to nothing.
+/// The reason of a failed attempt.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// It may go right the next time.
+    /// A retry may succeed.
     Passing { why: String, after: Option<Duration> },
-    /// There was no connection to begin with.
+    /// No connection was made.
     Unreachable(String),
-    /// We were not let in, and have a new token since; what the registry said.
+    /// The token was rejected and has been renewed; the registry's message.
     Renewed(String),
-    /// It will not go right.
+    /// A permanent failure.
     Final(anyhow::Error),
 }
 
@@ -35,7 +35,7 @@ impl Trouble {
     }
 }
 
-/// Attempts something until it succeeds or there is no point. `again` is told of each wait; attempts count from 0.
+/// Retries `work` until it succeeds or fails permanently. `again` receives a message for each wait; attempts count from 0.
 pub(super) async fn attempt<T, Work: Future<Output = Result<T, Trouble>>>(
     what: &str,
     mut again: impl FnMut(&str),
@@ -60,7 +60,7 @@ pub(super) async fn attempt<T, Work: Future<Output = Result<T, Trouble>>>(
             }
             Trouble::Unreachable(why) if number >= CONNECTS => {
                 return Err(Failure::failed(why)
-                    .hint("see whether it runs, and whether this machine may reach it")
+                    .hint("check that it is running and that this machine can reach it")
                     .into());
             }
             Trouble::Passing { why, .. } if number >= ATTEMPTS => {
@@ -90,7 +90,7 @@ mod tests {
     use super::{BACKOFF, LONGEST_ASKED, wait};
 
     #[test]
-    fn waits_respect_what_is_asked() {
+    fn waits_at_least_as_long_as_requested() {
         assert_eq!(wait(3, None, 0.5), BACKOFF.wait(3, 0.5));
         assert_eq!(wait(1, Some(Duration::from_secs(7)), 0.5), Duration::from_secs(7));
         assert_eq!(wait(1, Some(Duration::from_secs(7000)), 0.5), LONGEST_ASKED);
