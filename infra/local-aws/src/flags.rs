@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::seed::Seed;
-use crate::settings::Settings;
+use crate::settings::{Settings, UnknownMembers};
 
 /// The local AWS emulator that the environment `local` deploys to. `cargo xtask local` starts it.
 #[derive(Debug, Parser)]
@@ -44,6 +44,9 @@ pub struct Serve {
     /// What is there at the start, as JSON
     #[arg(long)]
     pub seed: Option<Utf8PathBuf>,
+    /// Members of `RegisterTaskDefinition` that the emulator's model does not have
+    #[arg(long, value_enum, default_value_t)]
+    pub unknown_members: UnknownMembers,
 }
 
 /// Whose things to remove, and from where.
@@ -75,7 +78,7 @@ impl Serve {
     /// # Errors
     /// `BadUsage`: something else than loopback, no region, a state that is no absolute path, a seed that is none.
     pub fn checked(self) -> Result<(Settings, Seed), BadUsage> {
-        let Serve { endpoint, region, state, engine, seed } = self;
+        let Serve { endpoint, region, state, engine, seed, unknown_members } = self;
         if !endpoint.ip().is_loopback() {
             return Err(BadUsage(format!(
                 "--endpoint {endpoint} can be reached from outside: only loopback addresses such as 127.0.0.1 are served"
@@ -94,7 +97,7 @@ impl Serve {
             Some(file) => Seed::load(&file).map_err(|error| BadUsage(format!("--seed: {error}")))?,
         };
         let instance = Settings::instance_of(&state);
-        Ok((Settings { endpoint, region, state, engine, instance }, seed))
+        Ok((Settings { endpoint, region, state, engine, instance, unknown_members }, seed))
     }
 }
 
@@ -109,6 +112,8 @@ mod tests {
             let value = change.iter().find(|(changed, _)| *changed == name).map_or(default, |(_, value)| value);
             typed.extend([name, value]);
         }
+        let further = change.iter().filter(|(name, _)| given.iter().all(|(known, _)| known != name));
+        typed.extend(further.flat_map(|(name, value)| [*name, *value]));
         match Flags::try_parse_from(typed).map_err(|error| error.to_string())?.command {
             Command::Serve(serve) => serve.checked().map(|(settings, _)| settings).map_err(|error| error.0),
             Command::Sweep(_) => Err("sweep".into()),
@@ -125,5 +130,13 @@ mod tests {
         assert!(check(&[("--endpoint", "localhost")]).is_err());
         assert!(check(&[("--region", "")]).is_err());
         assert!(check(&[("--state", "here")]).unwrap_err().contains("absolute"));
+    }
+
+    #[test]
+    fn unknown_members_are_refused_by_default() {
+        let given = |value| check(&[("--unknown-members", value)]).map(|settings| settings.unknown_members);
+        assert_eq!(check(&[]).unwrap().unknown_members, UnknownMembers::Refuse);
+        assert_eq!(given("keep"), Ok(UnknownMembers::Keep));
+        assert!(given("drop").unwrap_err().contains("[possible values: refuse, keep]"));
     }
 }

@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-pub use self::members::{invalid, members, required, unfit};
+pub use self::members::{invalid, members, members_and_unknown, required, unfit};
 use crate::api::Service;
 use crate::error::AwsError;
 

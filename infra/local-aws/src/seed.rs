@@ -212,6 +212,7 @@ mod tests {
             state: "/state".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         }
     }
 
@@ -276,6 +277,7 @@ mod tests {
             state: "/state".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         };
         let wanted = SeedLoadBalancer {
             name: "web".into(),

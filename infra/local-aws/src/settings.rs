@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
 /// The account that everything here belongs to. AWS's own documentation uses it as an example, so it belongs to no customer.
@@ -21,6 +22,18 @@ pub struct Settings {
     pub engine: String,
     /// Tells our containers, networks and volumes from everybody else's: 12 hex digits of SHA-256 over `state`.
     pub instance: String,
+    /// Members of `RegisterTaskDefinition` that the emulator's model does not have.
+    pub unknown_members: UnknownMembers,
+}
+
+/// Treatment of members that the emulator's model does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UnknownMembers {
+    /// Refused, as AWS refuses them.
+    #[default]
+    Refuse,
+    /// Stored with the task definition and returned with it, without effect.
+    Keep,
 }
 
 impl Settings {

@@ -11,6 +11,8 @@ pub mod logs;
 pub mod ssm;
 pub mod task;
 pub mod task_definition;
+/// Members of documents that the model does not have.
+pub mod unknown;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

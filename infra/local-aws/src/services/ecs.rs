@@ -11,7 +11,6 @@ mod beyond;
 mod capacity_providers;
 mod clusters;
 mod counts;
-mod input;
 mod page;
 mod reference;
 mod service_deployments;
@@ -24,10 +23,13 @@ mod task_wire;
 mod tasks;
 mod validation;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::Service;
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
+use crate::protocol;
 
 /// Carries out one action.
 ///
@@ -67,6 +69,11 @@ pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Val
         // The daemon has no shell to hand out, no instances, no task sets, no daemons, no gateways.
         _ => Err(AwsError::unsupported(action)),
     }
+}
+
+/// Decodes the members of a call.
+fn members<T: for<'a> Deserialize<'a>>(input: &Value) -> Answer<T> {
+    protocol::members(Service::Ecs, input)
 }
 
 /// A parameter that AWS does not take.

@@ -1,5 +1,5 @@
 //! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
-//! a client that registers a described document again does, it is left out. Unknown members are refused by `input`.
+//! a client that registers a described document again does, it is left out. Unknown members are refused by the decoder, `protocol::members`.
 
 use serde_json::Value;
 
@@ -147,7 +147,7 @@ fn walk(value: &mut Value, path: &str, place: &str, entry: &Beyond) -> Answer<()
             let (first, rest) = path.split_once('.').unwrap_or((path, ""));
             members.get_mut(first).map_or(Ok(()), |value| walk(value, rest, &below(place, first), entry))
         }
-        // `input` reports the error.
+        // The decoder reports the error.
         _ => Ok(()),
     }
 }

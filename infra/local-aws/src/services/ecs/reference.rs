@@ -170,6 +170,7 @@ mod tests {
             state: "/nowhere".into(),
             engine: "unix:///nowhere".into(),
             instance: "000000000000".into(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         }
     }
 

@@ -86,6 +86,7 @@ mod tests {
             state: "/s".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         };
         let read = |text| parse(&settings, text);
         assert_eq!(read("/a/b"), Some(Wanted { name: "/a/b", in_arn: false, selector: None }));
