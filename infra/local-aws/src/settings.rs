@@ -6,8 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
-/// The account that everything here belongs to. AWS's own documentation uses it as an example, so it belongs to no customer.
-pub const ACCOUNT: &str = "123456789012";
+pub use aws_facts::LOCAL_ACCOUNT as ACCOUNT;
 
 /// What stays the same for as long as the daemon runs.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
 //! a client that registers a described document again does, it is left out. Unknown members are refused by the decoder, `protocol::members`.
 
+use aws_facts::task_definition::REFUSED_LINUX_PARAMETERS;
 use serde_json::Value;
 
 use super::refused;
@@ -67,11 +68,7 @@ pub(super) const TASK_DEFINITION: &[Beyond] = &[
             "credentialSpecs",
         ],
     ),
-    beyond(
-        "containerDefinitions.linuxParameters",
-        Why::Fargate,
-        &["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"],
-    ),
+    beyond("containerDefinitions.linuxParameters", Why::Fargate, &REFUSED_LINUX_PARAMETERS),
     beyond("containerDefinitions.portMappings", Why::NotHere, &["containerPortRange"]),
     beyond("containerDefinitions.logConfiguration", Why::NotHere, &["secretOptions"]),
     beyond("volumes", Why::Fargate, &["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"]),
