@@ -12,24 +12,24 @@ use crate::settings::{Settings, UnknownMembers};
 /// The local AWS emulator that the environment `local` deploys to. `cargo xtask local` starts it.
 #[derive(Debug, Parser)]
 pub struct Flags {
-    /// What is to be done.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until told to end
+    /// Serve until stopped
     Serve(Serve),
     /// Remove every container, network and volume that a daemon with this state has left in the engine
     Sweep(Sweep),
 }
 
-/// How to serve.
+/// Flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen, loopback only; port 0 takes a free one and writes it to `daemon.json` of the state
+    /// Address to listen on, loopback only; port 0 takes a free one and writes it to `daemon.json` of the state
     #[arg(long)]
     pub endpoint: SocketAddr,
     /// AWS region in ARNs
@@ -41,7 +41,7 @@ pub struct Serve {
     /// Address of the Docker engine
     #[arg(long)]
     pub engine: String,
-    /// What is there at the start, as JSON
+    /// File with the initial state, as JSON
     #[arg(long)]
     pub seed: Option<Utf8PathBuf>,
     /// Members of `RegisterTaskDefinition` that the emulator's model does not have
@@ -49,7 +49,7 @@ pub struct Serve {
     pub unknown_members: UnknownMembers,
 }
 
-/// Whose things to remove, and from where.
+/// Flags of `sweep`.
 #[derive(Debug, Args)]
 pub struct Sweep {
     /// Folder of the state
@@ -60,7 +60,7 @@ pub struct Sweep {
     pub engine: String,
 }
 
-/// The caller's mistake: exit code 2.
+/// A wrong command line or seed: exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadUsage(pub String);
 
@@ -73,10 +73,10 @@ impl fmt::Display for BadUsage {
 impl std::error::Error for BadUsage {}
 
 impl Serve {
-    /// Settings and seed.
+    /// Checks the flags and returns settings and seed.
     ///
     /// # Errors
-    /// `BadUsage`: something else than loopback, no region, a state that is no absolute path, a seed that is none.
+    /// `BadUsage`: an address that is not loopback, no region, a relative state path, an invalid seed.
     pub fn checked(self) -> Result<(Settings, Seed), BadUsage> {
         let Serve { endpoint, region, state, engine, seed, unknown_members } = self;
         if !endpoint.ip().is_loopback() {

@@ -1,4 +1,4 @@
-//! What is there at the start, as `infra up` leaves it on AWS. `cargo xtask local start` writes the document; applying it
+//! The initial state, as `infra up` leaves it on AWS. `cargo xtask local start` writes the document; applying it
 //! twice changes nothing, and what somebody has made or changed since is left alone.
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //! Kept and answered, but without effect here: subnets, security groups and public addresses, `enableExecuteCommand`,
 //! `availabilityZoneRebalancing`, `ephemeralStorage`, `versionConsistency`, names and protocols of ports, encryption of
 //! file systems, `awslogs` options for multi-line messages and buffering, weights of capacity providers. Client tokens of
-//! `CreateService` are taken and forgotten. What has an effect on AWS and none here is refused: `beyond` has the list.
+//! `CreateService` are accepted and ignored. What has an effect on AWS and none here is refused: `beyond` has the list.
 
 mod attributes;
 mod beyond;
@@ -76,12 +76,12 @@ fn members<T: for<'a> Deserialize<'a>>(input: &Value) -> Answer<T> {
     protocol::members(Service::Ecs, input)
 }
 
-/// A parameter that AWS does not take.
+/// An error of AWS's code `InvalidParameterException`.
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
 }
 
-/// What AWS does not do for this client.
+/// An error of AWS's code `ClientException`.
 fn refused(message: impl Into<String>) -> AwsError {
     AwsError::client("ClientException", message)
 }
@@ -99,7 +99,7 @@ fn includes<'a>(given: &'a [String], known: &[&str]) -> Answer<Vec<&'a str>> {
     }
 }
 
-/// Adds `nextToken` to an answer where there is more.
+/// Adds `nextToken` to a response where another page exists.
 fn with_token(mut answer: Value, token: Option<String>) -> Value {
     if let Some(token) = token {
         answer["nextToken"] = token.into();

@@ -1,5 +1,5 @@
-//! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
-//! a client that registers a described document again does, it is left out. Unknown members are refused by the decoder, `protocol::members`.
+//! Members that AWS has and the emulator does not run. With a value they are refused; empty ones, as in a described
+//! document that is registered again, are left out. Unknown members are refused by the decoder, `protocol::members`.
 
 use aws_facts::task_definition::REFUSED_LINUX_PARAMETERS;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::refused;
 use crate::error::{Answer, AwsError};
 
-/// Why a member is refused.
+/// The reason to refuse a member.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
     /// AWS takes it.
@@ -119,7 +119,7 @@ pub(super) const RUN_TASK: &[Beyond] = &[
 pub(super) const CLUSTER: &[Beyond] =
     &[beyond("", Why::NotHere, &["configuration", "serviceConnectDefaults", "defaultCapacityProviderStrategy"])];
 
-/// Refuses what the table names and is said with a value; takes out what is said empty.
+/// Refuses members of the table that have a value; removes the empty ones.
 pub(super) fn refuse(input: &mut Value, table: &[Beyond]) -> Answer<()> {
     table.iter().try_for_each(|entry| walk(input, entry.path, "", entry))
 }
@@ -161,7 +161,7 @@ fn refusal(why: Why, name: &str, place: &str) -> AwsError {
     }
 }
 
-/// Whether saying it is saying nothing.
+/// Returns whether a value is as good as absent.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

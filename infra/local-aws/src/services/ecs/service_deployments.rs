@@ -28,7 +28,7 @@ const STATUSES: [&str; 9] = [
     "ROLLBACK_FAILED",
 ];
 
-/// Refuses ARNs of something or somewhere else.
+/// Refuses ARNs of another kind, account or region.
 fn check_arns(settings: &Settings, arns: &[String], kind: &str) -> Answer<()> {
     if arns.is_empty() {
         return Err(invalid(format!("{kind} ARNs cannot be empty.")));

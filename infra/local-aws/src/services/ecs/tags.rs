@@ -19,7 +19,7 @@ const MOST: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// Whether AWS takes these tags on something new.
+/// Checks the tags of a new resource.
 pub(super) fn check(tags: &[Tag]) -> Answer<()> {
     if tags.len() > MOST {
         return Err(invalid(format!("Tags can not be more than {MOST}.")));

@@ -1,4 +1,4 @@
-//! Task definitions: described, listed, deregistered, deleted. Registering them is `register`'s.
+//! Task definitions: described, listed, deregistered, deleted. `register` registers them.
 
 pub(super) mod register;
 
@@ -168,7 +168,7 @@ pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
     })
 }
 
-/// Removes what is to be deleted and is no longer named by a task or a service. Their numbers stay taken.
+/// Removes deleted revisions that no task or service uses any more. Their numbers are not reused.
 fn sweep(ecs: &mut Ecs) {
     let Ecs { families, services, tasks, .. } = ecs;
     let used = |definition: &TaskDefinition| {

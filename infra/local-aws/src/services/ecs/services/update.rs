@@ -70,7 +70,7 @@ pub(in super::super) fn update(emulator: &Emulator, mut given: Value) -> Answer<
     })
 }
 
-/// Whether a service would have another service revision.
+/// Returns whether a service would have another service revision.
 fn is_other_revision(before: &Service, after: &Service) -> bool {
     before.task_definition != after.task_definition
         || before.network_configuration != after.network_configuration

@@ -1,4 +1,4 @@
-//! `RegisterTaskDefinition`: what is given is checked, what is left out is filled in as AWS does it.
+//! `RegisterTaskDefinition`: the input is checked, defaults are filled in as on AWS.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::store::task_definition::{
 };
 use crate::time::Timestamp;
 
-/// Members of the call, as far as the emulator takes them.
+/// Members of the call that the emulator supports.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Register {
@@ -104,7 +104,7 @@ impl Register {
     }
 }
 
-/// What AWS answers for members that were left out.
+/// Fills in AWS's defaults.
 fn filled_in(mut definition: TaskDefinition, settings: &Settings) -> TaskDefinition {
     for container in &mut definition.container_definitions {
         container.essential.get_or_insert(true);

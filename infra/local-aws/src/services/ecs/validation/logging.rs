@@ -1,4 +1,4 @@
-//! Where output goes: `awslogs`, which Fargate lets everybody use.
+//! Validation of `logConfiguration`: `awslogs` only.
 
 use aws_facts::task_definition::{FARGATE_LOG_DRIVERS, LOG_DRIVERS};
 

@@ -1,4 +1,4 @@
-//! Sizes of tasks: Fargate has a table of them.
+//! Validation of task sizes.
 
 use aws_facts::sizes::memories;
 
@@ -14,7 +14,7 @@ pub(in super::super) struct Size {
 }
 
 impl Size {
-    /// Refuses what Fargate has not.
+    /// Checks that Fargate has the size.
     pub(in super::super) fn check(self) -> Answer<Size> {
         let Size { cpu, memory } = self;
         if memories(cpu).is_some_and(|sizes| sizes.contains(&memory)) {
@@ -27,7 +27,7 @@ impl Size {
     }
 }
 
-/// The size of a task, from what is said about it and where it is to run.
+/// Returns the size of a task, from its members and its compatibilities.
 pub(in super::super) fn check(
     compatibilities: &[String],
     network_mode: Option<&str>,
