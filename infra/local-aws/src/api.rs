@@ -2,7 +2,7 @@
 
 mod actions;
 
-/// The services that are here.
+/// The services that the emulator serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Elastic Container Registry.
@@ -20,7 +20,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// From the part of `X-Amz-Target` before the dot.
+    /// Returns the service of an `X-Amz-Target` prefix.
     pub fn from_target(prefix: &str) -> Option<Service> {
         Some(match prefix {
             "AmazonEC2ContainerRegistry_V20150921" => Service::Ecr,
@@ -33,12 +33,12 @@ impl Service {
 }
 
 impl Service {
-    /// Whether AWS has an action of this name.
+    /// Returns whether AWS has an action of this name.
     pub fn has(self, action: &str) -> bool {
         actions::exists(self, action)
     }
 
-    /// As a signature names it.
+    /// Returns the service's name in a signature.
     pub fn signing_name(self) -> &'static str {
         match self {
             Service::Ecr => "ecr",
@@ -50,7 +50,7 @@ impl Service {
         }
     }
 
-    /// From the credential scope of a signature.
+    /// Returns the service of a signature's credential scope.
     pub fn from_signing_name(name: &str) -> Option<Service> {
         let all = [Service::Ecr, Service::Ecs, Service::Elb, Service::Logs, Service::Ssm, Service::Sts];
         all.into_iter().find(|service| service.signing_name() == name)

@@ -1,7 +1,7 @@
-//! The load balancer in front of the tasks: listeners on loopback, health checks, draining. Which targets there are is
-//! in the store; which requests are in flight is here. HTTP/1.1 only, on both sides.
+//! The load balancer in front of the tasks: listeners on loopback, health checks, draining. The registered targets are
+//! in the store, the requests in flight are here. HTTP/1.1 only, on both sides.
 //!
-//! `run` looks at the store at every change and makes what is here the same; requests never look at the store.
+//! `run` reads the store at every change and updates listeners and targets; requests never read the store.
 
 mod activity;
 mod answers;
@@ -56,7 +56,7 @@ pub async fn run(emulator: Emulator) {
     }
 }
 
-/// Every connection takes a file descriptor, and its request another one: as many as we may have.
+/// Raises the limit of file descriptors: a connection takes one, and its request another.
 fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -65,7 +65,7 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// What the store wants of the balancer.
+/// The desired listeners and targets, from the store.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     groups: BTreeMap<String, WantedGroup>,
@@ -118,7 +118,7 @@ impl Wanted {
     }
 }
 
-/// What is here.
+/// The running listeners and targets.
 struct Here {
     store: Store,
     workers: Workers,
@@ -132,7 +132,7 @@ struct Group {
     targets: BTreeMap<Place, Known>,
 }
 
-/// A target, and what ends the task that looks after it.
+/// A target, and the handle that stops its health checker.
 struct Known {
     target: Arc<Target>,
     over: CancellationToken,

@@ -1,5 +1,4 @@
-//! What `cargo xtask local` asks the daemon for, below `/_local/`: its status, its end, faults. Not AWS's, and no AWS
-//! client ever asks for it.
+//! The control routes of `cargo xtask local`, below `/_local/`: status, stop, faults. They are no part of AWS's API.
 
 mod kill;
 
@@ -82,7 +81,7 @@ fn status(emulator: &Emulator) -> Value {
     })
 }
 
-/// A service, by the names that ECS gives these facts.
+/// A service's status, with ECS's member names.
 fn line(state: &Known, service: &Service) -> Value {
     let group = format!("service:{}", service.name);
     let tasks = state.ecs.tasks.values().filter(|task| task.cluster == service.cluster && task.group == group);
@@ -105,13 +104,13 @@ fn line(state: &Known, service: &Service) -> Value {
     })
 }
 
-/// What happens at once, rather than to a request to come.
+/// A fault that takes effect at once.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum Deed {
-    /// All tokens of the registry that were given so far are no good any more.
+    /// Expires all tokens that the registry has issued.
     ExpireTokens {},
-    /// Containers of a task get SIGKILL: the named one, or all.
+    /// Sends SIGKILL to the named container of a task, or to all.
     Kill { task: String, container: Option<String> },
 }
 

@@ -1,4 +1,4 @@
-//! The daemon as a whole: what its parts share, how they are started, how they end.
+//! The daemon: its parts are created, started and stopped here.
 
 mod connections;
 mod guard;
@@ -34,7 +34,7 @@ pub fn routes(emulator: Emulator) -> Router {
 /// `/_local/stop`, which ends them first.
 ///
 /// # Errors
-/// The port is taken, the state cannot be read, another daemon has it.
+/// The port is in use, the state cannot be read, or another daemon holds it.
 pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
     let _lock = record::lock(&settings.state)?;
     let store = Store::open(&settings.state)?;

@@ -9,22 +9,22 @@ pub struct AwsError {
     pub code: &'static str,
     /// The HTTP status that the service sends with this code.
     pub status: u16,
-    /// What failed, on what, why.
+    /// The failure, its object and its cause.
     pub message: String,
 }
 
 impl AwsError {
-    /// The caller's mistake: status 400.
+    /// An error of the client: status 400.
     pub fn client(code: &'static str, message: impl Into<String>) -> AwsError {
         AwsError { code, status: 400, message: message.into() }
     }
 
-    /// Our mistake, or the machine's: status 500.
+    /// An error of the emulator or of the machine: status 500.
     pub fn server(message: impl Into<String>) -> AwsError {
         AwsError { code: "ServerException", status: 500, message: message.into() }
     }
 
-    /// AWS has this, the emulator does not: never a fake success.
+    /// A feature of AWS that the emulator does not support; it is never answered with a fake success.
     pub fn unsupported(what: impl fmt::Display) -> AwsError {
         AwsError::client("UnsupportedFeatureException", format!("{what} is not supported by the local emulator"))
     }
@@ -38,5 +38,5 @@ impl fmt::Display for AwsError {
 
 impl std::error::Error for AwsError {}
 
-/// What a call gives.
+/// The result of a call.
 pub type Answer<T> = Result<T, AwsError>;

@@ -1,5 +1,5 @@
-//! Faults on request, for tests: throttle an action, fail the nth call, delay, drop a connection, expire the tokens. They
-//! live in memory and are gone with the daemon. `control` takes them in; `protocol` and `registry` ask at their doors.
+//! Fault injection, for tests: throttle an action, fail the nth call, delay, drop a connection, expire the tokens. The rules
+//! live in memory. `control` accepts them; `endpoint` and `registry` apply them to requests.
 
 mod rule;
 
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub enum Point<'a> {
     /// A call of an API.
     Api {
-        /// Whose.
+        /// The service.
         service: Service,
         /// Such as `UpdateService`.
         action: &'a str,
@@ -32,12 +32,12 @@ pub enum Point<'a> {
     },
 }
 
-/// What happens to one request.
+/// The effect of a fault on one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is answered with the service's own words for "too many requests".
+    /// The response is the service's own throttling error.
     Throttle,
-    /// It is answered with this error.
+    /// The response is this error.
     Fail {
         /// AWS's code.
         code: String,
@@ -46,7 +46,7 @@ pub enum Fault {
         /// The sentence.
         message: String,
     },
-    /// It waits this long before anything else.
+    /// The request is delayed.
     Delay(Duration),
     /// The connection ends after so many bytes of the request's body, without an answer. Nothing has been done.
     Drop {
@@ -57,7 +57,7 @@ pub enum Fault {
     LoseAnswer,
 }
 
-/// The faults that are waiting to happen. Cheap to clone.
+/// The pending faults. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     inner: Arc<Mutex<Inner>>,
@@ -66,7 +66,7 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Inner {
     rules: Vec<Rule>,
-    /// Tokens of the registry that were given before this moment are no good any more.
+    /// Tokens of the registry that were issued before this moment are expired.
     tokens_expired_at: Option<Timestamp>,
 }
 
@@ -75,22 +75,22 @@ impl Faults {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more.
+    /// Adds a fault.
     pub fn add(&self, rule: Rule) {
         self.lock().rules.push(rule);
     }
 
-    /// Those that are still to happen, in the order in which they were added.
+    /// Returns the pending faults, in the order in which they were added.
     pub fn waiting(&self) -> Vec<Rule> {
         self.lock().rules.clone()
     }
 
-    /// Nothing happens any more. Tokens that have expired stay so.
+    /// Removes all faults. Expired tokens stay expired.
     pub fn clear(&self) {
         self.lock().rules.clear();
     }
 
-    /// What happens to a request that has come to `point`. Asking counts: a rule that has happened often enough is gone.
+    /// Returns the effects on a request at `point`, and counts it: a rule that is used up is removed.
     pub fn take(&self, point: Point<'_>) -> Vec<Fault> {
         let mut inner = self.lock();
         if inner.rules.is_empty() {
@@ -101,12 +101,12 @@ impl Faults {
         happening
     }
 
-    /// Tokens that were given until now are no good any more.
+    /// Expires all tokens that were issued until now.
     pub fn expire_tokens(&self, now: Timestamp) {
         self.lock().tokens_expired_at = Some(now);
     }
 
-    /// What the registry takes for the time when it looks at a token with this lifetime.
+    /// Returns the registry's clock for a token with this lifetime.
     pub fn time_for_tokens(&self, now: Timestamp, lifetime: Duration) -> Timestamp {
         self.lock().tokens_expired_at.map_or(now, |expired| now.max(expired.after(lifetime)))
     }

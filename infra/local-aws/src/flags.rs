@@ -7,29 +7,29 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::seed::Seed;
-use crate::settings::Settings;
+use crate::settings::{Settings, UnknownMembers};
 
 /// The local AWS emulator that the environment `local` deploys to. `cargo xtask local` starts it.
 #[derive(Debug, Parser)]
 pub struct Flags {
-    /// What is to be done.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until told to end
+    /// Serve until stopped
     Serve(Serve),
     /// Remove every container, network and volume that a daemon with this state has left in the engine
     Sweep(Sweep),
 }
 
-/// How to serve.
+/// Flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen, loopback only; port 0 takes a free one and writes it to `daemon.json` of the state
+    /// Address to listen on, loopback only; port 0 takes a free one and writes it to `daemon.json` of the state
     #[arg(long)]
     pub endpoint: SocketAddr,
     /// AWS region in ARNs
@@ -41,12 +41,15 @@ pub struct Serve {
     /// Address of the Docker engine
     #[arg(long)]
     pub engine: String,
-    /// What is there at the start, as JSON
+    /// File with the initial state, as JSON
     #[arg(long)]
     pub seed: Option<Utf8PathBuf>,
+    /// Members of `RegisterTaskDefinition` that the emulator's model does not have
+    #[arg(long, value_enum, default_value_t)]
+    pub unknown_members: UnknownMembers,
 }
 
-/// Whose things to remove, and from where.
+/// Flags of `sweep`.
 #[derive(Debug, Args)]
 pub struct Sweep {
     /// Folder of the state
@@ -57,7 +60,7 @@ pub struct Sweep {
     pub engine: String,
 }
 
-/// The caller's mistake: exit code 2.
+/// A wrong command line or seed: exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadUsage(pub String);
 
@@ -70,12 +73,12 @@ impl fmt::Display for BadUsage {
 impl std::error::Error for BadUsage {}
 
 impl Serve {
-    /// Settings and seed.
+    /// Checks the flags and returns settings and seed.
     ///
     /// # Errors
-    /// `BadUsage`: something else than loopback, no region, a state that is no absolute path, a seed that is none.
+    /// `BadUsage`: an address that is not loopback, no region, a relative state path, an invalid seed.
     pub fn checked(self) -> Result<(Settings, Seed), BadUsage> {
-        let Serve { endpoint, region, state, engine, seed } = self;
+        let Serve { endpoint, region, state, engine, seed, unknown_members } = self;
         if !endpoint.ip().is_loopback() {
             return Err(BadUsage(format!(
                 "--endpoint {endpoint} can be reached from outside: only loopback addresses such as 127.0.0.1 are served"
@@ -94,7 +97,7 @@ impl Serve {
             Some(file) => Seed::load(&file).map_err(|error| BadUsage(format!("--seed: {error}")))?,
         };
         let instance = Settings::instance_of(&state);
-        Ok((Settings { endpoint, region, state, engine, instance }, seed))
+        Ok((Settings { endpoint, region, state, engine, instance, unknown_members }, seed))
     }
 }
 
@@ -109,6 +112,8 @@ mod tests {
             let value = change.iter().find(|(changed, _)| *changed == name).map_or(default, |(_, value)| value);
             typed.extend([name, value]);
         }
+        let further = change.iter().filter(|(name, _)| given.iter().all(|(known, _)| known != name));
+        typed.extend(further.flat_map(|(name, value)| [*name, *value]));
         match Flags::try_parse_from(typed).map_err(|error| error.to_string())?.command {
             Command::Serve(serve) => serve.checked().map(|(settings, _)| settings).map_err(|error| error.0),
             Command::Sweep(_) => Err("sweep".into()),
@@ -125,5 +130,13 @@ mod tests {
         assert!(check(&[("--endpoint", "localhost")]).is_err());
         assert!(check(&[("--region", "")]).is_err());
         assert!(check(&[("--state", "here")]).unwrap_err().contains("absolute"));
+    }
+
+    #[test]
+    fn unknown_members_are_refused_by_default() {
+        let given = |value| check(&[("--unknown-members", value)]).map(|settings| settings.unknown_members);
+        assert_eq!(check(&[]).unwrap().unknown_members, UnknownMembers::Refuse);
+        assert_eq!(given("keep"), Ok(UnknownMembers::Keep));
+        assert!(given("drop").unwrap_err().contains("[possible values: refuse, keep]"));
     }
 }

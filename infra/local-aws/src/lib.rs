@@ -7,37 +7,37 @@
 pub mod api;
 /// The load balancer in front of the tasks.
 pub mod balancer;
-/// What `cargo xtask local` asks the daemon for.
+/// The control routes of `cargo xtask local`.
 pub mod control;
-/// The daemon as a whole: started, stopped.
+/// Start and stop of the daemon.
 pub mod daemon;
 /// The context that all parts share.
 pub mod emulator;
 /// Requests to the API, from the wire to the service and back.
 pub mod endpoint;
-/// The one thing a call may fail with.
+/// The error of every call.
 pub mod error;
-/// Faults on request, for tests.
+/// Fault injection, for tests.
 pub mod faults;
-/// What was typed, checked.
+/// The command line.
 pub mod flags;
 /// Output of containers, kept on disk.
 pub mod log_store;
-/// The wire: JSON 1.1 and Query, requests in and answers out.
+/// The wire formats: JSON 1.1 and Query.
 pub mod protocol;
-/// The OCI registry that ECR is in front of.
+/// The OCI registry behind ECR.
 pub mod registry;
-/// Observed state: tasks as containers.
+/// The runner of tasks as containers.
 pub mod runner;
-/// Desired state: which tasks a service should have. Pure.
+/// The scheduler of services' tasks. Pure.
 pub mod scheduler;
-/// What is there at the start, as `infra up` leaves it on AWS.
+/// The initial state, as `infra up` leaves it on AWS.
 pub mod seed;
 /// One module per AWS service.
 pub mod services;
-/// What the daemon was started with, and the names derived from it.
+/// Settings of the daemon, and the names derived from them.
 pub mod settings;
-/// Everything the daemon knows, in one place, kept on disk.
+/// The state of every service, kept on disk.
 pub mod store;
-/// Times, as AWS writes them.
+/// Timestamps in AWS's formats.
 pub mod time;

@@ -1,5 +1,5 @@
 //! Output of containers, kept on disk: one file a stream under `<state>/logs/`, one JSON line an event, in order of
-//! arrival. The runner appends, `services/logs` reads. That groups and streams exist is the store's to know.
+//! arrival. The runner appends, `services/logs` reads. Groups and streams themselves are in the store.
 //!
 //! A place in a stream is the byte at which a line begins. Files are never read as a whole.
 
@@ -21,13 +21,13 @@ pub use self::merge::{Found, Merged, Search};
 use crate::store::private_folder;
 use crate::time::Timestamp;
 
-/// How much is read of a file at once.
+/// Bytes of one read from a file.
 const CHUNK: usize = 64 << 10;
 
-/// How many bytes one look goes through before it says how far it has come, whatever it has found: a fraction of a second.
+/// Bytes that one search reads before it returns its progress: a fraction of a second.
 const EFFORT: u64 = 32 << 20;
 
-/// How many events `read` gives at most: AWS's limit of one answer of `GetLogEvents`.
+/// The most events of one `read`: AWS's limit of a response of `GetLogEvents`.
 pub const MOST: usize = 10_000;
 
 /// One line of output.
@@ -35,7 +35,7 @@ pub const MOST: usize = 10_000;
 pub struct LogEvent {
     /// When the container wrote it.
     pub timestamp: Timestamp,
-    /// When it got here.
+    /// When it was stored.
     pub ingested: Timestamp,
     /// Without its line end.
     pub message: String,
@@ -48,11 +48,11 @@ pub struct Placed {
     pub begin: u64,
     /// Where the next one does.
     pub end: u64,
-    /// What it says.
+    /// The event.
     pub event: LogEvent,
 }
 
-/// Which events are meant: those from `start` on and before `end`.
+/// A range of time: from `start` on and before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first moment.
@@ -65,13 +65,13 @@ impl Span {
     /// Every event.
     pub const ALL: Span = Span { start: Timestamp::from_millis(0), end: Timestamp::from_millis(u64::MAX) };
 
-    /// Whether an event of this moment is meant.
+    /// Returns whether a moment lies within the range.
     pub fn contains(&self, moment: Timestamp) -> bool {
         (self.start..self.end).contains(&moment)
     }
 }
 
-/// Where the lines are. Cheap to clone.
+/// The store of containers' output. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LogStore {
     folder: Utf8PathBuf,

@@ -7,7 +7,7 @@ use clap::Parser;
 use local_aws::flags::{BadUsage, Command, Flags, Sweep};
 use local_aws::settings::Settings;
 
-/// What is still being written when the daemon ends.
+/// Writes that are still under way when the daemon stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

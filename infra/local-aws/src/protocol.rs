@@ -1,4 +1,4 @@
-//! The wire: JSON 1.1 (ECR, ECS, SSM, Logs) and Query (STS, ELB), requests in and answers out. Services see values.
+//! The wire formats: JSON 1.1 (ECR, ECS, SSM, Logs) and Query (STS, ELB). Services get and return JSON values.
 
 pub(crate) mod json;
 mod members;
@@ -11,14 +11,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-pub use self::members::{invalid, members, required, unfit};
+pub use self::members::{invalid, members, members_and_unknown, required, unfit};
 use crate::api::Service;
 use crate::error::AwsError;
 
-/// One call, whatever protocol it came by.
+/// One call, independent of its protocol.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Which service.
+    /// The service.
     pub service: Service,
     /// `UpdateService`.
     pub action: String,
@@ -26,7 +26,7 @@ pub struct Call {
     pub input: Value,
 }
 
-/// An error as it goes out. A fault on request may have any code.
+/// An error as it goes out. An injected fault may have any code.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     /// AWS's error code.
@@ -43,7 +43,7 @@ impl From<AwsError> for Refusal {
     }
 }
 
-/// Whether a service speaks Query.
+/// Returns whether a service speaks Query.
 pub(crate) fn is_query(service: Service) -> bool {
     matches!(service, Service::Elb | Service::Sts)
 }

@@ -1,5 +1,5 @@
-//! The OCI registry that ECR is in front of: `/v2/…`, with ECR's quirks. Blobs lie under `<state>/registry/`. Who holds what
-//! is in the store; ECR's API is `services::ecr`.
+//! The OCI registry that ECR is in front of: `/v2/…`, with ECR's quirks. Blobs lie under `<state>/registry/`. Repositories
+//! and their images are in the store; ECR's API is `services::ecr`.
 
 pub mod auth;
 pub(crate) mod blobs;
@@ -34,7 +34,7 @@ use self::sessions::Sessions;
 use crate::emulator::Emulator;
 use crate::faults;
 
-/// Puts in order what an earlier run left behind. Called once, before anything is served.
+/// Cleans up after an earlier run. Called once, before the daemon serves requests.
 pub fn prepare(emulator: &Emulator) {
     collect::tidy(emulator);
 }

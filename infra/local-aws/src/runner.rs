@@ -1,7 +1,7 @@
-//! Observed state: tasks as containers. Takes each task from `PROVISIONING` to `STOPPED`, and finds its containers again
-//! after a restart of the daemon. Which tasks there should be is `scheduler`'s.
+//! The runner: it runs tasks as containers, takes each task from `PROVISIONING` to `STOPPED`, and adopts its containers
+//! after a restart of the daemon. `scheduler` decides which tasks run.
 //!
-//! `run` gives every task one `supervisor`; `starting` and `stopping` are the halves of its life, `observe` is what it sees.
+//! `run` gives every task one `supervisor`; `starting` and `stopping` are its two phases, `observe` reads its containers.
 //! `order`, `reasons`, `limits`, `spec` and `lines` are pure.
 
 mod cgroups;
@@ -44,7 +44,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Task → how to tell its supervisor that there is news.
 type Bells = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
 
-/// Looks after all tasks for as long as the daemon runs.
+/// Supervises all tasks for as long as the daemon runs.
 pub async fn run(emulator: Emulator) {
     let engine = connect(&emulator).await;
     while let Err(error) = remove_leftovers(&emulator, &engine).await {
@@ -129,7 +129,7 @@ fn ring(bells: &Bells, task: Option<&str>) {
     }
 }
 
-/// What belongs to no task that lives: the daemon was killed between the last removal and the note of it.
+/// Removes containers, networks and volumes without a live task: the daemon was killed before it recorded the removal.
 async fn remove_leftovers(emulator: &Emulator, engine: &Engine) -> anyhow::Result<()> {
     let found = engine.containers(INSTANCE, &emulator.settings.instance).await.context("failed to list containers")?;
     let mut tasks: BTreeSet<String> = found.into_iter().filter_map(|mut one| one.labels.remove(TASK)).collect();

@@ -1,5 +1,5 @@
-//! Desired state: which tasks a service should have. Pure: `tick` is given the state and the time, and changes nothing
-//! but the state. That tasks become containers is `runner`'s, that targets are healthy is `balancer`'s to find out.
+//! The scheduler: it starts and stops the tasks of services. Pure: `tick` gets the state and the time, and changes only the
+//! state. `runner` turns tasks into containers, `balancer` finds out the health of targets.
 
 pub mod breaker;
 mod capacity;
@@ -29,23 +29,23 @@ pub fn tell_unplaced(state: &mut State, task: &str, reason: &str, now: Timestamp
     }
 }
 
-/// What came of a `tick`.
+/// The result of a `tick`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tick {
-    /// Whether the state is another one now.
+    /// Whether the state changed.
     pub changed: bool,
     /// When to tick again even without a change.
     pub due: Option<Timestamp>,
 }
 
 impl Tick {
-    /// Asks to look again at `moment`, or earlier.
+    /// Requests the next tick at `moment`, or earlier.
     fn wake(&mut self, moment: Timestamp) {
         self.due = Some(self.due.map_or(moment, |due| due.min(moment)));
     }
 }
 
-/// Brings every service one step nearer to what it should be.
+/// Moves every service one step toward its desired state.
 pub fn tick(state: &mut State, _settings: &Settings, now: Timestamp) -> Tick {
     tick_with(state, now, &mut task::new_id)
 }
@@ -83,7 +83,7 @@ pub fn tick_with(state: &mut State, now: Timestamp, new_id: &mut dyn FnMut() -> 
     outcome
 }
 
-/// Changes come in bursts, such as those of a hundred containers that start: one look is enough for all of them.
+/// Changes come in bursts, such as those of a hundred containers that start: one tick handles all of them.
 const BURST: Duration = Duration::from_millis(5);
 
 /// Ticks at every change and whenever `tick` requested it, for as long as the daemon runs.

@@ -1,4 +1,4 @@
-//! What is there at the start, as `infra up` leaves it on AWS. `cargo xtask local start` writes the document; applying it
+//! The initial state, as `infra up` leaves it on AWS. `cargo xtask local start` writes the document; applying it
 //! twice changes nothing, and what somebody has made or changed since is left alone.
 
 use std::collections::BTreeMap;
@@ -212,6 +212,7 @@ mod tests {
             state: "/state".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         }
     }
 
@@ -276,6 +277,7 @@ mod tests {
             state: "/state".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         };
         let wanted = SeedLoadBalancer {
             name: "web".into(),

@@ -1,4 +1,4 @@
-//! One module per AWS service. Each takes the members of a call and gives the members of its answer; what AWS has and the
+//! One module per AWS service. Each gets the members of a call and returns the members of its response; what AWS has and the
 //! emulator does not is an error of AWS's own, never a fake success.
 
 pub mod ecr;

@@ -1,30 +1,42 @@
-//! What the daemon was started with, and the names that follow from it: ARNs, the registry's host, labels.
+//! Settings of the daemon, and the names derived from them: ARNs, the registry's host, labels.
 
 use std::net::SocketAddr;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
-/// The account that everything here belongs to. AWS's own documentation uses it as an example, so it belongs to no customer.
-pub const ACCOUNT: &str = "123456789012";
+pub use aws_facts::LOCAL_ACCOUNT as ACCOUNT;
 
-/// What stays the same for as long as the daemon runs.
+/// Settings of a running daemon.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the API, the registry and the control routes listen: loopback only.
+    /// Address of the API, the registry and the control routes: loopback only.
     pub endpoint: SocketAddr,
     /// AWS region in ARNs, such as `eu-central-1`.
     pub region: String,
-    /// Everything that outlives the daemon.
+    /// Folder for everything that outlives the daemon.
     pub state: Utf8PathBuf,
     /// Address of the Docker engine, such as `unix:///var/run/docker.sock`.
     pub engine: String,
-    /// Tells our containers, networks and volumes from everybody else's: 12 hex digits of SHA-256 over `state`.
+    /// Label value of this daemon's containers, networks and volumes: 12 hex digits of SHA-256 over `state`.
     pub instance: String,
+    /// Members of `RegisterTaskDefinition` that the emulator's model does not have.
+    pub unknown_members: UnknownMembers,
+}
+
+/// Treatment of members that the emulator's model does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UnknownMembers {
+    /// Refused, as AWS refuses them.
+    #[default]
+    Refuse,
+    /// Stored with the task definition and returned with it, without effect.
+    Keep,
 }
 
 impl Settings {
-    /// What tells the things of a daemon with this state folder from everybody else's.
+    /// Returns the instance of a daemon with this state folder.
     pub fn instance_of(state: &Utf8Path) -> String {
         let hash = Sha256::digest(state.as_str().as_bytes());
         hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()

@@ -1,5 +1,5 @@
-//! Everything the daemon knows. One value behind one lock, kept on disk as one document: a change is either whole or not
-//! there. Not here: blobs (`registry`), output of containers (`log_store`), connections (`balancer`).
+//! The state of every service: one value behind one lock, kept on disk as one document. Changes are atomic. Not here: blobs
+//! (`registry`), output of containers (`log_store`), connections (`balancer`).
 //!
 //! A change notifies no part by name: scheduler, runner and balancer wait for `Store::changes` and read the state.
 
@@ -11,6 +11,8 @@ pub mod logs;
 pub mod ssm;
 pub mod task;
 pub mod task_definition;
+/// Members of documents that the model does not have.
+pub mod unknown;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,10 +41,10 @@ pub struct State {
     pub ssm: ssm::Ssm,
 }
 
-/// How long a call waits for the disk: longer than any disk that works needs, shorter than any client of AWS's waits.
+/// Time that a call waits for the disk: longer than a working disk needs, shorter than the timeouts of AWS's clients.
 const RETRY_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long after a failure the disk is let alone, so that a full disk costs next to nothing.
+/// Pause after a failed write, so that a full disk costs next to nothing.
 const REST: Duration = Duration::from_millis(100);
 
 /// How often the disk is tried again while nothing changes: there is no notification of free space.
@@ -66,11 +68,11 @@ struct Inner {
 /// How far the file on disk is behind.
 #[derive(Clone, Debug, Default)]
 struct Saved {
-    /// Up to which change the file is true.
+    /// The last change that is in the file.
     written: u64,
-    /// Up to which change writing it was tried.
+    /// The last change of the latest attempt to write.
     tried: u64,
-    /// Why the last try failed.
+    /// The error of the latest attempt.
     problem: Option<String>,
 }
 
@@ -107,7 +109,7 @@ impl Store {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the state. `look` must not wait for anything.
+    /// Reads the state. `look` must not block.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
     }
@@ -131,7 +133,7 @@ impl Store {
         result
     }
 
-    /// Told at every change. The value counts changes.
+    /// Returns a receiver that is notified of every change. Its value counts changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
     }

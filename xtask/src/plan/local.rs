@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 
 use crate::project::Local;
 
-pub use crate::project::names::{Names, names};
+pub use aws_facts::LOCAL_ACCOUNT as ACCOUNT;
 
-/// The account that everything in the emulator belongs to, as its own `settings` have it.
-pub const ACCOUNT: &str = "123456789012";
+pub use crate::project::names::{Names, names};
 
 /// The one file system: where SQLite's file lies, and whatever else outlives tasks. An id of AWS's form (`fs-` and 8 to
 /// 40 hexadecimal digits) that can be typed.

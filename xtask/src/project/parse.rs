@@ -34,7 +34,6 @@ use crate::error::Failure;
 
 pub use self::environments::{missing_environment, stray_file};
 pub use self::paths::Found;
-pub use self::sizes::memories;
 
 /// Where the project's file lies, relative to the repository root.
 pub const PROJECT_FILE: &str = "infra/slipway.toml";

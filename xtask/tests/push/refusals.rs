@@ -48,7 +48,7 @@ fn another_account() {
 
 #[test]
 fn substitutes_and_dirty_trees() {
-    let rig = Rig::new("stand-ins");
+    let rig = Rig::new("substitutes");
     rig.environment("production", ACCOUNT);
     rig.release(|release| release["dirty"] = json!(true));
     rig.push(&["--env", "production"]).fails(3, "failed", &["a tree with changes that no commit has"]);

@@ -84,8 +84,9 @@ impl Rig {
 
     /// An environment of AWS's, in this account.
     pub(crate) fn environment(&self, name: &str, account: &str) {
+        let protected = name == "production";
         let text = format!(
-            "region = \"eu-central-1\"\naccount = \"{account}\"\ndomain = \"x.example.com\"\n[task]\ncpu = 256\nmemory = 512\n\
+            "protected = {protected}\nregion = \"eu-central-1\"\naccount = \"{account}\"\ndomain = \"x.example.com\"\n[task]\ncpu = 256\nmemory = 512\n\
              count = 1\n"
         );
         self.sandbox.write(&format!("infra/environments/{name}.toml"), &text);

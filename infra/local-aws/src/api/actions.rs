@@ -1,9 +1,9 @@
-//! Names of all actions that AWS's services have, from their API references (November 2026). Most of them are not here;
+//! Names of all actions that AWS's services have, from their API references (November 2026). The emulator serves a few of them;
 //! the names tell "AWS has this, the emulator does not" from "no such action".
 
 use super::Service;
 
-/// Whether AWS has an action of this name.
+/// Returns whether AWS has an action of this name.
 pub(super) fn exists(service: Service, action: &str) -> bool {
     let names = match service {
         Service::Ecr => ECR,

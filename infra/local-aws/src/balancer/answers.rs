@@ -1,11 +1,11 @@
-//! What the balancer answers by itself, as ALB does: a short page, `Server: awselb/2.0`.
+//! The balancer's own responses, as ALB's: a short page, `Server: awselb/2.0`.
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
 
-/// ALB's own answers.
+/// ALB's own responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// Malformed, or a line or header above its limit.
@@ -14,7 +14,7 @@ pub(super) enum Refusal {
     MethodNotAllowed,
     /// More than 30 addresses in `X-Forwarded-For`.
     TooManyAddresses,
-    /// The target closed the connection or sent what is no response.
+    /// The target closed the connection or sent an invalid response.
     BadGateway,
     /// No target is registered.
     ServiceUnavailable,

@@ -22,14 +22,14 @@ use super::headers::{self, Origin};
 use super::pool::Pool;
 use super::routing::Routing;
 
-/// A head of 64 K is to fit, and one a little larger, so that it is refused by us.
+/// Bytes of the read buffer: a head of 64 K fits, and one that is a little larger is read and refused.
 const BUFFER: usize = headers::HEAD + 32 * 1024;
 /// Connections on their way to a worker.
 const QUEUE: usize = 1024;
-/// More threads than this have nothing to do in front of tasks on the same machine.
+/// The most threads: more are idle in front of tasks on the same machine.
 const MOST: usize = 4;
 
-/// What a listener tells its connections.
+/// A listener's settings for its connections.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
     /// Where it listens.
@@ -40,7 +40,7 @@ pub(super) struct Front {
     pub(super) closed: CancellationToken,
 }
 
-/// What one connection keeps to.
+/// The settings of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// Where requests go.
@@ -66,7 +66,7 @@ impl Workers {
     /// Starts one thread for each core.
     ///
     /// # Errors
-    /// Threads cannot be had.
+    /// The system starts no more threads.
     pub(super) fn start() -> anyhow::Result<Workers> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST);
         let mut queues = Vec::new();

@@ -1,5 +1,5 @@
-//! One request: a target is picked, the request is sent, the response goes back. Another target is tried wherever no
-//! target can have seen the request, or seeing it twice does no harm.
+//! One request: a target is picked, the request is sent, the response goes back. The request is retried on another target
+//! where no target can have received it, or where it is idempotent.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::relay::{self, Answered, Lease};
 use super::routing::Routing;
 use super::target::Permit;
 
-/// What a connection of a client has to hand for its requests.
+/// The context of a client connection's requests.
 pub(super) struct Client {
     pub(super) origin: Origin,
     pub(super) routing: Arc<Routing>,
@@ -107,7 +107,7 @@ async fn exchange(client: &Rc<Client>, parts: Parts, body: Outgoing) -> Result<(
     }
 }
 
-/// A fresh connection to a target, or the note that it was tried in vain.
+/// Opens a connection to a target, or records that the attempt failed.
 async fn reach(client: &Client, permit: &Permit, tried: &mut Vec<u64>) -> Result<Sender, Refusal> {
     let target = permit.target();
     tried.push(target.id);
@@ -129,7 +129,7 @@ async fn reach(client: &Client, permit: &Permit, tried: &mut Vec<u64>) -> Result
     }
 }
 
-/// A request that can be sent twice, once more.
+/// Copies a request that can be retried.
 fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
     let mut copy = Request::new(Outgoing::Empty);
     copy.method_mut().clone_from(request.method());

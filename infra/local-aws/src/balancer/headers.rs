@@ -1,4 +1,4 @@
-//! What changes in a head on its way through: hop-by-hop headers go, ALB's own come. Pure but for the clock and the
+//! Changes to a forwarded head: hop-by-hop headers are removed, ALB's own are added. Pure except for the clock and the
 //! random part of trace ids.
 
 use std::hash::{BuildHasher, RandomState};
@@ -24,7 +24,7 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// What is the same for every request of a client's connection.
+/// The facts of a client's connection that its requests share.
 #[derive(Debug)]
 pub(super) struct Origin {
     /// Address of the client.
@@ -33,7 +33,7 @@ pub(super) struct Origin {
     pub(super) port: HeaderValue,
 }
 
-/// Whether ALB would take a request at all.
+/// Checks whether ALB accepts a request.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     if parts.method == Method::TRACE {
         return Err(Refusal::MethodNotAllowed);
@@ -58,7 +58,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a head asks for another protocol on the same connection.
+/// Returns whether a head asks for another protocol on the same connection.
 pub(super) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
         && headers
@@ -68,7 +68,7 @@ pub(super) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
             .any(|value| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("upgrade")))
 }
 
-/// Whether a header concerns one connection only, whatever `Connection` says.
+/// Returns whether a header concerns one connection only, whatever `Connection` says.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),

@@ -1,4 +1,4 @@
-//! Health checks as ALB makes them: what one finds, and what follows from several in a row.
+//! Health checks as ALB makes them: the result of one, and the state after several in a row.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::store::elb::{TargetHealthCheck, TargetState};
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// A response with this code.
@@ -25,7 +25,7 @@ pub(super) enum Finding {
     Failed,
 }
 
-/// State, reason and description of a target, as `DescribeTargetHealth` tells them.
+/// State, reason and description of a target, as in `DescribeTargetHealth`.
 pub(super) type Verdict = (TargetState, Option<String>, Option<String>);
 
 /// How many checks in a row have passed or failed.
@@ -36,7 +36,7 @@ pub(super) struct Streak {
 }
 
 impl Streak {
-    /// What is to be said of a target after a check; `None`: what was said before.
+    /// Returns the state of a target after a check; `None` where it is unchanged.
     pub(super) fn add(&mut self, was: TargetState, check: &TargetHealthCheck, finding: Finding) -> Option<Verdict> {
         let passed = matches!(finding, Finding::Code(code) if matches_code(&check.matcher, code));
         if passed {
@@ -71,7 +71,7 @@ impl Streak {
     }
 }
 
-/// Whether a code is one of `200`, `200,301`, `200-299`.
+/// Returns whether a code is one of `200`, `200,301`, `200-299`.
 fn matches_code(matcher: &str, code: u16) -> bool {
     matcher.split(',').any(|part| match part.trim().split_once('-') {
         Some((from, to)) => {

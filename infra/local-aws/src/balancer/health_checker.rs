@@ -1,4 +1,4 @@
-//! Looks after one target: its health checks, then its draining. What is found goes to the store, where it differs.
+//! The health checker of one target: its checks, then its draining. Changes of state are written to the store.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::store::elb::{self, TargetHealthCheck, TargetState};
 use crate::store::{State, Store};
 use crate::time::Timestamp;
 
-/// How often a new target that does not listen yet is looked at within its first interval. AWS waits for the next
+/// Pause between checks of a new target that does not listen yet, within its first interval. AWS waits for the next
 /// interval, which is too long for a laptop.
 const FIRST: Duration = Duration::from_millis(100);
 
@@ -103,7 +103,7 @@ impl HealthChecker {
         group.targets.iter().find(|target| Place::of(target) == self.place)
     }
 
-    /// Writes down what a check means, where that is news. `false`: the target is gone or draining.
+    /// Writes the state after a check to the store, where it changed. `false`: the target is deregistered or draining.
     fn conclude(&self, streak: &mut Streak, check: &TargetHealthCheck, finding: Finding) -> bool {
         let Some(found) = self.store.read(|state| self.find(state).cloned()) else { return false };
         if found.state == TargetState::Draining {

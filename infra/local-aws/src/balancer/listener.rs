@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::connections::{Front, Workers};
 use crate::store::Store;
 
-/// How often a port that is taken is tried.
+/// Pause before a port that is in use is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long to wait where no connection can be accepted, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,7 +51,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| format!("failed to listen on {address}: {error}"))
 }
 
-/// Writes down why a load balancer does not listen. Says whether that is news.
+/// Records why a load balancer does not listen. Returns whether the reason changed.
 fn note(store: &Store, load_balancer: &str, problem: Option<&str>) -> bool {
     let known = store.read(|state| {
         let listener = state.elb.load_balancers.get(load_balancer)?.listener.as_ref()?;

@@ -1,4 +1,4 @@
-//! Which target gets the next request. Replaced as a whole when the store changes, read by every request.
+//! The routing table: it picks the target of each request, and is replaced as a whole when the store changes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,7 +34,7 @@ impl Routing {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
-    /// Whether there is a target that was not tried.
+    /// Returns whether an untried target exists.
     pub(super) fn has_another(&self, tried: &[u64]) -> bool {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table.targets.iter().any(|target| !tried.contains(&target.id) && !target.is_closed())

@@ -1,4 +1,4 @@
-//! One target as requests see it: how many are in flight, whether it takes more. What its health is, is in the store.
+//! One target: its requests in flight, and whether it accepts more. Its health is in the store.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// A target, shared by its health checks, the routing table and every request to it.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// Tells it from every other target, also from an earlier one at the same address.
+    /// Distinguishes it from every other target, also from an earlier one at the same address.
     pub(super) id: u64,
     /// Where connections go.
     pub(super) reached_at: SocketAddr,
@@ -24,7 +24,7 @@ pub(super) struct Target {
     suspect: AtomicBool,
     /// Asks for a health check at once.
     pub(super) check_now: Notify,
-    /// Told when the last request of a closed target has ended.
+    /// Notified when the last request of a closed target has ended.
     emptied: Notify,
 }
 

@@ -1,4 +1,4 @@
-//! Containers that end without warning, on request.
+//! Fault injection: containers killed without warning.
 
 use anyhow::Context;
 use bollard::query_parameters::KillContainerOptionsBuilder;

@@ -1,4 +1,4 @@
-//! Connections of the endpoint, one task each. A connection can end without an answer: faults on request need that.
+//! Connections of the endpoint, one task each. A connection can be closed without a response, for injected faults.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,4 @@
-//! Who may ask at all. The endpoint listens on loopback, but a page in a browser of this machine can send requests there,
+//! Access control: local clients only. The endpoint listens on loopback, but a page in a browser of this machine can send requests there,
 //! and a name that an attacker points to 127.0.0.1 gets it the answers. So a request names a loopback host, and none of
 //! another origin is taken.
 
@@ -36,7 +36,7 @@ fn is_local(headers: &HeaderMap) -> bool {
     hosts && origins
 }
 
-/// Whether a host, with or without a port, can only be this machine.
+/// Returns whether a host, with or without a port, can only be this machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

@@ -19,13 +19,13 @@ pub struct Rule {
     /// Of the registry, such as `PUT upload`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// Which of the requests from now on is the first that it happens to: 1 is the next.
+    /// The first request that it affects, counted from now: 1 is the next.
     #[serde(default = "one")]
     pub nth: u32,
-    /// To how many in a row.
+    /// The count of affected requests in a row.
     #[serde(default = "one")]
     pub times: u32,
-    /// What happens.
+    /// The kind of fault.
     pub kind: Kind,
     /// With `fail`: AWS's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ fn one() -> u32 {
     1
 }
 
-/// What may happen.
+/// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -65,7 +65,7 @@ pub enum Kind {
 }
 
 impl Rule {
-    /// Why this document makes no sense, if it does not.
+    /// Returns the error of an inconsistent document.
     pub fn problem(&self) -> Option<&'static str> {
         let belongs = |given: bool, kind: Kind| !given || self.kind == kind;
         match self {
@@ -88,7 +88,7 @@ impl Rule {
         }
     }
 
-    /// Counts a request; what happens to it, if anything.
+    /// Counts a request and returns the effect on it.
     pub(super) fn happens_at(&mut self, point: Point<'_>) -> Option<Fault> {
         let is_here = match point {
             Point::Api { service, action } => {

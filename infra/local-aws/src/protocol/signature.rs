@@ -14,7 +14,7 @@ pub(crate) fn scope_of(headers: &HeaderMap) -> Option<&str> {
     scope(parameter(value.trim().strip_prefix(ALGORITHM)?, "Credential")?)
 }
 
-/// Whether the request has a signature for this service. The Query protocol has names of its own for what is wrong.
+/// Returns whether the request has a signature for this service. The Query protocol has names of its own for what is wrong.
 pub(crate) fn check(headers: &HeaderMap, service: Service, is_query: bool) -> Answer<()> {
     let missing = || AwsError {
         status: 403,

@@ -18,7 +18,7 @@ pub const USER: &str = "AWS";
 /// AWS: an authorization token is valid for 12 hours.
 pub const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// What a client logs in with.
+/// Credentials of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Always `AWS`.
@@ -29,10 +29,10 @@ pub struct Credentials {
     pub expires_at: Timestamp,
 }
 
-/// Why a request is not let in.
+/// The reason to reject a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It has no credentials, or none of ours.
+    /// It has no credentials, or invalid ones.
     Unauthorized,
     /// Its token is too old.
     Expired,
@@ -51,7 +51,7 @@ pub fn credentials(emulator: &Emulator) -> Credentials {
     }
 }
 
-/// Whether a request with these headers is let in.
+/// Checks the credentials of a request.
 ///
 /// # Errors
 /// No credentials, wrong ones, old ones.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::digest::Digest;
 use crate::settings::Settings;
 
-/// Where the bytes lie.
+/// The folder of the registry's blobs.
 #[derive(Clone, Debug)]
 pub(crate) struct Blobs {
     root: Utf8PathBuf,

@@ -13,7 +13,7 @@ use crate::store::ecr::Repository;
 /// How long a blob that no manifest names waits for one: as long as a token lasts, since no push can take longer.
 const GRACE: Duration = super::auth::LIFETIME;
 
-/// What was taken away.
+/// The removed image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Deleted {
     /// Of the manifest.
@@ -24,7 +24,7 @@ pub(crate) struct Deleted {
     pub(crate) loose: BTreeSet<String>,
 }
 
-/// Why an image is not taken away.
+/// The reason to keep an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotDeleted {
     /// It is not there.

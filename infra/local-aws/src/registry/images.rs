@@ -1,4 +1,4 @@
-//! What the runner asks about an image before it pulls it: which digest a reference means, for which platforms it is.
+//! Facts about an image that the runner needs before a pull: the digest of a reference, and its platforms.
 
 use serde::Deserialize;
 

@@ -37,7 +37,7 @@ pub(crate) struct Published {
     pub(crate) subject: Option<String>,
 }
 
-/// Why a manifest is not taken.
+/// The reason to reject a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// There is no such repository.
@@ -103,7 +103,7 @@ pub(crate) fn publish(emulator: &Emulator, offer: &Offer<'_>) -> Result<Publishe
     })
 }
 
-/// Whether the state lets `offer` in. Changes nothing.
+/// Returns whether the state lets `offer` in. Changes nothing.
 fn admissible(state: &State, offer: &Offer<'_>, parsed: &Parsed, digest: &Digest) -> Result<(), Refused> {
     let repository = state.ecr.repositories.get(offer.repository).ok_or(Refused::NoRepository)?;
     if let Some(claimed) = offer.claimed

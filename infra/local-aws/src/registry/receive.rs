@@ -12,7 +12,7 @@ use super::blobs::Draft;
 /// How many pieces may wait for the disk. hyper reads at most 400 KiB at once, so that an upload holds at most 3 MiB.
 const PIECES: usize = 8;
 
-/// Why a body did not arrive.
+/// The reason why a body is incomplete.
 #[derive(Debug)]
 pub(crate) enum Interrupted {
     /// The client went away.

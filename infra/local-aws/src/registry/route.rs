@@ -1,4 +1,4 @@
-//! What a path below `/v2/` means. Names of repositories have slashes, so a path is read from its end. Pure.
+//! Parser of paths below `/v2/`. Names of repositories have slashes, so a path is read from its end. Pure.
 
 /// What a request addresses in a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

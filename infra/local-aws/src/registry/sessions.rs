@@ -95,7 +95,7 @@ impl Sessions {
         }
     }
 
-    /// Gives an upload up.
+    /// Cancels an upload.
     pub(crate) fn cancel(&self, repository: &str, id: &str) -> bool {
         let mut all = self.lock();
         let is_there = all.get(id).is_some_and(|session| session.repository == repository);
@@ -124,7 +124,7 @@ impl Lease {
         first
     }
 
-    /// The upload is over, well or badly.
+    /// Closes the upload, completed or failed.
     pub(crate) fn close(mut self) {
         self.open = false;
         self.sessions.lock().remove(&self.id);

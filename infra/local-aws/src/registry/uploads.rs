@@ -1,4 +1,4 @@
-//! `POST`, `PATCH`, `PUT`, `GET` and `DELETE` below `blobs/uploads/`: how a blob gets in.
+//! Uploads of blobs: `POST`, `PATCH`, `PUT`, `GET` and `DELETE` below `blobs/uploads/`.
 //!
 //! As ECR does: `PATCH` is answered with 201, not 202; `Range` stays at the end of the first `PATCH` although later bytes
 //! are kept (so a client that trusts it sends the wrong bytes next); bytes out of order, and a second try in an upload whose body
@@ -83,7 +83,7 @@ pub(crate) fn status(sessions: &Sessions, repository: &str, id: &str) -> Result<
     Ok(under_way(StatusCode::NO_CONTENT, repository, id, told))
 }
 
-/// Gives an upload up.
+/// Cancels an upload.
 pub(crate) fn cancel(sessions: &Sessions, repository: &str, id: &str) -> Result<Response, RegistryError> {
     if sessions.cancel(repository, id) {
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -116,7 +116,7 @@ async fn complete(emulator: &Emulator, repository: &str, draft: Draft, claimed: 
     Ok(())
 }
 
-/// Whether the blob is in `repository` now. ECR: the account must have opted in, and a manifest of the source must name it.
+/// Returns whether the blob is in `repository` now. ECR: the account must have opted in, and a manifest of the source must name it.
 fn mount(emulator: &Emulator, repository: &str, from: &str, digest: &Digest) -> bool {
     let size = emulator.store.read(|state| {
         let source = state.ecr.repositories.get(from).filter(|_| state.ecr.blob_mounting)?;

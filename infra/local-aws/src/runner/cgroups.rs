@@ -1,5 +1,5 @@
 //! Control groups of whole tasks: one folder a task below one of this instance, in the engine's hierarchy. Only where the
-//! engine runs here, uses the `cgroupfs` driver and we may write; elsewhere `limits` puts the limits on each container.
+//! engine runs here, uses the `cgroupfs` driver and the daemon may write; elsewhere `limits` puts the limits on each container.
 
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ impl Cgroups {
         Some(cgroups)
     }
 
-    /// Without looking whether it can be used.
+    /// Returns the hierarchy without checking that it is usable.
     pub(super) fn at(root: &Utf8Path, instance: &str) -> Cgroups {
         Cgroups {
             root: root.to_owned(),
@@ -159,7 +159,7 @@ fn sub_folders(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-/// Innermost first; a group is removed as a folder, its files are the kernel's. Says whether it is gone.
+/// Innermost first; a group is removed as a folder, its files are the kernel's. Returns whether it is removed.
 fn remove_tree(folder: &Utf8Path) -> bool {
     for inner in sub_folders(folder) {
         remove_tree(&inner);

@@ -1,5 +1,5 @@
-//! The Docker engine: how it is reached, what it can do, how our things in it are named and labelled, and which of its
-//! errors mean that it is away rather than that it refuses.
+//! The Docker engine: connection, capabilities, names and labels of the emulator's containers, and the classification of errors
+//! into refusals and outages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::cgroups::Cgroups;
 
-/// Label: whose it is.
+/// Label: the daemon's instance.
 pub(super) const INSTANCE: &str = "slipway.local.instance";
-/// Label: of which task, by id.
+/// Label: the task's id.
 pub(super) const TASK: &str = "slipway.local.task";
-/// Label: which container of the task definition. The container that holds the network has none.
+/// Label: the container's name in the task definition. The container that holds the network has none.
 pub(super) const CONTAINER: &str = "slipway.local.container";
 
 /// Seconds that one call may take. ECS allows a `stopTimeout` of 120 s, and that call lasts as long.
@@ -34,14 +34,14 @@ pub(super) struct Engine {
     pub(super) architecture: String,
     /// Whether it can check health more often while a container starts.
     pub(super) start_interval: bool,
-    /// Where limits of whole tasks are set; `None` where we cannot.
+    /// Control groups of whole tasks; `None` where the daemon cannot set them.
     pub(super) cgroups: Option<Cgroups>,
     /// Set once it has turned out that it may not give containers as many open files as Fargate does.
     pub(super) few_files: Arc<AtomicBool>,
 }
 
 impl Engine {
-    /// Connects and asks what it can do.
+    /// Connects and reads the engine's capabilities.
     pub(super) async fn connect(address: &str, instance: &str) -> anyhow::Result<Engine> {
         let path = address.strip_prefix("unix://").with_context(|| {
             format!("the Docker engine at `{address}` cannot be used: only `unix://` addresses are supported")
@@ -104,13 +104,13 @@ pub(super) fn labels(instance: &str, task: &str) -> HashMap<String, String> {
     HashMap::from([(INSTANCE.to_owned(), instance.to_owned()), (TASK.to_owned(), task.to_owned())])
 }
 
-/// How the engine's own tools show what belongs to a task: readable, unique enough with 32 bits of a random id.
+/// Returns the name of a task's containers in the engine: readable, unique enough with 32 bits of a random id.
 pub(super) fn name_of(task: &str, part: Option<&str>) -> String {
     let short = task.get(..8).unwrap_or(task);
     part.map_or_else(|| format!("slipway-{short}"), |part| format!("slipway-{short}-{part}"))
 }
 
-/// What an error of the engine is to us.
+/// The kinds of errors of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// There is no such thing.

@@ -4,7 +4,7 @@ use crate::store::task::Task;
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
 
-/// What is changed about a container.
+/// A change of a container.
 type Change = fn(&mut ContainerDefinition);
 
 /// A definition with these containers, each changed by its function.

@@ -1,5 +1,5 @@
 //! Output of one container, from the engine to the log store: followed while it runs, read to the end when it is over,
-//! taken up again where it was left.
+//! resumed after the last stored event.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::time::Timestamp;
 /// Frames that are handled at once. A frame has at most 16 KiB, so this bounds memory to 8 MiB a container.
 const BATCH: usize = 500;
 
-/// How long a batch is waited for: a container that writes 10,000 lines a second makes 20 writes of it, not 10,000.
+/// Time to collect a batch: a container that writes 10,000 lines a second makes 20 writes of it, not 10,000.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Pause before the next request to the engine.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Where the output of a container goes.
+/// The log stream of a container's output.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     /// Log group.

@@ -1,5 +1,5 @@
-//! Images: what a reference means, whether it is for the task's platform, and the pull. Our own registry is read
-//! directly what it holds; the engine fetches the bytes like from any other registry.
+//! Images: resolution of a reference, the check of its platform, and the pull. The emulator's own registry is read
+//! directly; the engine fetches the bytes like from any other registry.
 
 use bollard::Docker;
 use bollard::auth::DockerCredentials;
@@ -17,7 +17,7 @@ use crate::store::task_definition::TaskDefinition;
 /// An image that is in the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Image {
-    /// What to create containers from.
+    /// The reference to create containers from.
     pub(super) reference: String,
     /// `sha256:…` of its manifest.
     pub(super) digest: Option<String>,
@@ -87,7 +87,7 @@ async fn foreign(docker: &Docker, image: &str, platform: &str) -> Result<Image, 
     Ok(Image { reference: image.to_owned(), digest: digest_of(image, &inspected) })
 }
 
-/// What the engine has under a reference.
+/// Returns the engine's image of a reference.
 async fn local(docker: &Docker, reference: &str) -> Result<Option<ImageInspect>, Trouble> {
     match docker.inspect_image(reference).await {
         Ok(found) => Ok(Some(found)),

@@ -1,4 +1,4 @@
-//! From the engine's frames to log events: times parsed, lines put together and split, what is stored already left out.
+//! Conversion of the engine's frames to log events: times parsed, lines joined and split, stored lines skipped.
 //! Pure.
 
 use crate::log_store::LogEvent;
@@ -16,7 +16,7 @@ pub(super) enum Output {
     Err,
 }
 
-/// Where to go on: the time of the last event that is stored, and how many events are stored with this very time.
+/// The position to resume at: the time of the last event that is stored, and how many events are stored with this very time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     last: Timestamp,
@@ -70,7 +70,7 @@ impl Assembler {
         Assembler { out: Open::default(), err: Open::default(), stored, passed: 0, mark: stored }
     }
 
-    /// Where another one would go on.
+    /// Returns the position to resume at.
     pub(super) fn mark(&self) -> Mark {
         self.mark
     }

@@ -23,12 +23,12 @@ pub(super) struct Network {
     pub(super) pause: String,
     /// Its address.
     pub(super) address: IpAddr,
-    /// Port of the task → where it is published, where it is.
+    /// Port of the task → its published address, if any.
     published: HashMap<u16, SocketAddr>,
 }
 
 impl Network {
-    /// Where connections to a port of the task go.
+    /// Returns the address of a port of the task.
     pub(super) fn reached_at(&self, port: u16) -> SocketAddr {
         self.published.get(&port).copied().unwrap_or(SocketAddr::new(self.address, port))
     }

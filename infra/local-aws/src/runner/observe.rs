@@ -1,4 +1,4 @@
-//! What the engine shows of one task, and how it is written down. The rest of the runner decides by this alone, so that a
+//! Observation of one task's containers in the engine, and its record in the store. The runner decides by it alone, so that a
 //! task that was left in the middle is continued like any other.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 pub(super) struct Seen {
     /// `None`: the engine has none.
     pub(super) id: Option<String>,
-    /// How far it is.
+    /// Its phase.
     pub(super) phase: Phase,
     /// Whether the kernel killed it.
     pub(super) out_of_memory: bool,
@@ -37,12 +37,12 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// How far each container is.
+    /// The phase of each container.
     pub(super) fn phases(&self) -> BTreeMap<String, Phase> {
         self.containers.iter().map(|(name, seen)| (name.clone(), seen.phase.clone())).collect()
     }
 
-    /// Whether an essential container is over that has run.
+    /// Returns whether an essential container is over that has run.
     pub(super) fn essential_ended(&self, definition: &TaskDefinition) -> bool {
         definition.container_definitions.iter().filter(|container| container.is_essential()).any(|container| {
             self.containers
@@ -51,7 +51,7 @@ impl Sight {
         })
     }
 
-    /// Whether no container is waiting any more.
+    /// Returns whether no container is waiting any more.
     pub(super) fn all_started(&self) -> bool {
         self.containers.values().all(|seen| seen.phase != Phase::Waiting)
     }

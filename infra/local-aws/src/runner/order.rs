@@ -7,7 +7,7 @@ use crate::store::task::Health;
 use crate::store::task_definition::{Condition, ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
 
-/// How far a container is.
+/// The phase of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Not started yet.
@@ -28,7 +28,7 @@ pub(super) enum Phase {
     },
 }
 
-/// What is to be done with a container that has not started.
+/// The next step of a container that has not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Nothing is in its way.
@@ -39,7 +39,7 @@ pub(super) enum Step {
     Never(String),
 }
 
-/// What to do with `container` next. Containers that `phases` does not name are waiting.
+/// Returns the next step of `container`. Containers that `phases` does not name are waiting.
 pub(super) fn next(
     container: &ContainerDefinition,
     definition: &TaskDefinition,
@@ -105,7 +105,7 @@ pub(super) fn stoppable<'a>(
         .collect()
 }
 
-/// What the running containers depend on, directly or through others that may be over already.
+/// Returns the direct and indirect dependencies of the running containers.
 fn needed_by<'a>(definition: &'a TaskDefinition, running: &BTreeSet<String>) -> BTreeSet<&'a str> {
     let depends_on = |name: &str| {
         definition

@@ -14,7 +14,7 @@ pub(super) fn image(instance: &str) -> String {
     format!("slipway-local-pause:{instance}")
 }
 
-/// Makes the image where it is not there.
+/// Creates the image where it is absent.
 pub(super) async fn ensure_image(docker: &Docker, instance: &str, architecture: &str) -> Result<(), Error> {
     match docker.inspect_image(&image(instance)).await {
         Ok(_) => return Ok(()),
@@ -66,7 +66,7 @@ const AARCH64: [u32; 8] = [
     0x17ff_fff9, // b to the start, 7 instructions back
 ];
 
-/// Where the file is mapped: the usual address of static programs.
+/// The address that the file is mapped at: the usual one of static programs.
 const BASE: u64 = 0x40_0000;
 /// Bytes of an ELF header of 64 bits.
 const HEADER: u16 = 64;

@@ -1,4 +1,4 @@
-//! What a task needs beside containers: secrets looked up, log groups there, file systems known. Only the store and the
+//! Preparation of a task: secrets are read, log groups and file systems are checked. Only the store and the
 //! state folder are looked at, not the engine.
 
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(super) fn log_stream(container: &ContainerDefinition, task: &str) -> Option<
     Some((options.get("awslogs-group")?.clone(), format!("{prefix}{}/{task}", container.name)))
 }
 
-/// Whether all log groups are there; makes those that may be made, and the streams. The error is the task's reason.
+/// Returns whether all log groups are there; makes those that may be made, and the streams. The error is the task's reason.
 pub(super) fn log_groups(
     state: &mut State,
     definition: &TaskDefinition,

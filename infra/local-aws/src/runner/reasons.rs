@@ -1,4 +1,4 @@
-//! Why tasks and containers ended, in AWS's wording, and how health adds up. Pure. The sentences are those of AWS's
+//! Stop reasons of tasks and containers, in AWS's wording, and the health of a task. Pure. The sentences are those of AWS's
 //! "stopped tasks error messages" and "CannotPullContainer task errors".
 
 use crate::store::task::{Container, Health};

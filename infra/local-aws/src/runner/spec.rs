@@ -26,7 +26,7 @@ pub(super) struct Sandbox<'a> {
     pub(super) pause: &'a str,
     /// Variable → value, looked up.
     pub(super) secrets: &'a [(String, String)],
-    /// Volume of the definition → where it is.
+    /// Volume of the definition → its source.
     pub(super) volumes: &'a HashMap<String, VolumeSource>,
     /// Limits.
     pub(super) limits: ContainerLimits,
@@ -38,7 +38,7 @@ pub(super) struct Sandbox<'a> {
     pub(super) few_files: bool,
 }
 
-/// Where a volume of a task is.
+/// The source of a task's volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum VolumeSource {
     /// A volume of the engine, removed with the task.
@@ -132,7 +132,7 @@ pub(super) fn log_config() -> HostConfigLogConfig {
     }
 }
 
-/// Whether a definition says how many files may be open.
+/// Returns whether a definition says how many files may be open.
 pub(super) fn sets_open_files(own: &[Ulimit]) -> bool {
     own.iter().any(|limit| limit.name == "nofile")
 }

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// AWS: the default `stopTimeout` of a container, in seconds.
 const STOP_TIMEOUT: u32 = 30;
 
-/// How much longer than the group's delay a target is waited for: the balancer that removes it may be down.
+/// Time beyond the group's delay that a target is waited for: the balancer that removes it may be down.
 const MARGIN: Duration = Duration::from_secs(5);
 
 impl Supervisor {

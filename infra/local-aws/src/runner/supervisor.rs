@@ -1,4 +1,4 @@
-//! One supervisor a task: takes it through its life and writes down what it sees. Every step looks at the engine first and
+//! The supervisor of one task: it takes the task through its states and records its observations. Every step looks at the engine first and
 //! may be done twice, so that a supervisor may begin anywhere: after a restart, after the engine was away.
 
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::TaskDefinition;
 use crate::time::Timestamp;
 
-/// Why a step was not finished.
+/// The reason why a step is unfinished.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The engine is away, or cannot be made to do what must be done: again later.
+    /// The engine does not answer or fails: the step is retried later.
     Away(String),
     /// The task is to end.
     Ending,
@@ -43,11 +43,11 @@ pub(super) struct Supervisor {
     pub(super) id: String,
     /// Told when the engine has news of the task, and when it is to end.
     pub(super) news: Arc<Notify>,
-    /// Container → who forwards its output.
+    /// Container → the task that forwards its output.
     followers: Mutex<HashMap<String, JoinHandle<()>>>,
 }
 
-/// How often a supervisor looks even if it has heard nothing: the engine's events are not kept for who was away.
+/// Interval of inspections without an event: the engine does not keep events for clients that were disconnected.
 const LOOK: Duration = Duration::from_secs(30);
 
 impl Supervisor {
@@ -127,7 +127,7 @@ impl Supervisor {
             .read(|state| state.ecs.revision(&task.task_definition).map(|found| found.definition.clone()))
     }
 
-    /// Whether somebody wants the task to end.
+    /// Returns whether a stop of the task was requested.
     pub(super) fn ends(&self) -> bool {
         self.emulator.store.read(|state| state.ecs.tasks.get(&self.id).is_none_or(|task| task.stop.is_some()))
     }
@@ -138,7 +138,7 @@ impl Supervisor {
         while !self.ends() && changes.changed().await.is_ok() {}
     }
 
-    /// Changes the task; `change` says whether it did.
+    /// Changes the task; `change` returns whether it did.
     pub(super) fn update(&self, change: impl FnOnce(&mut Task) -> bool) {
         self.emulator.store.update(|state| {
             let Some(task) = state.ecs.tasks.get_mut(&self.id) else { return (false, ()) };
@@ -159,7 +159,7 @@ impl Supervisor {
         });
     }
 
-    /// Ends the task, unless somebody has a reason already.
+    /// Requests the stop of the task, unless it has a stop reason already.
     pub(super) fn request_stop(&self, code: StopCode, reason: &str) {
         self.update(|task| {
             let first = task.stop.is_none();
@@ -204,7 +204,7 @@ impl Supervisor {
         }
     }
 
-    /// The end: written down after everything else has been done.
+    /// Records the end, after everything else has been done.
     pub(super) fn settle(&self) {
         let now = Timestamp::now();
         self.update(|task| {

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use crate::store::ecs::DeploymentConfiguration;
 use crate::time::Timestamp;
 
-/// Within what a deployment moves.
+/// The bounds of a rolling deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
-    /// How many tasks there should be.
+    /// The desired count.
     pub(super) desired: u32,
-    /// So many are to stay healthy: rounded up.
+    /// The minimum of healthy tasks, rounded up.
     pub(super) minimum: u32,
-    /// So many may be pending or running at once: rounded down.
+    /// The maximum of pending and running tasks, rounded down.
     pub(super) maximum: u32,
 }
 
@@ -29,7 +29,7 @@ impl Bounds {
     }
 }
 
-/// What matters of a task here.
+/// The facts of a task that the decision needs.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     /// Its id; equal ones do not occur.
@@ -48,7 +48,7 @@ pub(super) struct Slot {
     pub(super) created_at: Timestamp,
 }
 
-/// What to do.
+/// The next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// How many tasks of the `PRIMARY` deployment to start.

@@ -1,4 +1,4 @@
-//! Service events in AWS's wording, and who keeps them.
+//! Service events, in AWS's wording.
 
 use super::health::Failure;
 use crate::store::ecs::{Event, Service};
@@ -9,13 +9,13 @@ const KEPT: usize = 100;
 
 const STEADY: &str = "has reached a steady state.";
 
-/// Tells of something.
+/// Adds an event.
 pub(super) fn push(service: &mut Service, now: Timestamp, text: &str) {
     let message = format!("(service {}) {text}", service.name);
     keep(service, now, message);
 }
 
-/// Tells of something unless that was the news already, since the service was steady last: AWS omits duplicates until
+/// Adds an event unless the service had it already since it was steady last: AWS omits duplicates until
 /// the cause is resolved.
 pub(super) fn push_once(service: &mut Service, now: Timestamp, text: &str) -> bool {
     let message = format!("(service {}) {text}", service.name);
@@ -49,7 +49,7 @@ pub(super) fn tasks<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
     ids.into_iter().map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
 }
 
-/// What the service tells of a task that fails its checks.
+/// The event of a task that fails its checks.
 pub(super) fn unhealthy(id: &str, failure: &Failure) -> String {
     match failure {
         Failure::Container => format!("(task {id}) failed container health checks."),
@@ -67,7 +67,7 @@ pub(super) fn stopped_reason(failure: &Failure) -> String {
     }
 }
 
-/// Whether a task that ended for this reason had failed its checks.
+/// Returns whether a task that ended for this reason had failed its checks.
 pub(super) fn failed_checks(reason: &str) -> bool {
     reason.starts_with("Task failed ")
 }

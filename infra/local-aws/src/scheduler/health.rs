@@ -1,4 +1,4 @@
-//! How one task stands: on its way, healthy, failing its checks, ending. Nothing here changes anything.
+//! The health of one task: starting, healthy, failing its checks, stopping. Read-only.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ fn target_of<'a>(task: &Task, balanced: &ServiceLoadBalancer, targets: &Targets<
     targets.get(&(balanced.target_group_arn.as_str(), address, balanced.container_port)).copied()
 }
 
-/// Whether each of the task's targets is there.
+/// Returns whether each of the task's targets is there.
 pub(super) fn is_registered(task: &Task, targets: &Targets<'_>) -> bool {
     task.load_balancers.iter().all(|balanced| target_of(task, balanced, targets).is_some())
 }
@@ -55,7 +55,7 @@ pub(super) enum Failure {
     },
 }
 
-/// How a task stands.
+/// The health of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Not healthy, and no reason to give it up. It may become so by waiting until the given moment.
@@ -68,7 +68,7 @@ pub(super) enum Standing {
     Ending,
 }
 
-/// Whether tasks of this definition have a health of their own: that of essential containers, as on AWS.
+/// Returns whether tasks of this definition have a health of their own: that of essential containers, as on AWS.
 pub(super) fn is_checked(definition: &TaskDefinition) -> bool {
     definition
         .container_definitions

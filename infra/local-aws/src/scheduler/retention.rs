@@ -1,4 +1,4 @@
-//! What is over goes, a while after it ended.
+//! Removal of stopped tasks and deleted services after their retention time.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) fn prune(state: &mut State, now: Timestamp, outcome: &mut Tick) {
     state.ecs.services.retain(|_, service| service.status != "INACTIVE" || !over(last_heard_of(service)));
 }
 
-/// When something happened to the service last.
+/// The time of the service's last change.
 fn last_heard_of(service: &Service) -> Timestamp {
     service.events.front().map_or(service.created_at, |event| event.created_at)
 }

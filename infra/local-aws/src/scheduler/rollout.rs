@@ -1,11 +1,11 @@
-//! A deployment's ways to end: completed, failed, rolled back, stopped, superseded; and the record that is kept of each.
+//! The outcomes of a deployment: completed, failed, rolled back, stopped, superseded; and the record that is kept of each.
 
 use super::breaker;
 use super::events;
 use crate::store::ecs::{Deployment, Rollback, Service, ServiceDeployment, ServiceRevision};
 use crate::time::Timestamp;
 
-/// Who wants a deployment rolled back.
+/// The cause of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// The circuit breaker.
@@ -14,7 +14,7 @@ pub(super) enum Cause {
     Request,
 }
 
-/// Whether a service deployment with this status is not over yet. Source: AWS, "View service history using Amazon ECS
+/// Returns whether a service deployment with this status is not over yet. Source: AWS, "View service history using Amazon ECS
 /// service deployments".
 pub(super) fn is_ongoing(status: &str) -> bool {
     matches!(status, "PENDING" | "IN_PROGRESS" | "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS")

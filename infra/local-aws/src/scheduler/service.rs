@@ -1,4 +1,4 @@
-//! One service, one step: what its tasks have come to, what that means for its deployments, which tasks to start and stop.
+//! One step of one service: the health of its tasks, the state of its deployments, the tasks to start and stop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::Tag;
 use crate::time::Timestamp;
 
-/// All that one step needs.
+/// The context of one step.
 pub(super) struct Desk<'a> {
     pub(super) service: &'a mut Service,
     pub(super) tasks: &'a mut BTreeMap<String, Task>,
@@ -319,7 +319,7 @@ fn named<'a>(deployments: &'a mut [Deployment], id: &str) -> Option<&'a mut Depl
     deployments.iter_mut().find(|deployment| deployment.id == id)
 }
 
-/// Whether the stop of a task counts against its revision: not if a client requested it.
+/// Returns whether the stop of a task counts against its revision: not if a client requested it.
 fn is_failure(task: &Task) -> bool {
     match &task.stop {
         Some(stop) => match stop.code {

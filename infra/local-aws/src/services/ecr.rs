@@ -1,4 +1,4 @@
-//! ECR, as far as a deploy needs it. How images get in and out is `registry`; here are the calls about them.
+//! ECR, as far as a deploy needs it. `registry` has pushes and pulls; this module has the API calls.
 
 mod account;
 mod images;

@@ -4,14 +4,13 @@
 //! Kept and answered, but without effect here: subnets, security groups and public addresses, `enableExecuteCommand`,
 //! `availabilityZoneRebalancing`, `ephemeralStorage`, `versionConsistency`, names and protocols of ports, encryption of
 //! file systems, `awslogs` options for multi-line messages and buffering, weights of capacity providers. Client tokens of
-//! `CreateService` are taken and forgotten. What has an effect on AWS and none here is refused: `beyond` has the list.
+//! `CreateService` are accepted and ignored. What has an effect on AWS and none here is refused: `beyond` has the list.
 
 mod attributes;
 mod beyond;
 mod capacity_providers;
 mod clusters;
 mod counts;
-mod input;
 mod page;
 mod reference;
 mod service_deployments;
@@ -24,10 +23,13 @@ mod task_wire;
 mod tasks;
 mod validation;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::Service;
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
+use crate::protocol;
 
 /// Carries out one action.
 ///
@@ -69,12 +71,17 @@ pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Val
     }
 }
 
-/// A parameter that AWS does not take.
+/// Decodes the members of a call.
+fn members<T: for<'a> Deserialize<'a>>(input: &Value) -> Answer<T> {
+    protocol::members(Service::Ecs, input)
+}
+
+/// An error of AWS's code `InvalidParameterException`.
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
 }
 
-/// What AWS does not do for this client.
+/// An error of AWS's code `ClientException`.
 fn refused(message: impl Into<String>) -> AwsError {
     AwsError::client("ClientException", message)
 }
@@ -92,7 +99,7 @@ fn includes<'a>(given: &'a [String], known: &[&str]) -> Answer<Vec<&'a str>> {
     }
 }
 
-/// Adds `nextToken` to an answer where there is more.
+/// Adds `nextToken` to a response where another page exists.
 fn with_token(mut answer: Value, token: Option<String>) -> Value {
     if let Some(token) = token {
         answer["nextToken"] = token.into();

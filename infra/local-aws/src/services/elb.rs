@@ -56,7 +56,7 @@ fn validation(message: impl Into<String>) -> AwsError {
     AwsError::client("ValidationError", message)
 }
 
-/// ELB's code for what AWS has and is not to be had here.
+/// An error of ELB for a feature that the emulator does not support.
 fn unsupported(what: impl std::fmt::Display) -> AwsError {
     AwsError::client("OperationNotPermitted", format!("{what} is not supported by the local emulator"))
 }

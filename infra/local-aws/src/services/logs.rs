@@ -64,7 +64,7 @@ fn group_mut<'s>(state: &'s mut State, name: &str) -> Answer<&'s mut LogGroup> {
     state.logs.groups.get_mut(name).ok_or_else(no_group)
 }
 
-/// The group that a call is about: by its name, or by an ARN of ours.
+/// Returns the group of a call, by its name or ARN.
 fn named<'a>(emulator: &Emulator, name: Option<&'a str>, identifier: Option<&'a str>) -> Answer<&'a str> {
     match (name, identifier) {
         (Some(_), Some(_)) => Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be given.")),

@@ -123,6 +123,7 @@ mod tests {
             state: "/state".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         };
         let secret = |value: &str| Parameter {
             kind: ParameterType::SecureString,

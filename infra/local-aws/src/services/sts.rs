@@ -1,4 +1,4 @@
-//! STS, as far as a deploy needs it: who is asking.
+//! STS, as far as a deploy needs it: the caller's identity.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::error::{Answer, AwsError};
 use crate::protocol;
 use crate::settings::ACCOUNT;
 
-/// No key is looked at, so everybody is the same user. An id of the form that AWS gives users.
+/// Credentials are not checked, so every caller is the same user. An id of the form that AWS gives users.
 const USER_ID: &str = "AIDALOCALAWS00000000";
 
 #[derive(Debug, Deserialize)]

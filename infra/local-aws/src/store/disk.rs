@@ -26,7 +26,7 @@ struct Stamp {
     version: u32,
 }
 
-/// Where the document lies.
+/// The path of the document.
 #[derive(Debug)]
 pub(super) struct Disk {
     file: Utf8PathBuf,

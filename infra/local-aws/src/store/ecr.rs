@@ -89,7 +89,7 @@ impl Repository {
         Repository { created_at, ..Repository::default() }
     }
 
-    /// Whether `tag`, once there, stays where it points.
+    /// Returns whether `tag`, once there, stays where it points.
     pub fn is_immutable(&self, tag: &str) -> bool {
         let excluded = self.exclusions.iter().any(|filter| matches_wildcard(filter, tag));
         match self.mutability {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::task::Task;
 pub use super::task::{AwsVpcConfiguration, NetworkConfiguration, ServiceLoadBalancer};
 use super::task_definition::{Tag, TaskDefinition};
+use super::unknown::UnknownMember;
 use crate::time::Timestamp;
 
 /// ECS.
@@ -57,6 +59,18 @@ pub struct Revision {
     pub definition: TaskDefinition,
     /// Tags, which ECS keeps beside the document.
     pub tags: Vec<Tag>,
+    /// Members of the document that the model does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_members: Vec<UnknownMember>,
+}
+
+impl Revision {
+    /// Returns the whole document, as AWS answers it.
+    pub fn document(&self) -> Value {
+        let mut document = json!(self.definition);
+        self.unknown_members.iter().for_each(|member| member.put_into(&mut document));
+        document
+    }
 }
 
 /// `DeploymentCircuitBreaker`.

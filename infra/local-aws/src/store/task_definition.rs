@@ -239,7 +239,7 @@ pub struct ContainerDefinition {
 }
 
 impl ContainerDefinition {
-    /// Whether the task ends when this container does.
+    /// Returns whether the task ends when this container does.
     pub fn is_essential(&self) -> bool {
         self.essential.unwrap_or(true)
     }

@@ -11,7 +11,7 @@ use local_aws::error::AwsError;
 use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
 use local_aws::seed::SeedLoadBalancer;
-use local_aws::settings::Settings;
+use local_aws::settings::{Settings, UnknownMembers};
 use local_aws::store::Store;
 use local_aws::store::elb::{Target, TargetGroup, TargetState};
 use local_aws::time::Timestamp;
@@ -61,6 +61,7 @@ impl Stage {
             endpoint: free_port(),
             region: "eu-central-1".into(),
             instance: Settings::instance_of(&folder),
+            unknown_members: UnknownMembers::Refuse,
             state: folder.clone(),
             engine: String::new(),
         };

@@ -14,7 +14,7 @@ use local_aws::emulator::Emulator;
 use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
 use local_aws::runner;
-use local_aws::settings::Settings;
+use local_aws::settings::{Settings, UnknownMembers};
 use local_aws::store::ecs::{Family, Revision};
 use local_aws::store::task::{self, StopCode, Task, TaskStatus};
 use local_aws::store::task_definition::{ContainerDefinition, TaskDefinition};
@@ -55,6 +55,7 @@ impl Stand {
             endpoint: "127.0.0.1:1".parse().unwrap(),
             region: "eu-central-1".into(),
             instance: Settings::instance_of(&state),
+            unknown_members: UnknownMembers::Refuse,
             state,
             engine,
         };
@@ -133,7 +134,7 @@ impl Stand {
         let mut task = Task::new(id.clone(), "main", &definition, format!("family:{family}"), Timestamp::now());
         change(&mut task);
         self.write(|state| {
-            let revision = Revision { definition, tags: Vec::new() };
+            let revision = Revision { definition, tags: Vec::new(), unknown_members: Vec::new() };
             state.ecs.families.insert(family, Family { last_revision: 1, revisions: [(1, revision)].into() });
             state.ecs.tasks.insert(id.clone(), task);
         });

@@ -1,9 +1,34 @@
 //! Task definitions that are taken: what is answered for them, how they are found, listed and removed.
 
+use local_aws::settings::UnknownMembers;
+use local_aws::store::ecs::Ecs;
 use local_aws::store::task::TaskStatus;
 use serde_json::{Value, json};
 
 use crate::emulator::{ARN, Local, definition, merge};
+
+#[test]
+fn keeps_unknown_members_where_it_is_started_so() {
+    let local = Local::with(UnknownMembers::Keep);
+    let mut input = definition();
+    merge(&mut input, &json!({"futureMember": {"a": [1, null]}}));
+    input["containerDefinitions"][0]["futureOption"] = "x".into();
+    let registered = local.ok("RegisterTaskDefinition", &input)["taskDefinition"].clone();
+    let described = local.ok("DescribeTaskDefinition", &json!({"taskDefinition": "web:1"}))["taskDefinition"].clone();
+    let restored: Value = local.emulator.store.read(|state| serde_json::to_value(&state.ecs)).unwrap();
+    let restored: Ecs = serde_json::from_value(restored).unwrap();
+    for document in [&registered, &described, &restored.families["web"].revisions[&1].document()] {
+        assert_eq!(document["futureMember"], json!({"a": [1, null]}));
+        assert_eq!(document["containerDefinitions"][0]["futureOption"], "x");
+        assert_eq!(document["containerDefinitions"][0]["name"], "web");
+    }
+    // Errors of known members stay errors.
+    input["containerDefinitions"][0]["image"] = 7.into();
+    local.refused("RegisterTaskDefinition", &input, "SerializationException", "containerDefinitions[0].image");
+    // AWS's behaviour is the default.
+    input["containerDefinitions"][0]["image"] = "i".into();
+    Local::new().refused("RegisterTaskDefinition", &input, "InvalidParameterException", ".futureOption\"");
+}
 
 #[test]
 fn what_is_left_out_is_filled_in_as_aws_does_it() {

@@ -10,7 +10,7 @@ use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
 use local_aws::seed::SeedLoadBalancer;
 use local_aws::services::ecs;
-use local_aws::settings::Settings;
+use local_aws::settings::{Settings, UnknownMembers};
 use local_aws::store::Store;
 use local_aws::store::elb::target_group_arn;
 use local_aws::store::task::{Task, TaskStatus};
@@ -33,6 +33,10 @@ impl Drop for Local {
 
 impl Local {
     pub(crate) fn new() -> Local {
+        Local::with(UnknownMembers::Refuse)
+    }
+
+    pub(crate) fn with(unknown_members: UnknownMembers) -> Local {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("local-aws-ecs-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap().join(name);
@@ -42,6 +46,7 @@ impl Local {
             state: folder.clone(),
             engine: "unix:///nowhere".into(),
             instance: Settings::instance_of(&folder),
+            unknown_members,
         };
         let store = Store::open(&folder).unwrap();
         store.write(|state| {

@@ -15,7 +15,7 @@ use local_aws::daemon::routes;
 use local_aws::emulator::Emulator;
 use local_aws::log_store::LogStore;
 use local_aws::registry;
-use local_aws::settings::Settings;
+use local_aws::settings::{Settings, UnknownMembers};
 use local_aws::store::Store;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -94,6 +94,7 @@ impl Daemon {
             state: folder.0.clone(),
             engine: String::new(),
             instance: Settings::instance_of(&folder.0),
+            unknown_members: UnknownMembers::Refuse,
         };
         let emulator = Emulator {
             store: Store::open(&folder.0).unwrap(),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use camino::Utf8PathBuf;
 use local_aws::scheduler::deployments;
-use local_aws::settings::Settings;
+use local_aws::settings::{Settings, UnknownMembers};
 use local_aws::store::State;
 use local_aws::store::ecs::{Cluster, Revision, Service};
 use local_aws::store::elb::{TargetGroup, TargetHealthCheck};
@@ -24,6 +24,7 @@ pub(crate) fn settings() -> Settings {
         state: Utf8PathBuf::from("/nowhere"),
         engine: "unix:///nowhere".into(),
         instance: "000000000000".into(),
+        unknown_members: UnknownMembers::Refuse,
     }
 }
 
@@ -94,7 +95,7 @@ pub(crate) fn register(state: &mut State, checked: bool) -> String {
         "status": "ACTIVE", "cpu": "256", "memory": "512", "registeredAt": 0, "containerDefinitions": [container],
     }));
     let tags = serde_json::from_value(json!([{"key": "from", "value": "definition"}])).unwrap();
-    family.revisions.insert(number, Revision { definition: definition.unwrap(), tags });
+    family.revisions.insert(number, Revision { definition: definition.unwrap(), tags, unknown_members: Vec::new() });
     arn
 }
 

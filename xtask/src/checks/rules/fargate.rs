@@ -1,23 +1,12 @@
 //! What Fargate itself asks for: mode, platform, parameters that only hosts of one's own have.
 
+use aws_facts::task_definition::{ADDABLE_CAPABILITY, REFUSED_LINUX_PARAMETERS, SETTABLE_ULIMIT, is_task_control};
 use serde_json::Value;
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, quoted, unknown};
 use super::super::{Rule, Scope};
 use crate::image::Platform;
-
-/// Kernel parameters of the IPC namespace (`SystemControl` of the ECS API reference), beside `net.*` and `fs.mqueue.*`.
-const IPC_CONTROLS: [&str; 8] = [
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];
 
 /// Parameters below `net.` that belong to the host: a task that sets one fails at its start (aws/containers-roadmap 2368).
 const HOST_CONTROLS: [&str; 4] =
@@ -150,7 +139,7 @@ fn parameters(facts: &Facts<'_>) -> Judgement {
             problems.fail(format!("container `{name}` is privileged: Fargate refuses it"), "remove `privileged`");
         }
         let Some(linux) = &container.linux_parameters else { continue };
-        for key in ["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"] {
+        for key in REFUSED_LINUX_PARAMETERS {
             if linux.get(key).is_some_and(|value| !value.is_null() && *value != Value::Array(Vec::new())) {
                 problems.fail(
                     format!("container `{name}` sets `linuxParameters.{key}`, which Fargate does not have"),
@@ -159,9 +148,10 @@ fn parameters(facts: &Facts<'_>) -> Judgement {
             }
         }
         let added = linux.pointer("/capabilities/add").and_then(Value::as_array);
-        for capability in added.into_iter().flatten().filter_map(Value::as_str).filter(|one| *one != "SYS_PTRACE") {
+        for capability in added.into_iter().flatten().filter_map(Value::as_str).filter(|one| *one != ADDABLE_CAPABILITY)
+        {
             problems.fail(
-                format!("container `{name}` adds the capability {capability}: Fargate gives SYS_PTRACE only"),
+                format!("container `{name}` adds the capability {capability}: Fargate gives {ADDABLE_CAPABILITY} only"),
                 "remove it from `linuxParameters.capabilities.add`",
             );
         }
@@ -178,9 +168,12 @@ fn ulimits(facts: &Facts<'_>) -> Judgement {
             let name = limit.get("name").and_then(Value::as_str).unwrap_or_default();
             let number = |key: &str| limit.get(key).and_then(Value::as_i64).unwrap_or_default();
             let (soft, hard) = (number("softLimit"), number("hardLimit"));
-            if name != "nofile" {
+            if name != SETTABLE_ULIMIT {
                 problems.fail(
-                    format!("container `{}` sets the limit `{name}`: Fargate sets `nofile` only", container.name),
+                    format!(
+                        "container `{}` sets the limit `{name}`: Fargate sets `{SETTABLE_ULIMIT}` only",
+                        container.name
+                    ),
                     "remove it from `ulimits`",
                 );
             } else if soft > hard || soft < 1024 {
@@ -204,9 +197,7 @@ fn system_controls(facts: &Facts<'_>) -> Judgement {
     for container in facts.containers()? {
         for control in &container.system_controls {
             let namespace = control.namespace.as_deref().unwrap_or_default();
-            let is_the_tasks = (namespace.starts_with("net.") && !HOST_CONTROLS.contains(&namespace))
-                || namespace.starts_with("fs.mqueue.")
-                || IPC_CONTROLS.contains(&namespace);
+            let is_the_tasks = is_task_control(namespace) && !HOST_CONTROLS.contains(&namespace);
             if !is_the_tasks {
                 let text = format!(
                     "container `{}` sets `{namespace}`, which belongs to the host: the task will not start",

@@ -1,5 +1,7 @@
 //! Where output goes: a driver, a group that exists, a mode that does not stop the app.
 
+use aws_facts::task_definition::REQUIRED_AWSLOGS_OPTIONS;
+
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
@@ -32,7 +34,7 @@ fn driver(facts: &Facts<'_>) -> Judgement {
             continue;
         }
         // A prefix is what gives a task's stream its name; on Fargate AWS refuses the definition without one.
-        for option in ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"] {
+        for option in REQUIRED_AWSLOGS_OPTIONS {
             if log.options.get(option).is_none_or(|value| value.trim().is_empty()) {
                 let text = format!("the log configuration of `{}` has no `{option}`", container.name);
                 problems.fail(text, format!("add `{option}` to its `options`"));

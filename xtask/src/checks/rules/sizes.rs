@@ -1,9 +1,10 @@
 //! Sizes: what the task has, and what its containers may take of it.
 
+use aws_facts::sizes::memories;
+
 use super::super::facts::{Fact, Facts};
 use super::super::judgement::{Judgement, Problems, Unknown};
 use super::super::{Rule, Scope};
-use crate::project::parse::memories;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(

@@ -203,8 +203,8 @@ fn task(mut table: Table<'_>) -> Option<Task> {
     if let (Some(entry), Some(cpu)) = (&cpu_entry, cpu)
         && sizes::memories(cpu).is_none()
     {
-        let vcpus = sizes::cpus().contains(&(cpu.saturating_mul(1024)));
-        let sizes: Vec<String> = sizes::cpus().iter().map(u32::to_string).collect();
+        let vcpus = sizes::cpus().any(|known| known == cpu.saturating_mul(1024));
+        let sizes: Vec<String> = sizes::cpus().map(|cpu| cpu.to_string()).collect();
         let hint = if vcpus {
             format!("CPU units, not vCPU: did you mean `{}`?", cpu.saturating_mul(1024))
         } else {

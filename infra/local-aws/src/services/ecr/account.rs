@@ -1,4 +1,4 @@
-//! What is the account's: tokens for the registry, and the one setting that changes what a push does.
+//! The account's calls: tokens for the registry, and the setting that changes pushes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +32,7 @@ pub(super) fn authorization_token(emulator: &Emulator, input: &GetToken) -> Answ
     }))
 }
 
-/// ECR's name for what lets a push take blobs from another repository.
+/// The account setting that lets a push mount blobs of another repository.
 const BLOB_MOUNTING: &str = "BLOB_MOUNTING";
 
 #[derive(Debug, Deserialize)]

@@ -121,7 +121,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Whether an image with this many tags is requested. All images here are active.
+    /// Returns whether an image with this many tags is requested. All images here are active.
     fn lets(&self, tags: usize) -> Answer<bool> {
         let by_tag = match self.tag_status.as_deref() {
             None | Some("ANY") => true,

@@ -1,4 +1,4 @@
-//! Members that many calls share, and how ECR refuses them. No state is changed here.
+//! Members that many calls share, and ECR's errors for them. Pure.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use crate::settings::ACCOUNT;
 use crate::store::State;
 use crate::store::ecr::Repository;
 
-/// The members of a call. What ECR does not know is refused, so that nothing is ever quietly left undone.
+/// Decodes the members of a call. Unknown members are refused: a member without effect must not look accepted.
 pub(super) fn parse<T: DeserializeOwned>(input: Value) -> Answer<T> {
     serde_json::from_value(input).map_err(|error| AwsError::client("SerializationException", error.to_string()))
 }
@@ -101,10 +101,10 @@ pub(super) struct ImageId {
     pub(super) image_tag: Option<String>,
 }
 
-/// Why an image is missing from an answer: a failure code of ECR and its sentence.
+/// The reason why an image is missing from a response: a failure code of ECR and its message.
 pub(super) type Failure = (&'static str, String);
 
-/// What ECR says about an image that is not there.
+/// ECR's error for an image that does not exist.
 pub(super) fn not_found() -> Failure {
     ("ImageNotFound", "Requested image not found".to_owned())
 }

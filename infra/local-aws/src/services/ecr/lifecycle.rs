@@ -136,7 +136,7 @@ enum ActionType {
     Transition,
 }
 
-/// What ECR checks when a policy is put.
+/// Checks a policy as `PutLifecyclePolicy` does.
 fn check(text: &str) -> Answer<()> {
     let refused = |why: String| Err(invalid(MEMBER, format!("Lifecycle policy validation failure: {why}")));
     let policy: Policy = match serde_json::from_str(text) {

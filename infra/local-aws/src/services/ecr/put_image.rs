@@ -57,7 +57,7 @@ pub(super) fn put(emulator: &Emulator, input: PutImage) -> Answer<Value> {
     }))
 }
 
-/// Names that ECR's API has for why a manifest is not taken.
+/// Returns the error of ECR's API for a rejected manifest.
 fn refused(name: &str, tag: Option<&str>, why: Refused) -> AwsError {
     let (code, message) = match why {
         Refused::NoRepository => return no_repository(name),

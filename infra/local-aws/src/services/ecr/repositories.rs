@@ -1,4 +1,4 @@
-//! Repositories as such: made, described, deleted; who may move a tag; whether pushes are scanned (kept, not carried out).
+//! Repositories: created, described, deleted; tag mutability; scan settings (stored, without effect).
 
 use serde::Deserialize;
 use serde_json::{Value, json};

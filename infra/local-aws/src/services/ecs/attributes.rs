@@ -1,4 +1,4 @@
-//! `requiresAttributes`: what an instance would have to be able to do for a task definition, as AWS derives it.
+//! `requiresAttributes`: the capabilities that a task definition needs of an instance, as AWS derives them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,13 @@
-//! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
-//! a client that registers a described document again does, it is left out. Unknown members are refused by `input`.
+//! Members that AWS has and the emulator does not run. With a value they are refused; empty ones, as in a described
+//! document that is registered again, are left out. Unknown members are refused by the decoder, `protocol::members`.
 
+use aws_facts::task_definition::REFUSED_LINUX_PARAMETERS;
 use serde_json::Value;
 
 use super::refused;
 use crate::error::{Answer, AwsError};
 
-/// Why a member is refused.
+/// The reason to refuse a member.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
     /// AWS takes it.
@@ -67,11 +68,7 @@ pub(super) const TASK_DEFINITION: &[Beyond] = &[
             "credentialSpecs",
         ],
     ),
-    beyond(
-        "containerDefinitions.linuxParameters",
-        Why::Fargate,
-        &["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"],
-    ),
+    beyond("containerDefinitions.linuxParameters", Why::Fargate, &REFUSED_LINUX_PARAMETERS),
     beyond("containerDefinitions.portMappings", Why::NotHere, &["containerPortRange"]),
     beyond("containerDefinitions.logConfiguration", Why::NotHere, &["secretOptions"]),
     beyond("volumes", Why::Fargate, &["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"]),
@@ -122,7 +119,7 @@ pub(super) const RUN_TASK: &[Beyond] = &[
 pub(super) const CLUSTER: &[Beyond] =
     &[beyond("", Why::NotHere, &["configuration", "serviceConnectDefaults", "defaultCapacityProviderStrategy"])];
 
-/// Refuses what the table names and is said with a value; takes out what is said empty.
+/// Refuses members of the table that have a value; removes the empty ones.
 pub(super) fn refuse(input: &mut Value, table: &[Beyond]) -> Answer<()> {
     table.iter().try_for_each(|entry| walk(input, entry.path, "", entry))
 }
@@ -147,7 +144,7 @@ fn walk(value: &mut Value, path: &str, place: &str, entry: &Beyond) -> Answer<()
             let (first, rest) = path.split_once('.').unwrap_or((path, ""));
             members.get_mut(first).map_or(Ok(()), |value| walk(value, rest, &below(place, first), entry))
         }
-        // `input` reports the error.
+        // The decoder reports the error.
         _ => Ok(()),
     }
 }
@@ -164,7 +161,7 @@ fn refusal(why: Why, name: &str, place: &str) -> AwsError {
     }
 }
 
-/// Whether saying it is saying nothing.
+/// Returns whether a value is as good as absent.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

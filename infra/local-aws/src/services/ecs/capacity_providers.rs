@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::page::Page;
-use super::{failure, includes, input, invalid, with_token};
+use super::{failure, includes, invalid, members, with_token};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 
@@ -65,7 +65,7 @@ struct Describe {
 }
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { capacity_providers, include, max_results, next_token } = input::members(given)?;
+    let Describe { capacity_providers, include, max_results, next_token } = members(given)?;
     includes(&include, &["TAGS"])?;
     let arn = |name: &str| emulator.settings.arn("ecs", &format!("capacity-provider/{name}"));
     let wanted = |name: &str| {

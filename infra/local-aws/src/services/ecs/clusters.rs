@@ -9,7 +9,7 @@ use super::beyond;
 use super::counts::ClusterCounts;
 use super::page::Page;
 use super::reference::{self, DEFAULT_CLUSTER, cluster_name};
-use super::{capacity_providers, failure, includes, input, invalid, refused, tags};
+use super::{capacity_providers, failure, includes, invalid, members, refused, tags};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::settings::Settings;
@@ -55,7 +55,7 @@ struct Create {
 
 pub(super) fn create(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::CLUSTER)?;
-    let Create { cluster_name, tags, settings, capacity_providers } = input::members(&given)?;
+    let Create { cluster_name, tags, settings, capacity_providers } = members(&given)?;
     let name = cluster_name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_CLUSTER.into());
     if !reference::is_name(&name) {
         return Err(invalid(format!("Cluster name must match ^[a-zA-Z0-9\\-_]{{1,255}}$, but was {name}")));
@@ -92,7 +92,7 @@ struct Describe {
 const MOST: usize = 100;
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { clusters, include } = input::members(given)?;
+    let Describe { clusters, include } = members(given)?;
     let include = includes(&include, &["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"])?;
     if clusters.len() > MOST {
         return Err(invalid(format!("Clusters can not be more than {MOST}.")));
@@ -123,7 +123,7 @@ struct List {
 }
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let List { max_results, next_token } = input::members(given)?;
+    let List { max_results, next_token } = members(given)?;
     let active = |state: &State| -> Vec<String> {
         let clusters = state.ecs.clusters.values().filter(|cluster| cluster.status == "ACTIVE");
         clusters.map(|cluster| arn(&emulator.settings, &cluster.name)).collect()
@@ -140,7 +140,7 @@ struct Delete {
 }
 
 pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Delete { cluster } = input::members(given)?;
+    let Delete { cluster } = members(given)?;
     let name = cluster_name(&emulator.settings, Some(&cluster))?;
     emulator.store.write(|state| {
         let ecs = &mut state.ecs;
@@ -173,7 +173,7 @@ struct Update {
 /// `UpdateCluster` and `UpdateClusterSettings`.
 pub(super) fn update(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::CLUSTER)?;
-    let Update { cluster, settings } = input::members(&given)?;
+    let Update { cluster, settings } = members(&given)?;
     check_settings(&settings)?;
     emulator.store.read(|state| {
         let cluster = reference::cluster(state, &emulator.settings, Some(&cluster))?;

@@ -1,4 +1,4 @@
-//! How many tasks run and start, for services, deployments and clusters. Counted once a call, over all tasks.
+//! Counts of running and pending tasks, for services, deployments and clusters. Counted once a call, over all tasks.
 
 use std::collections::HashMap;
 

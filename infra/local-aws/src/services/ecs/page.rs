@@ -1,10 +1,10 @@
-//! Lists in pages: `maxResults` and `nextToken`, as ECS has them. What a token looks like is `protocol::page`'s.
+//! Lists in pages: `maxResults` and `nextToken`, as ECS has them. The format of a token is `protocol::page`'s.
 
 use super::invalid;
 use crate::error::Answer;
 use crate::protocol::page;
 
-/// What a call wants to see of a list.
+/// The requested page of a list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
     /// At most so many.

@@ -1,4 +1,4 @@
-//! What a call names a resource by: a short name or an ARN, of this account, region and cluster.
+//! References to resources in calls: a short name or an ARN, of this account, region and cluster.
 
 use super::{invalid, refused};
 use crate::error::{Answer, AwsError};
@@ -6,7 +6,7 @@ use crate::settings::{ACCOUNT, Settings};
 use crate::store::State;
 use crate::store::ecs::{Cluster, Ecs, Revision, Service};
 
-/// ECS takes this name where a call has none.
+/// The cluster of a call that names none.
 pub(super) const DEFAULT_CLUSTER: &str = "default";
 
 /// The part after `:` of an ARN of ECS, without its kind: `main/web` for a service. `None`: it is no ARN.
@@ -93,7 +93,7 @@ pub(super) fn service_name<'a>(settings: &Settings, cluster: &str, given: &'a st
     Ok(name)
 }
 
-/// Where a service is in the store.
+/// The key of a service in the store.
 pub(super) fn key(cluster: &str, service: &str) -> String {
     format!("{cluster}/{service}")
 }
@@ -116,7 +116,7 @@ pub(super) fn task_id<'a>(settings: &Settings, cluster: &str, given: &'a str) ->
     Ok(id)
 }
 
-/// What a call names a task definition by.
+/// A reference to a task definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DefinitionReference {
     pub(super) family: String,
@@ -170,6 +170,7 @@ mod tests {
             state: "/nowhere".into(),
             engine: "unix:///nowhere".into(),
             instance: "000000000000".into(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         }
     }
 

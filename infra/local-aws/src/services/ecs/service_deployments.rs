@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::counts::Counts;
 use super::page::Page;
-use super::{failure, input, invalid, one_of, reference, service_wire, with_token};
+use super::{failure, invalid, members, one_of, reference, service_wire, with_token};
 use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::scheduler::deployments;
@@ -28,7 +28,7 @@ const STATUSES: [&str; 9] = [
     "ROLLBACK_FAILED",
 ];
 
-/// Refuses ARNs of something or somewhere else.
+/// Refuses ARNs of another kind, account or region.
 fn check_arns(settings: &Settings, arns: &[String], kind: &str) -> Answer<()> {
     if arns.is_empty() {
         return Err(invalid(format!("{kind} ARNs cannot be empty.")));
@@ -50,7 +50,7 @@ struct Describe {
 }
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { service_deployment_arns: arns } = input::members(given)?;
+    let Describe { service_deployment_arns: arns } = members(given)?;
     check_arns(&emulator.settings, &arns, "service-deployment")?;
     emulator.store.read(|state| {
         let counts = Counts::of(&state.ecs);
@@ -77,7 +77,7 @@ struct DescribeRevisions {
 }
 
 pub(super) fn describe_revisions(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let DescribeRevisions { service_revision_arns: arns } = input::members(given)?;
+    let DescribeRevisions { service_revision_arns: arns } = members(given)?;
     check_arns(&emulator.settings, &arns, "service-revision")?;
     emulator.store.read(|state| {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
@@ -124,7 +124,7 @@ impl Between {
 }
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let List { service, cluster, status, created_at, max_results, next_token } = input::members(given)?;
+    let List { service, cluster, status, created_at, max_results, next_token } = members(given)?;
     for given in &status {
         one_of("status", given, &STATUSES)?;
     }
@@ -154,7 +154,7 @@ struct Stop {
 }
 
 pub(super) fn stop(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Stop { service_deployment_arn: arn, stop_type } = input::members(given)?;
+    let Stop { service_deployment_arn: arn, stop_type } = members(given)?;
     let stop_type = stop_type.as_deref().unwrap_or("ROLLBACK");
     one_of("stopType", stop_type, &["ABORT", "ROLLBACK"])?;
     check_arns(&emulator.settings, std::slice::from_ref(&arn), "service-deployment")?;

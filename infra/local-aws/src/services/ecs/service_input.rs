@@ -1,4 +1,4 @@
-//! What `CreateService`, `UpdateService` and `RunTask` have in common: whether tasks of this kind can be started.
+//! Input that `CreateService`, `UpdateService` and `RunTask` share, and the check that such tasks can be started.
 
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use crate::store::State;
 use crate::store::ecs::{CircuitBreaker, DeploymentConfiguration, Ecs, NetworkConfiguration, ServiceLoadBalancer};
 use crate::store::task_definition::TaskDefinition;
 
-/// What AWS answers for `LATEST`.
+/// The platform version that AWS returns for `LATEST`.
 pub(super) const PLATFORM: &str = "1.4.0";
 
 /// AWS: 16 subnets, 5 security groups, 5 target groups, 5000 tasks a service.
@@ -71,7 +71,7 @@ pub(super) fn usual_deployment_configuration() -> DeploymentConfiguration {
     }
 }
 
-/// What runs the tasks: `launchType`, or capacity providers.
+/// The capacity of the tasks: `launchType`, or capacity providers.
 pub(super) fn check_launch(launch_type: Option<&str>, strategy: &[StrategyItem]) -> Answer<()> {
     if launch_type.is_some() && !strategy.is_empty() {
         return Err(invalid("Specify either Launch Type or Capacity Provider Strategy, but not both."));
@@ -182,7 +182,7 @@ pub(super) fn check_words(propagate_tags: Option<&str>, availability_zone_rebala
     Ok(())
 }
 
-/// Whether the roles of a task definition are there.
+/// Checks that the roles of a task definition exist.
 pub(super) fn check_roles(ecs: &Ecs, definition: &TaskDefinition) -> Answer<()> {
     validation::check_roles(ecs, definition.task_role_arn.as_deref(), definition.execution_role_arn.as_deref())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::counts::Counts;
 use super::page::Page;
 use super::reference::{self, key};
-use super::{failure, includes, input, invalid, one_of, service_wire, with_token};
+use super::{failure, includes, invalid, members, one_of, service_wire, with_token};
 use crate::emulator::Emulator;
 use crate::error::Answer;
 
@@ -26,7 +26,7 @@ struct Describe {
 const MOST: usize = 10;
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { cluster, services, include } = input::members(given)?;
+    let Describe { cluster, services, include } = members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
     if services.is_empty() {
         return Err(invalid("Services cannot be empty."));
@@ -62,7 +62,7 @@ struct List {
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { cluster, launch_type, scheduling_strategy, resource_management_type, max_results, next_token } =
-        input::members(given)?;
+        members(given)?;
     if let Some(given) = &launch_type {
         one_of("launchType", given, &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"])?;
     }
@@ -99,7 +99,7 @@ struct Delete {
 }
 
 pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Delete { cluster, service, force } = input::members(given)?;
+    let Delete { cluster, service, force } = members(given)?;
     emulator.store.write(|state| {
         let cluster = reference::cluster(state, &emulator.settings, cluster.as_deref())?.name.clone();
         let name = reference::service_name(&emulator.settings, &cluster, &service)?;

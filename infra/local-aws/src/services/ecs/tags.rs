@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reference::{self, key};
-use super::{input, invalid};
+use super::{invalid, members};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::settings::Settings;
@@ -19,7 +19,7 @@ const MOST: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// Whether AWS takes these tags on something new.
+/// Checks the tags of a new resource.
 pub(super) fn check(tags: &[Tag]) -> Answer<()> {
     if tags.len() > MOST {
         return Err(invalid(format!("Tags can not be more than {MOST}.")));
@@ -124,7 +124,7 @@ struct Add {
 }
 
 pub(super) fn add(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Add { resource_arn, tags } = input::members(given)?;
+    let Add { resource_arn, tags } = members(given)?;
     check(&tags)?;
     let resource = Resource::parse(&emulator.settings, &resource_arn)?;
     emulator.store.write(|state| {
@@ -149,7 +149,7 @@ struct Remove {
 }
 
 pub(super) fn remove(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Remove { resource_arn, tag_keys } = input::members(given)?;
+    let Remove { resource_arn, tag_keys } = members(given)?;
     if tag_keys.iter().any(|key| key.starts_with("aws:")) {
         return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
     }
@@ -167,7 +167,7 @@ struct List {
 }
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let List { resource_arn } = input::members(given)?;
+    let List { resource_arn } = members(given)?;
     let resource = Resource::parse(&emulator.settings, &resource_arn)?;
     // Looking needs no change, but the one way to a resource is through a `State` that can be changed.
     emulator.store.update(|state| (false, resource.tags(state).map(|tags| json!({ "tags": tags }))))

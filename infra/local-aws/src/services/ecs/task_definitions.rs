@@ -1,4 +1,4 @@
-//! Task definitions: described, listed, deregistered, deleted. Registering them is `register`'s.
+//! Task definitions: described, listed, deregistered, deleted. `register` registers them.
 
 pub(super) mod register;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::page::Page;
-use super::{failure, includes, input, invalid, one_of, reference, refused, with_token};
+use super::{failure, includes, invalid, members, one_of, reference, refused, with_token};
 use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::store::ecs::Ecs;
@@ -23,12 +23,12 @@ struct Describe {
 }
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { task_definition, include } = input::members(given)?;
+    let Describe { task_definition, include } = members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
     let named = reference::definition(&emulator.settings, &task_definition)?;
     emulator.store.read(|state| {
         let revision = named.find(&state.ecs).ok_or_else(|| refused("Unable to describe task definition."))?;
-        let mut answer = json!({ "taskDefinition": revision.definition });
+        let mut answer = json!({ "taskDefinition": revision.document() });
         if with_tags {
             answer["tags"] = json!(revision.tags);
         }
@@ -47,7 +47,7 @@ struct List {
 }
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let List { family_prefix, status, sort, max_results, next_token } = input::members(given)?;
+    let List { family_prefix, status, sort, max_results, next_token } = members(given)?;
     let status = status.as_deref().unwrap_or("ACTIVE");
     one_of("status", status, &["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"])?;
     let sort = sort.as_deref().unwrap_or("ASC");
@@ -77,7 +77,7 @@ struct ListFamilies {
 }
 
 pub(super) fn list_families(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let ListFamilies { family_prefix, status, max_results, next_token } = input::members(given)?;
+    let ListFamilies { family_prefix, status, max_results, next_token } = members(given)?;
     let status = status.as_deref().unwrap_or("ALL");
     one_of("status", status, &["ACTIVE", "INACTIVE", "ALL"])?;
     let prefix = family_prefix.unwrap_or_default();
@@ -101,21 +101,21 @@ struct Deregister {
 }
 
 pub(super) fn deregister(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Deregister { task_definition } = input::members(given)?;
+    let Deregister { task_definition } = members(given)?;
     let named = reference::definition(&emulator.settings, &task_definition)?;
     let number = named.revision.ok_or_else(|| refused("Revision is missing."))?;
     let now = Timestamp::now();
     emulator.store.write(|state| {
         let family = state.ecs.families.get_mut(&named.family);
         let revision = family.and_then(|family| family.revisions.get_mut(&number));
-        let definition =
-            &mut revision.ok_or_else(|| refused("The specified task definition does not exist."))?.definition;
+        let revision = revision.ok_or_else(|| refused("The specified task definition does not exist."))?;
+        let definition = &mut revision.definition;
         // Services and tasks that use it go on.
         if definition.status == "ACTIVE" {
             definition.status = "INACTIVE".into();
             definition.deregistered_at = Some(now);
         }
-        Ok(json!({ "taskDefinition": definition }))
+        Ok(json!({ "taskDefinition": revision.document() }))
     })
 }
 
@@ -129,7 +129,7 @@ struct Delete {
 const MOST_DELETED: usize = 10;
 
 pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Delete { task_definitions } = input::members(given)?;
+    let Delete { task_definitions } = members(given)?;
     if task_definitions.is_empty() {
         return Err(invalid("size of TaskDefinition references list must be greater than 0"));
     }
@@ -148,18 +148,18 @@ pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
         for (family, number) in named {
             let arn = emulator.settings.arn("ecs", &format!("task-definition/{family}:{number}"));
             let found = state.ecs.families.get_mut(&family).and_then(|family| family.revisions.get_mut(&number));
-            let Some(definition) = found.map(|revision| &mut revision.definition) else {
+            let Some(revision) = found else {
                 failures.push(failure(&arn));
                 continue;
             };
-            if definition.status == "ACTIVE" {
+            if revision.definition.status == "ACTIVE" {
                 let reason = "The specified task definition is still in ACTIVE status. Please deregister the target and \
                               try again.";
                 failures.push(json!({ "arn": arn, "reason": reason }));
                 continue;
             }
-            definition.status = "DELETE_IN_PROGRESS".into();
-            let mut answer = json!(definition);
+            revision.definition.status = "DELETE_IN_PROGRESS".into();
+            let mut answer = revision.document();
             answer["deleteRequestedAt"] = json!(now);
             deleted.push(answer);
         }
@@ -168,7 +168,7 @@ pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
     })
 }
 
-/// Removes what is to be deleted and is no longer named by a task or a service. Their numbers stay taken.
+/// Removes deleted revisions that no task or service uses any more. Their numbers are not reused.
 fn sweep(ecs: &mut Ecs) {
     let Ecs { families, services, tasks, .. } = ecs;
     let used = |definition: &TaskDefinition| {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::page::Page;
-use super::{failure, includes, input, invalid, one_of, reference, task_wire, with_token};
+use super::{failure, includes, invalid, members, one_of, reference, task_wire, with_token};
 use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::store::task::{StopCode, Task, TaskStatus};
@@ -24,7 +24,7 @@ struct Describe {
 const MOST: usize = 100;
 
 pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Describe { cluster, tasks, include } = input::members(given)?;
+    let Describe { cluster, tasks, include } = members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
     if tasks.is_empty() {
         return Err(invalid("Tasks cannot be empty."));
@@ -67,7 +67,7 @@ pub(super) fn desired_status(task: &Task) -> &'static str {
 }
 
 pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let given: List = input::members(given)?;
+    let given: List = members(given)?;
     let desired = given.desired_status.as_deref().unwrap_or("RUNNING");
     one_of("desiredStatus", desired, &["RUNNING", "PENDING", "STOPPED"])?;
     if let Some(launch_type) = &given.launch_type {
@@ -118,7 +118,7 @@ struct Stop {
 const LONGEST_REASON: usize = 1024;
 
 pub(super) fn stop(emulator: &Emulator, given: &Value) -> Answer<Value> {
-    let Stop { cluster, task, reason } = input::members(given)?;
+    let Stop { cluster, task, reason } = members(given)?;
     let reason = reason.filter(|text| !text.is_empty()).unwrap_or_else(|| "Task stopped by user".into());
     if reason.chars().count() > LONGEST_REASON {
         return Err(invalid(format!("The reason can not be longer than {LONGEST_REASON} characters.")));

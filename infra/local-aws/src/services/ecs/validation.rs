@@ -1,4 +1,4 @@
-//! Whether AWS takes a task definition for Fargate. One error a call, the first one, as AWS does it.
+//! Validation of task definitions for Fargate. A call returns the first error, as on AWS.
 
 mod containers;
 mod dependencies;
@@ -72,7 +72,7 @@ fn check_platform(definition: &TaskDefinition) -> Answer<()> {
     }
 }
 
-/// Whether an image is pulled with the execution role: one of the registry's, by its name here or on AWS.
+/// Returns whether an image is pulled with the execution role: one of the registry's, by its name here or on AWS.
 pub(super) fn is_ecr_image(image: &str, settings: &Settings) -> bool {
     let host = image.split('/').next().unwrap_or_default();
     host == settings.registry() || (host.contains(".dkr.ecr.") && image.contains('/'))

@@ -1,4 +1,4 @@
-//! Members of a call in the Query protocol: all leaves are texts. What is no member here is refused, never ignored.
+//! Members of a call in the Query protocol: all leaves are texts. Unknown members are refused, never ignored.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

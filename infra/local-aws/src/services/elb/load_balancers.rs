@@ -11,7 +11,7 @@ use crate::store::elb::{LoadBalancer, load_balancer_arn};
 use crate::time::Timestamp;
 
 const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
-/// Attributes that can be read, and set to what they are only.
+/// Attributes with a fixed value.
 const FIXED: [(&str, &str); 6] = [
     ("access_logs.s3.enabled", "false"),
     ("deletion_protection.enabled", "false"),

@@ -1,4 +1,4 @@
-//! Target groups: how targets are checked and drained.
+//! Target groups: settings of health checks and draining.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const CHECK: [&str; 9] = [
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 const ALGORITHM: &str = "load_balancing.algorithm.type";
-/// Attributes that can be read, and set to what they are only.
+/// Attributes with a fixed value.
 const FIXED: [(&str, &str); 4] = [
     ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
     ("slow_start.duration_seconds", "0"),

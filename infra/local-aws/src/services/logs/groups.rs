@@ -1,4 +1,4 @@
-//! Log groups: made, listed, deleted, and how long their events are kept.
+//! Log groups: created, listed, deleted; their retention.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// AWS's limit of `DescribeLogGroups`.
 const PAGE: usize = 50;
 
-/// What AWS takes for days (`PutRetentionPolicy`).
+/// The days that `PutRetentionPolicy` accepts.
 const DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 

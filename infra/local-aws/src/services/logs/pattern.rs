@@ -3,12 +3,12 @@
 use super::invalid;
 use crate::error::{Answer, AwsError};
 
-/// What a message must have.
+/// The terms that a message must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<String>);
 
 impl Pattern {
-    /// Reads a pattern. What searches by fields of JSON, by columns, by regular expressions or for alternatives is refused.
+    /// Parses a pattern. JSON fields, columns, regular expressions and alternatives are refused.
     pub(super) fn parse(text: &str) -> Answer<Pattern> {
         let unsupported = || AwsError::unsupported(format!("The filter pattern '{text}'"));
         let mut terms = Vec::new();
@@ -37,7 +37,7 @@ impl Pattern {
         Ok(Pattern(terms))
     }
 
-    /// Whether a message has all terms; case matters.
+    /// Returns whether a message has all terms; case matters.
     pub(super) fn fits(&self, message: &str) -> bool {
         self.0.iter().all(|term| message.contains(term.as_str()))
     }

@@ -1,4 +1,4 @@
-//! Log streams: made, listed, deleted.
+//! Log streams: created, listed, deleted.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `DescribeParameters`: what there is, without values. Filters by name and type; others are refused.
+//! `DescribeParameters`: parameters without their values. Filters by name and type; others are refused.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

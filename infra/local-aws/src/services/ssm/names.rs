@@ -1,4 +1,4 @@
-//! Which names parameters may have, and what a reader may ask for: a name, an ARN, a name with a version. Pure.
+//! Names of parameters, and references to them: a name, an ARN, a name with a version. Pure.
 
 use super::invalid;
 use crate::error::{Answer, AwsError};
@@ -8,7 +8,7 @@ use crate::settings::Settings;
 const LONGEST: usize = 1011;
 const LEVELS: usize = 15;
 
-/// Whether a parameter may be made with this name.
+/// Returns whether a parameter may be made with this name.
 pub(super) fn check(name: &str) -> Answer<()> {
     if name.is_empty() || name.len() > LONGEST {
         return Err(invalid(format!("The parameter name must have between 1 and {LONGEST} characters.")));
@@ -39,7 +39,7 @@ pub(super) fn check(name: &str) -> Answer<()> {
     Ok(())
 }
 
-/// What a reader asks for: the name, and the version or label behind it.
+/// A reference: the name, and the version or label behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted<'a> {
     /// Path of the name, without the slash in front where it came in an ARN.
@@ -86,6 +86,7 @@ mod tests {
             state: "/s".into(),
             engine: String::new(),
             instance: String::new(),
+            unknown_members: crate::settings::UnknownMembers::Refuse,
         };
         let read = |text| parse(&settings, text);
         assert_eq!(read("/a/b"), Some(Wanted { name: "/a/b", in_arn: false, selector: None }));

@@ -1,4 +1,4 @@
-//! Making, changing and deleting parameters. Without `Overwrite`, one of many writers at once wins.
+//! Creating, changing and deleting parameters. Without `Overwrite`, one of many writers at once wins.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use super::super::capacity_providers::StrategyItem;
 use super::super::counts::Counts;
 use super::super::reference::{self, key};
 use super::super::service_input::{self, DeploymentConfigurationChange, PLATFORM};
-use super::super::{beyond, input, invalid, one_of, service_wire, tags};
+use super::super::{beyond, invalid, members, one_of, service_wire, tags};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::scheduler::deployments;
@@ -89,7 +89,7 @@ impl Create {
 
 pub(in super::super) fn create(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::SERVICE)?;
-    let given: Create = input::members(&given)?;
+    let given: Create = members(&given)?;
     given.check()?;
     let settings = &emulator.settings;
     let named = given.task_definition.as_deref().filter(|text| !text.is_empty());

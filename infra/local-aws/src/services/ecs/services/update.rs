@@ -7,7 +7,7 @@ use super::super::capacity_providers::StrategyItem;
 use super::super::counts::Counts;
 use super::super::reference::{self, key};
 use super::super::service_input::{self, DeploymentConfigurationChange};
-use super::super::{beyond, input, invalid, refused, service_wire};
+use super::super::{beyond, invalid, members, refused, service_wire};
 use super::create::{DeploymentController, check_controller};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
@@ -43,7 +43,7 @@ struct Update {
 
 pub(in super::super) fn update(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::SERVICE)?;
-    let given: Update = input::members(&given)?;
+    let given: Update = members(&given)?;
     check_controller(given.deployment_controller.as_ref())?;
     given.desired_count.map_or(Ok(()), service_input::check_desired_count)?;
     service_input::check_platform_version(given.platform_version.as_deref())?;
@@ -70,7 +70,7 @@ pub(in super::super) fn update(emulator: &Emulator, mut given: Value) -> Answer<
     })
 }
 
-/// Whether a service would have another service revision.
+/// Returns whether a service would have another service revision.
 fn is_other_revision(before: &Service, after: &Service) -> bool {
     before.task_definition != after.task_definition
         || before.network_configuration != after.network_configuration

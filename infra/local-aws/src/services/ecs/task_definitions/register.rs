@@ -1,21 +1,23 @@
-//! `RegisterTaskDefinition`: what is given is checked, what is left out is filled in as AWS does it.
+//! `RegisterTaskDefinition`: the input is checked, defaults are filled in as on AWS.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{attributes, beyond, input, tags, validation};
+use super::super::{attributes, beyond, members, tags, validation};
+use crate::api::Service;
 use crate::emulator::Emulator;
 use crate::error::Answer;
-use crate::settings::{ACCOUNT, Settings};
+use crate::protocol;
+use crate::settings::{ACCOUNT, Settings, UnknownMembers};
 use crate::store::ecs::Revision;
 use crate::store::task_definition::{
     ContainerDefinition, EphemeralStorage, RuntimePlatform, Tag, TaskDefinition, Volume,
 };
 use crate::time::Timestamp;
 
-/// Members of the call, as far as the emulator takes them.
+/// Members of the call that the emulator supports.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Register {
@@ -40,7 +42,11 @@ struct Register {
 
 pub(in super::super) fn register(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::TASK_DEFINITION)?;
-    let (definition, tags) = input::members::<Register>(&given)?.draft()?;
+    let (input, unknown_members): (Register, _) = match emulator.settings.unknown_members {
+        UnknownMembers::Refuse => (members(&given)?, Vec::new()),
+        UnknownMembers::Keep => protocol::members_and_unknown(Service::Ecs, &mut given)?,
+    };
+    let (definition, tags) = input.draft()?;
     tags::check(&tags)?;
     validation::check(&definition, &emulator.settings)?;
     let definition = filled_in(definition, &emulator.settings);
@@ -52,11 +58,12 @@ pub(in super::super) fn register(emulator: &Emulator, mut given: Value) -> Answe
         let task_definition_arn = emulator.settings.arn("ecs", &name);
         let definition =
             TaskDefinition { task_definition_arn, revision: number, registered_at: Timestamp::now(), ..definition };
-        let mut answer = json!({ "taskDefinition": definition });
-        if !tags.is_empty() {
-            answer["tags"] = json!(tags);
+        let revision = Revision { definition, tags, unknown_members };
+        let mut answer = json!({ "taskDefinition": revision.document() });
+        if !revision.tags.is_empty() {
+            answer["tags"] = json!(revision.tags);
         }
-        family.revisions.insert(number, Revision { definition, tags });
+        family.revisions.insert(number, revision);
         Ok(answer)
     })
 }
@@ -97,7 +104,7 @@ impl Register {
     }
 }
 
-/// What AWS answers for members that were left out.
+/// Fills in AWS's defaults.
 fn filled_in(mut definition: TaskDefinition, settings: &Settings) -> TaskDefinition {
     for container in &mut definition.container_definitions {
         container.essential.get_or_insert(true);

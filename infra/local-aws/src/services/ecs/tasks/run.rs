@@ -7,7 +7,7 @@ use super::super::capacity_providers::StrategyItem;
 use super::super::reference;
 use super::super::service_input;
 use super::super::validation::sizes::{Size, cpu_units, memory_mib};
-use super::super::{beyond, input, invalid, tags, task_wire};
+use super::super::{beyond, invalid, members, tags, task_wire};
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::ecs::{Ecs, NetworkConfiguration, Revision};
@@ -108,7 +108,7 @@ pub(in super::super) fn run(emulator: &Emulator, mut given: Value) -> Answer<Val
     if given.get("overrides").is_some_and(|overrides| overrides.to_string().len() > LONGEST_OVERRIDES) {
         return Err(invalid(format!("Container Overrides length must be at most {LONGEST_OVERRIDES}")));
     }
-    let given: Run = input::members(&given)?;
+    let given: Run = members(&given)?;
     given.check()?;
     let settings = &emulator.settings;
     let named = reference::definition(settings, &given.task_definition)?;

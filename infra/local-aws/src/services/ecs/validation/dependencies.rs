@@ -1,4 +1,4 @@
-//! `dependsOn`: only on containers that are there, that can get where they should, and in no circle.
+//! Validation of `dependsOn`: the containers exist, can reach the condition, and form no circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,6 @@
-//! Where output goes: `awslogs`, which Fargate lets everybody use.
+//! Validation of `logConfiguration`: `awslogs` only.
+
+use aws_facts::task_definition::{FARGATE_LOG_DRIVERS, LOG_DRIVERS};
 
 use super::super::{one_of, refused};
 use crate::error::{Answer, AwsError};
@@ -21,13 +23,11 @@ pub(super) fn check(container: &ContainerDefinition, settings: &Settings) -> Ans
     let Some(log) = &container.log_configuration else { return Ok(()) };
     match log.log_driver.as_str() {
         "awslogs" => {}
-        "splunk" | "awsfirelens" => return Err(AwsError::unsupported(format!("The log driver {}", log.log_driver))),
+        driver if FARGATE_LOG_DRIVERS.contains(&driver) => {
+            return Err(AwsError::unsupported(format!("The log driver {}", log.log_driver)));
+        }
         other => {
-            one_of(
-                "logDriver",
-                other,
-                &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"],
-            )?;
+            one_of("logDriver", other, &LOG_DRIVERS)?;
             return Err(refused(format!("Fargate compatible task definitions do not support the log driver {other}.")));
         }
     }

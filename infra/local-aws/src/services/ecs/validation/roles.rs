@@ -1,4 +1,4 @@
-//! Roles of a task definition: what needs one, and whether it can be used.
+//! Validation of the roles of a task definition.
 
 use super::super::refused;
 use super::is_ecr_image;
@@ -7,7 +7,7 @@ use crate::settings::{ACCOUNT, Settings};
 use crate::store::ecs::Ecs;
 use crate::store::task_definition::TaskDefinition;
 
-/// Whether AWS takes the names of roles, and whether none is missing.
+/// Checks the names of roles, and that none is missing.
 pub(super) fn check(definition: &TaskDefinition, settings: &Settings) -> Answer<()> {
     for role in [&definition.task_role_arn, &definition.execution_role_arn].into_iter().flatten() {
         if name(role).is_none() {
@@ -36,7 +36,7 @@ pub(super) fn check(definition: &TaskDefinition, settings: &Settings) -> Answer<
     Ok(())
 }
 
-/// Whether there are such roles, which AWS looks at when tasks are to be started.
+/// Checks that the roles exist, as AWS does when tasks are started.
 pub(in super::super) fn check_usable(ecs: &Ecs, task_role: Option<&str>, execution_role: Option<&str>) -> Answer<()> {
     for role in [task_role, execution_role].into_iter().flatten() {
         let account = role.split(':').nth(4).unwrap_or(ACCOUNT);

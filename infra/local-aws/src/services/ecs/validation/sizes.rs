@@ -1,4 +1,6 @@
-//! Sizes of tasks: Fargate has a table of them.
+//! Validation of task sizes.
+
+use aws_facts::sizes::memories;
 
 use crate::error::{Answer, AwsError};
 
@@ -11,33 +13,13 @@ pub(in super::super) struct Size {
     pub(in super::super) memory: u32,
 }
 
-/// "Task CPU and memory" of the developer guide: units, then the least and the most MiB and the step between them.
-const SIZES: [(u32, u32, u32, u32); 6] = [
-    (512, 1024, 4096, 1024),
-    (1024, 2048, 8192, 1024),
-    (2048, 4096, 16384, 1024),
-    (4096, 8192, 30720, 1024),
-    (8192, 16384, 61440, 4096),
-    (16384, 32768, 122_880, 8192),
-];
-/// The smallest size has no even step.
-const SMALLEST: (u32, [u32; 3]) = (256, [512, 1024, 2048]);
-
 impl Size {
-    fn is_fargates(self) -> bool {
-        let Size { cpu, memory } = self;
-        (cpu == SMALLEST.0 && SMALLEST.1.contains(&memory))
-            || SIZES.iter().any(|(units, least, most, step)| {
-                cpu == *units && (*least..=*most).contains(&memory) && (memory - least).is_multiple_of(*step)
-            })
-    }
-
-    /// Refuses what Fargate has not.
+    /// Checks that Fargate has the size.
     pub(in super::super) fn check(self) -> Answer<Size> {
-        if self.is_fargates() {
+        let Size { cpu, memory } = self;
+        if memories(cpu).is_some_and(|sizes| sizes.contains(&memory)) {
             return Ok(self);
         }
-        let Size { cpu, memory } = self;
         Err(refused(format!(
             "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS \
              documentation for the valid values."
@@ -45,7 +27,7 @@ impl Size {
     }
 }
 
-/// The size of a task, from what is said about it and where it is to run.
+/// Returns the size of a task, from its members and its compatibilities.
 pub(in super::super) fn check(
     compatibilities: &[String],
     network_mode: Option<&str>,
@@ -119,7 +101,7 @@ mod tests {
         for cpu in (0..=20_000).step_by(64) {
             for memory in (0..=130_000).step_by(256) {
                 let wanted = good.iter().any(|(units, sizes)| *units == cpu && sizes.contains(&memory));
-                assert_eq!(Size { cpu, memory }.is_fargates(), wanted, "{cpu} {memory}");
+                assert_eq!(Size { cpu, memory }.check().is_ok(), wanted, "{cpu} {memory}");
             }
         }
     }

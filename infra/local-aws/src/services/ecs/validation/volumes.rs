@@ -1,4 +1,4 @@
-//! Volumes, and where they are mounted.
+//! Validation of volumes and mount points.
 
 use std::collections::BTreeSet;
 
