@@ -67,7 +67,7 @@ fn deploy(
     known: &mut Known,
 ) -> anyhow::Result<Outcome> {
     let settings = Settings::load(root, request.environment)?;
-    let templates = project_files::load_templates(root, &settings.project)?;
+    let templates = project_files::load_templates(root, settings.service())?;
     let missing = if request.dry_run { Missing::Refuse } else { Missing::Start };
     let target = Target::connect(root, settings, missing, report)?;
     known.timing.mark("connect");
@@ -100,7 +100,7 @@ fn on_target(
     let desired = observe::render(templates, target, &pushed, group.as_ref())?;
     known.release = Some(desired.release.to_string());
     let mut seen = observe::observe(target, &desired)?;
-    let mut plan = seen.plan(&desired, &target.settings.project);
+    let mut plan = seen.plan(&desired, target);
     known.task_definition = seen.running.as_ref().map(|revision| revision.arn.clone());
     known.timing.mark("plan");
     for member in seen.unknown() {
@@ -125,7 +125,7 @@ fn on_target(
     let mut lease = Lease::acquire(&target.aws, name, &target.caller, &desired.release.to_string())?;
     // Somebody may have deployed between the look and the lease.
     seen = observe::observe(target, &desired)?;
-    plan = seen.plan(&desired, &target.settings.project);
+    plan = seen.plan(&desired, target);
     known.timing.mark("lease");
     if plan.is_empty() {
         return Ok(Outcome::Unchanged);

@@ -34,7 +34,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     let arns = target.tasks()?;
     let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns)?;
     let task = choose(&tasks, request.task.as_deref(), &target.command("status"))?;
-    let usual = target.settings.project.release.as_ref().map(|phase| phase.container.to_string());
+    let usual = target.settings.release_phase().map(|phase| phase.container.to_string());
     let first = || task.containers.first().map(|container| container.name.clone());
     let name = request.container.clone().or(usual).or_else(first).unwrap_or_default();
     let names = task.containers.iter().map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -87,7 +87,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
 /// The container that is meant.
 fn container(definition: &TaskDefinition, target: &Target, asked: Option<&str>) -> Result<String, Failure> {
     let names: Vec<&str> = definition.view().container_definitions.iter().map(|one| one.name.as_str()).collect();
-    let usual = target.settings.project.release.as_ref().map(|phase| phase.container.as_str());
+    let usual = target.settings.release_phase().map(|phase| phase.container.as_str());
     let wanted = asked.or(usual).or(names.first().copied()).unwrap_or_default();
     if names.contains(&wanted) {
         return Ok(wanted.to_owned());

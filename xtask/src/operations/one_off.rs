@@ -87,7 +87,7 @@ pub fn run(
             ecs::stop_task(&aws, target.cluster(), &arn, "took longer than it may")?;
             let limit = wanted.limit.as_secs();
             return Err(Failure::failed(format!("`{command}` was stopped: it did not end within {limit} s"))
-                .hint("raise `timeout` under `[release]` in infra/slipway.toml, or make it shorter")
+                .hint("raise `timeout` under `[services.<name>.release]` in infra/slipway.toml, or make it shorter")
                 .into());
         }
         tick();

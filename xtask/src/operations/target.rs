@@ -9,22 +9,25 @@ use crate::effects::ecs::{self, TaskFilter};
 use crate::effects::{elb, project_files, sts};
 use crate::error::Failure;
 use crate::project::names::{Names, names};
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::parse::{self, suggestions};
+use crate::project::{Environment, EnvironmentName, Project, ProjectService, ReleasePhase};
 use crate::report::Report;
 
-/// The configuration, before anybody is asked.
+/// The configuration of one service in one environment, before any call.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The project.
     pub project: Project,
-    /// The environment.
+    /// The environment, with the values of the selected service.
     pub environment: Environment,
     /// Names that follow from both.
     pub names: Names,
+    /// The environment with the values that all services share.
+    shared: Environment,
 }
 
-/// The environment on AWS.
-#[derive(Debug)]
+/// One service in an environment on AWS.
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The configuration.
     pub settings: Settings,
@@ -39,15 +42,74 @@ pub struct Target {
 }
 
 impl Settings {
-    /// Reads and checks the files.
+    /// Reads and checks the files. The main service is selected.
     ///
     /// # Errors
     /// Usage (2), with every problem of a file.
     pub fn load(root: &Utf8Path, name: EnvironmentName) -> anyhow::Result<Settings> {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
+        let settings = Settings::new(project, environment);
+        let main = settings.project.main_service().cloned();
+        Ok(main.map_or(settings.clone(), |main| settings.for_service(&main)))
+    }
+
+    /// Of a project without a selected service.
+    fn new(project: Project, environment: Environment) -> Settings {
         let names = names(&project, &environment);
-        Ok(Settings { project, environment, names })
+        Settings { project, names, shared: environment.clone(), environment }
+    }
+
+    /// Returns the selected service; `None` in a project that does not deploy.
+    pub fn service(&self) -> Option<&ProjectService> {
+        self.project.selected(&self.environment)
+    }
+
+    /// Returns the release phase of the selected service.
+    pub fn release_phase(&self) -> Option<&ReleasePhase> {
+        self.service().and_then(|service| service.release.as_ref())
+    }
+
+    /// Selects another service.
+    #[must_use]
+    pub fn for_service(&self, service: &ProjectService) -> Settings {
+        let environment = self.shared.for_service(&self.project, service);
+        let names = names(&self.project, &environment);
+        Settings { project: self.project.clone(), environment, names, shared: self.shared.clone() }
+    }
+
+    /// Returns the settings of the named service, or those of every service in the order of a rollout.
+    ///
+    /// # Errors
+    /// Usage (2): no such service, or a project without one.
+    pub fn services(&self, name: Option<&str>) -> Result<Vec<Settings>, Failure> {
+        let services = &self.project.services;
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let chosen = services.iter().filter(|service| name.is_none_or(|name| service.name == name));
+        let chosen: Vec<Settings> = chosen.map(|service| self.for_service(service)).collect();
+        match name {
+            Some(name) if chosen.is_empty() => {
+                let all = format!("the services are {}", names.join(", "));
+                let hint = suggestions::hint(name, names.iter().copied(), all);
+                Err(Failure::usage(format!("there is no service `{name}` in {}", parse::PROJECT_FILE)).hint(hint))
+            }
+            None if chosen.is_empty() => {
+                Err(Failure::usage(format!("{}: the project has no service", parse::PROJECT_FILE))
+                    .hint("add `[services.web]`, with the templates that it names: docs/guide/services.md shows both"))
+            }
+            _ => Ok(chosen),
+        }
+    }
+
+    /// Returns the settings of the named service, or of the main one.
+    ///
+    /// # Errors
+    /// Usage (2): no such service.
+    pub fn one_service(&self, name: Option<&str>) -> Result<Settings, Failure> {
+        match name {
+            Some(_) => Ok(self.services(name)?.remove(0)),
+            None => Ok(self.clone()),
+        }
     }
 }
 
@@ -63,6 +125,12 @@ impl Target {
         let identity = sts::caller(&aws)?;
         reach::guard(environment, Some(&identity.account))?;
         Ok(Target { reach, account: identity.account, caller: identity.arn, aws, settings })
+    }
+
+    /// Returns the same environment with another service selected.
+    #[must_use]
+    pub fn with(&self, settings: Settings) -> Target {
+        Target { settings, ..self.clone() }
     }
 
     /// Name of the cluster.

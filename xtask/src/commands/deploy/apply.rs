@@ -108,7 +108,7 @@ fn phase(
     lease: &mut Lease,
     known: &mut Known,
 ) -> anyhow::Result<()> {
-    let Some(wanted) = &run.target.settings.project.release else { return Ok(()) };
+    let Some(wanted) = run.target.settings.release_phase() else { return Ok(()) };
     let words = command.join(" ");
     run.report.step(format!("release phase: `{words}` in {}", short(revision)));
     let inherited = one_off::inherited(run.desired.service.document());

@@ -125,7 +125,7 @@ impl Seen {
         self.service_changes.iter().any(diff::Change::forces_deployment)
     }
 
-    pub(super) fn plan(&self, desired: &Desired, project: &Project) -> DeployPlan {
+    pub(super) fn plan(&self, desired: &Desired, target: &Target) -> DeployPlan {
         let record = self.running.as_ref().and_then(|running| Record::from_tags(&running.tags));
         let observed = Observed {
             service: self.service.as_ref(),
@@ -135,7 +135,7 @@ impl Seen {
             spare: self.spare.as_ref(),
             is_verified: record.is_some_and(|record| record.outcome == Outcome::Verified),
         };
-        let command = project.release.as_ref().map(|phase| phase.command.as_slice());
+        let command = target.settings.release_phase().map(|phase| phase.command.as_slice());
         DeployPlan::new(desired.release.clone(), &observed, command)
     }
 }
