@@ -21,28 +21,10 @@ use xtask::project::{
     ReleasePhase, SecretSource, Strategy, Verify, Volume,
 };
 
-const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
+#[path = "configuration/services.rs"]
+mod services;
 
-/// A project with a worker beside its main service.
-const SEVERAL: &str = r#"
-[project]
-name = "shop"
-platform = "linux/amd64"
-main-service = "web"
-[images.app]
-context = "app"
-[services.worker]
-task-definition = "infra/worker.json"
-service = "infra/worker-service.json"
-after = ["web"]
-on-failure = "keep-others"
-[services.web]
-task-definition = "infra/web.json"
-service = "infra/service.json"
-[services.beat]
-task-definition = "infra/beat.json"
-service = "infra/worker-service.json"
-"#;
+const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
 
 const OUR_ENVIRONMENTS: [(EnvironmentName, &str); 4] = [
     (EnvironmentName::Local, include_str!("../../infra/environments/local.toml")),
@@ -115,7 +97,7 @@ fn wrong_environment_files_are_refused_with_place_and_hint() {
     // Most cases are about something else than a deploy: without services they need no `[network]`.
     let deploys = parse::project(OUR_PROJECT).unchecked().unwrap();
     let project = Project { services: Vec::new(), ..deploys.clone() };
-    let several = parse::project(SEVERAL).unchecked().unwrap();
+    let several = parse::project(services::SEVERAL).unchecked().unwrap();
     for (file, at_least, project) in
         [("environments.txt", 50, &project), ("deploying.txt", 9, &deploys), ("services.txt", 6, &several)]
     {
@@ -288,29 +270,6 @@ fn images_come_after_those_they_take_files_from() {
     assert_eq!(secrets.get("netrc"), Some(&SecretSource::File("/root/.netrc".into())));
     let contexts = &project.image(&name("a")).unwrap().contexts;
     assert_eq!(contexts.get("docs"), Some(&ContextSource::Directory("docs/html".into())));
-}
-
-#[test]
-fn services_have_an_order_and_names_of_their_own() {
-    let project = parse::project(SEVERAL).unchecked().unwrap();
-    let order: Vec<&str> = project.services.iter().map(|service| service.name.as_str()).collect();
-    assert_eq!(order, ["beat", "web", "worker"]);
-    let text = "region = \"eu-central-1\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n[variables]\nA = \"all\"\nB = \"all\"\n\
-                [services.worker]\nmemory = 1024\ncount = 3\nservice = \"queue\"\nvariables = { B = \"own\" }\n\
-                secrets = { A = \"ssm:/a\" }\n";
-    let environment = parse::environment(EnvironmentName::Local, text, &project).unwrap();
-    let names = |service: &ProjectService| {
-        let own = environment.for_service(&project, service);
-        let family = xtask::project::names::names(&project, &own).family;
-        (own.service, family, own.memory, own.count, own.variables.into_iter().collect::<Vec<_>>(), own.secrets.len())
-    };
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let all = vec![pair("A", "all"), pair("B", "all")];
-    assert_eq!(names(&project.services[0]), ("shop-beat".into(), "shop-local-beat".into(), 512, 1, all.clone(), 0));
-    assert_eq!(names(&project.services[1]), ("shop".into(), "shop-local".into(), 512, 1, all, 0));
-    let own = vec![pair("B", "own")];
-    assert_eq!(names(&project.services[2]), ("queue".into(), "shop-local-worker".into(), 1024, 3, own, 1));
-    assert_eq!(project.services[2].on_failure, OnFailure::KeepOthers);
 }
 
 #[test]

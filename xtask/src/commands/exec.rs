@@ -17,6 +17,8 @@ use crate::report::Report;
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; the main one, if absent.
+    pub service: Option<String>,
     /// In which container; the release phase's, or the first one, if absent.
     pub container: Option<String>,
     /// In which task; the beginning of its id is enough. The newest that runs, if absent.
@@ -30,7 +32,12 @@ pub struct Request {
 /// # Errors
 /// No such task or container; what is needed is not installed.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
-    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let target = Target::connect(
+        root,
+        Settings::load(root, request.environment)?.one_service(request.service.as_deref())?,
+        Missing::Refuse,
+        report,
+    )?;
     let arns = target.tasks()?;
     let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns)?;
     let task = choose(&tasks, request.task.as_deref(), &target.command("status"))?;

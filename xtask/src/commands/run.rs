@@ -23,6 +23,8 @@ use crate::report::Report;
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; the main one, if absent.
+    pub service: Option<String>,
     /// Whose command is replaced and whose exit code counts; the release phase's container, or the first one, if absent.
     pub container: Option<String>,
     /// The command.
@@ -36,7 +38,12 @@ pub struct Request {
 /// # Errors
 /// It could not be started; AWS's.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
-    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let target = Target::connect(
+        root,
+        Settings::load(root, request.environment)?.one_service(request.service.as_deref())?,
+        Missing::Refuse,
+        report,
+    )?;
     let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?;
     let service = service.ok_or_else(|| {
         let text = format!("`run` takes what serves, and `{}` has no service yet", request.environment);

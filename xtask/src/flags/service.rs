@@ -20,6 +20,9 @@ pub struct Deploy {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Moves only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Does not ask before production.
     #[arg(long)]
     pub yes: bool,
@@ -38,6 +41,9 @@ pub struct Rollback {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Release id or `<family>:<number>`. Without it, the last verified release before the one that serves.
     #[arg(long, value_name = "RELEASE")]
     pub to: Option<String>,
@@ -56,6 +62,9 @@ pub struct Status {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
 }
 
 /// `cargo xtask history`.
@@ -65,6 +74,9 @@ pub struct History {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only releases of this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// How many releases at most.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub count: u64,
@@ -77,6 +89,9 @@ pub struct Logs {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only lines of this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Goes on until it is interrupted.
     #[arg(long, short = 'f')]
     pub follow: bool,
@@ -99,6 +114,9 @@ pub struct Run {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// From which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Whose command is replaced, and whose exit code counts.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
@@ -117,6 +135,9 @@ pub struct Exec {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// In a task of which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// In which container.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
@@ -135,6 +156,9 @@ pub struct Scale {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// How many tasks.
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST_TASKS))]
     pub count: u32,
@@ -146,16 +170,17 @@ pub struct Scale {
 impl Deploy {
     /// What the verb takes.
     pub fn request(&self) -> deploy::Request {
-        let Deploy { shared, yes, dry_run, timeout } = self;
-        deploy::Request { environment: shared.env, yes: *yes, dry_run: *dry_run, limit: Duration::from_secs(*timeout) }
+        let Deploy { shared, service, yes, dry_run, timeout } = self;
+        let limit = Duration::from_secs(*timeout);
+        deploy::Request { environment: shared.env, service: service.clone(), yes: *yes, dry_run: *dry_run, limit }
     }
 }
 
 impl Rollback {
     /// What the verb takes.
     pub fn request(self) -> rollback::Request {
-        let Rollback { shared, to, dry_run, timeout } = self;
-        rollback::Request { environment: shared.env, to, dry_run, limit: Duration::from_secs(timeout) }
+        let Rollback { shared, service, to, dry_run, timeout } = self;
+        rollback::Request { environment: shared.env, service, to, dry_run, limit: Duration::from_secs(timeout) }
     }
 }
 
@@ -163,37 +188,48 @@ impl History {
     /// What the verb takes.
     pub fn request(&self) -> history::Request {
         // The range above fits every machine's words.
-        history::Request { environment: self.shared.env, count: usize::try_from(self.count).unwrap_or(usize::MAX) }
+        let service = self.service.clone();
+        history::Request {
+            environment: self.shared.env,
+            service,
+            count: usize::try_from(self.count).unwrap_or(usize::MAX),
+        }
     }
 }
 
 impl Logs {
     /// What the verb takes.
     pub fn request(self) -> logs::Request {
-        let Logs { shared, follow, container, task, since } = self;
-        logs::Request { environment: shared.env, follow, container, task, since: Duration::from_secs(since) }
+        let Logs { shared, service, follow, container, task, since } = self;
+        logs::Request { environment: shared.env, service, follow, container, task, since: Duration::from_secs(since) }
     }
 }
 
 impl Run {
     /// What the verb takes.
     pub fn request(self) -> run::Request {
-        let Run { shared, container, timeout, command } = self;
-        run::Request { environment: shared.env, container, command, limit: Duration::from_secs(timeout) }
+        let Run { shared, service, container, timeout, command } = self;
+        run::Request { environment: shared.env, service, container, command, limit: Duration::from_secs(timeout) }
     }
 }
 
 impl Exec {
     /// What the verb takes.
     pub fn request(self) -> exec::Request {
-        let Exec { shared, container, task, command } = self;
-        exec::Request { environment: shared.env, container, task, command }
+        let Exec { shared, service, container, task, command } = self;
+        exec::Request { environment: shared.env, service, container, task, command }
     }
 }
 
 impl Scale {
     /// What the verb takes.
     pub fn request(&self) -> scale::Request {
-        scale::Request { environment: self.shared.env, count: self.count, limit: Duration::from_secs(self.timeout) }
+        let service = self.service.clone();
+        scale::Request {
+            environment: self.shared.env,
+            service,
+            count: self.count,
+            limit: Duration::from_secs(self.timeout),
+        }
     }
 }

@@ -14,6 +14,9 @@ pub struct Verify {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Only what is about `images`, the `environment` or the `service`; may be repeated. Without it, everything that can be
     /// looked at.
     #[arg(long = "scope", value_name = "SCOPE")]
@@ -23,6 +26,6 @@ pub struct Verify {
 impl Verify {
     /// What is asked for.
     pub fn request(self) -> Request {
-        Request { environment: self.shared.env, scopes: self.scopes }
+        Request { environment: self.shared.env, service: self.service, scopes: self.scopes }
     }
 }

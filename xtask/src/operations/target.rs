@@ -166,20 +166,22 @@ impl Target {
         Ok(found.ok_or_else(missing)?)
     }
 
-    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name.
+    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name. The first two belong to
+    /// the main service.
     ///
     /// # Errors
     /// AWS's.
     pub fn url(&self, group: &TargetGroup) -> anyhow::Result<Option<String>> {
         let environment = &self.settings.environment;
+        let is_main = self.settings.service().is_none_or(|service| service.is_main);
         let of_emulator = |local: &&crate::project::Local| {
             // Another endpoint that was named has a load balancer of its own.
             self.reach.endpoint.as_deref() == Some(format!("http://{}", local.endpoint).as_str())
         };
-        if let Some(local) = environment.local.as_ref().filter(of_emulator) {
+        if let Some(local) = environment.local.as_ref().filter(of_emulator).filter(|_| is_main) {
             return Ok(Some(format!("http://{}", local.balancer)));
         }
-        if let Some(domain) = &environment.domain {
+        if let Some(domain) = environment.domain.as_ref().filter(|_| is_main) {
             return Ok(Some(format!("https://{domain}")));
         }
         let Some(balancer) = group.load_balancer_arns.first() else { return Ok(None) };
@@ -194,6 +196,19 @@ impl Target {
     pub fn tasks(&self) -> anyhow::Result<Vec<String>> {
         let of_service = TaskFilter { service: Some(self.service()), ..TaskFilter::default() };
         Ok(ecs::list_tasks(&self.aws, self.cluster(), &of_service)?)
+    }
+
+    /// Returns the target of the named service, or of every service in the order of a rollout.
+    ///
+    /// # Errors
+    /// Usage (2): no such service.
+    pub fn services(&self, name: Option<&str>) -> Result<Vec<Target>, Failure> {
+        Ok(self.settings.services(name)?.into_iter().map(|settings| self.with(settings)).collect())
+    }
+
+    /// Returns the name of the selected service in `infra/slipway.toml`.
+    pub fn service_name(&self) -> &str {
+        self.settings.service().map_or("web", |service| &service.name)
     }
 
     /// A line that types a verb for this environment.

@@ -116,6 +116,58 @@ impl DeployPlan {
     }
 }
 
+/// The plan of a release: one plan for each service, in the order of the rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasePlan {
+    /// The release.
+    pub release: ReleaseId,
+    /// Name and plan of each service.
+    pub services: Vec<(String, DeployPlan)>,
+}
+
+impl ReleasePlan {
+    /// Returns whether no service changes.
+    pub fn is_empty(&self) -> bool {
+        self.services.iter().all(|(_, plan)| plan.is_empty())
+    }
+
+    /// Returns what differs, with the service in front where there are several.
+    pub fn changes(&self) -> Vec<String> {
+        self.lines(|plan| plan.changes.clone())
+    }
+
+    /// Returns what is done, with the service in front where there are several.
+    pub fn steps(&self) -> Vec<String> {
+        self.lines(|plan| plan.steps().into_iter().map(str::to_owned).collect())
+    }
+
+    fn lines(&self, of: impl Fn(&DeployPlan) -> Vec<String>) -> Vec<String> {
+        let several = self.services.len() > 1;
+        let named = |name: &str, line: String| if several { format!("{name}: {line}") } else { line };
+        self.services
+            .iter()
+            .flat_map(|(name, plan)| of(plan).into_iter().map(|line| named(name, line)).collect::<Vec<_>>())
+            .collect()
+    }
+}
+
+impl fmt::Display for ReleasePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(_, only)] = self.services.as_slice() {
+            return only.fmt(f);
+        }
+        for (name, plan) in &self.services {
+            if plan.is_empty() {
+                writeln!(f, "{name}: unchanged")?;
+                continue;
+            }
+            writeln!(f, "{name}:")?;
+            plan.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        Ok(())
+    }
+}
+
 /// The deployment that a service is moving to, or is at.
 pub fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
