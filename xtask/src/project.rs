@@ -26,7 +26,7 @@ pub struct Project {
     pub images: Vec<Image>,
     /// In the order of a rollout: each after those that it names. Empty in projects that do not deploy.
     pub services: Vec<ProjectService>,
-    /// What is asked of a release once it serves.
+    /// What is requested of a release once it serves.
     pub verify: Verify,
 }
 
@@ -128,17 +128,17 @@ pub struct ReleasePhase {
     pub timeout_seconds: u32,
 }
 
-/// `[verify]`: what is asked of a release through the load balancer.
+/// `[verify]`: what is requested of a release through the load balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
     /// A page that answers 200, and whose stylesheet is served.
     pub page: String,
-    /// What answers the release id; nothing is asked where the key is absent.
+    /// What answers the release id; nothing is requested where the key is absent.
     pub health: Option<String>,
 }
 
 impl Default for Verify {
-    /// What holds where the table says nothing.
+    /// The values without the table.
     fn default() -> Verify {
         Verify { page: "/".to_owned(), health: None }
     }

@@ -24,7 +24,7 @@ use crate::project::EnvironmentName;
 use crate::release::Release;
 use crate::report::Report;
 
-/// What `deploy` was asked for.
+/// The arguments of `deploy`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where to.

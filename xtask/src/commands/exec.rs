@@ -12,7 +12,7 @@ use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `exec` was asked for.
+/// The arguments of `exec`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

@@ -10,7 +10,7 @@ use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `history` was asked for.
+/// The arguments of `history`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Lines may arrive this late and are still shown in a follow: CloudWatch sorts by time, not by arrival.
 const LATE: Duration = Duration::from_secs(15);
 
-/// What `logs` was asked for.
+/// The arguments of `logs`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

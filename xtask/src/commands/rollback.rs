@@ -19,7 +19,7 @@ use crate::plan::deploy::short;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `rollback` was asked for.
+/// The arguments of `rollback`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

@@ -18,7 +18,7 @@ use crate::plan::deploy::short;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `run` was asked for.
+/// The arguments of `run`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

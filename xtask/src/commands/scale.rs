@@ -17,7 +17,7 @@ use crate::report::Report;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What `scale` was asked for.
+/// The arguments of `scale`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.

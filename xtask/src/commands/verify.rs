@@ -12,7 +12,7 @@ use crate::operations::verification;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `verify` was asked for.
+/// The arguments of `verify`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Whose rules.
@@ -28,7 +28,7 @@ pub struct Request {
 pub enum Outcome {
     /// No rule failed; warnings do not count.
     Passed,
-    /// A rule failed, or what was asked for by name could not be judged at all: the exit code is 1.
+    /// A rule failed, or a scope that was named could not be judged at all: the exit code is 1.
     Failed,
 }
 
@@ -81,7 +81,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     Ok(outcome)
 }
 
-/// Scopes that were asked for by name and of which no rule could be judged. `passed` would be a lie there.
+/// Scopes that were named and of which no rule could be judged: `passed` would be wrong.
 fn unjudged(asked: &[Scope], checks: &[Check]) -> Vec<Scope> {
     let is_judged = |scope: &Scope| checks.iter().any(|check| check.scope == *scope && check.status != Status::Skip);
     asked.iter().filter(|scope| !is_judged(scope)).copied().collect()

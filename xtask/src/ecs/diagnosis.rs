@@ -89,7 +89,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
 /// The cause for which a stopped task will fail again however often it is started: there is no use in waiting for the circuit
 /// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them. A permission that lacks is one
 /// once a task of `before`, those that ended earlier, lacked it too: IAM needs a while to tell everybody of a new role.
-pub fn is_hopeless(task: &Task, before: &[Task]) -> Option<CauseId> {
+pub fn is_permanent(task: &Task, before: &[Task]) -> Option<CauseId> {
     let cause = findings::of_stopped_task(task)?;
     let again = || before.iter().any(|earlier| findings::of_stopped_task(earlier) == Some(cause));
     (reasons::is_lasting(cause) && (!reasons::is_denial(cause) || again())).then_some(cause)

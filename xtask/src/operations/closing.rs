@@ -79,7 +79,7 @@ pub enum Outcome {
     Deployed,
     /// It did already.
     Unchanged,
-    /// Only the plan was asked for.
+    /// Only the plan was requested.
     Planned,
 }
 

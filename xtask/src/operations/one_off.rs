@@ -71,7 +71,7 @@ pub fn run(
         let task = ecs::describe_tasks(&aws, target.cluster(), std::slice::from_ref(&arn))?.pop();
         let task = task.ok_or_else(|| Failure::failed(format!("ECS has lost the task `{arn}` of `{command}`")))?;
         let is_over = task.is_stopped();
-        // The last lines may arrive after the end, so they are asked for once more then.
+        // The last lines may arrive after the end, so they are read once more then.
         if is_over || begun.elapsed() > LOOK {
             output.news().unwrap_or_default().iter().for_each(|news| line(&news.message));
         }

@@ -114,7 +114,7 @@ impl Settings {
 }
 
 impl Target {
-    /// Reaches the environment and guards its account: nothing else is asked before.
+    /// Reaches the environment and guards its account: no other call is made before.
     ///
     /// # Errors
     /// Refused (3) in another account; no way to AWS.

@@ -43,9 +43,9 @@ pub enum ServiceStep {
     Create,
     /// It moves to the revision, or its own settings change.
     Update,
-    /// The revision is the right one, and its last deployment did not come to a good end.
+    /// The revision is the right one, and its last deployment did not complete.
     Again(String),
-    /// The deployment of an earlier run is still under way: it is followed, and nothing is asked for.
+    /// The deployment of an earlier run is still under way: it is followed, and nothing is changed.
     Follow(String),
 }
 
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(plan(&changed).revision, RevisionStep::Register);
         let reused = plan(&Observed { spare: Some(&spare), ..changed });
         assert_eq!(reused.revision, RevisionStep::Reuse(spare.arn.clone()));
-        assert!(reused.phase.is_some(), "nobody knows how far the interrupted run came");
+        assert!(reused.phase.is_some(), "it is unknown how far the interrupted run came");
         // A change of the service alone runs no migration.
         let scaled = plan(&Observed { changes: &[], service_changes: &changes, ..changed });
         assert_eq!((scaled.service, scaled.phase), (ServiceStep::Update, None));

@@ -10,7 +10,7 @@ use crate::image::substitute::Substitute;
 
 use super::{Project, ProjectService};
 
-/// The four environments. Closed: a fifth is a file nobody reviews, and `production` has rules of its own.
+/// The four environments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EnvironmentName {
     /// This machine; needs no AWS account.
@@ -89,7 +89,7 @@ pub struct Local {
 }
 
 impl Default for Local {
-    /// What holds where the table says nothing.
+    /// The values without the table.
     fn default() -> Local {
         Local {
             endpoint: (Ipv4Addr::LOCALHOST, 4510).into(),
@@ -134,7 +134,7 @@ pub struct Environment {
     pub network: Option<Network>,
     /// File systems that outlive tasks, by the name of the volume.
     pub volumes: BTreeMap<String, Volume>,
-    /// Connections that the database takes, where the environment says it.
+    /// Connections that the database takes, where the environment states it.
     pub max_connections: Option<u32>,
     /// Where base images come from.
     pub bases: Bases,

@@ -96,7 +96,7 @@ impl RolloutView {
     }
 
     /// Says why the deployment is ended before ECS ends it.
-    pub fn hopeless(&mut self, task: &Task) {
+    pub fn permanent(&mut self, task: &Task) {
         let why = task.stopped_reason.as_deref().unwrap_or("it can never run");
         self.report.event(&json!({"event": "ended-early", "task": task.id(), "reason": why}));
         self.say(&format!("ending the deployment early: no retry mends `{why}`"));

@@ -204,6 +204,6 @@ mod tests {
         check(5, Some("release-4"), Ok("shop:4"));
         check(5, Some("shop:6"), Ok("shop:6"));
         check(5, Some("release-3"), Err(Exit::Refused));
-        check(5, Some("nobody"), Err(Exit::Usage));
+        check(5, Some("release-9"), Err(Exit::Usage));
     }
 }

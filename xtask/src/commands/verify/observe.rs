@@ -1,4 +1,4 @@
-//! What `verify` needs to know before it runs a rule: the files here, and whether AWS can be asked.
+//! What `verify` needs to know before it runs a rule: the files here, and whether AWS can be called.
 
 use camino::Utf8Path;
 
@@ -52,7 +52,7 @@ impl Here {
 pub(super) enum There {
     /// In the environment's account.
     Reached(Box<Target>),
-    /// In another account, which is asked nothing else.
+    /// In another account: nothing else is called there.
     Foreign(String),
     /// No way, and why.
     Unreached(String),
@@ -85,7 +85,7 @@ pub(super) fn there(root: &Utf8Path, here: &Here, scopes: &[Scope], report: &Rep
     if scopes == [Scope::Images] {
         return There::Unreached("images are judged without a network".to_owned());
     }
-    connect(root, here, report).unwrap_or_else(|error| There::Unreached(format!("AWS cannot be asked: {error:#}")))
+    connect(root, here, report).unwrap_or_else(|error| There::Unreached(format!("AWS cannot be called: {error:#}")))
 }
 
 fn connect(root: &Utf8Path, here: &Here, report: &Report) -> anyhow::Result<There> {

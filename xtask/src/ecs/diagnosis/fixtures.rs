@@ -1,6 +1,6 @@
 //! Evidence for tests, built up step by step.
 
-use super::{CauseId, Evidence, HealthProbe, Output, diagnose, is_hopeless};
+use super::{CauseId, Evidence, HealthProbe, Output, diagnose, is_permanent};
 use crate::ecs::{Container, ContainerDefinition, Dependency, Event, LogLine, PortMapping, TargetHealth, Task, View};
 
 /// What was seen, built up step by step. `app` and `nginx`, which depends on it and listens on 8080.
@@ -130,9 +130,9 @@ impl Story {
     }
 
     /// Whether the last task is hopeless.
-    pub(super) fn hopeless(&self) -> Option<CauseId> {
+    pub(super) fn permanent(&self) -> Option<CauseId> {
         let (last, before) = self.tasks.split_last().unwrap();
-        is_hopeless(last, before)
+        is_permanent(last, before)
     }
 
     pub(super) fn cause(&self) -> super::Cause {

@@ -261,8 +261,8 @@ fn what_no_task_shows() {
 }
 
 #[test]
-fn hopeless_are_those_that_no_retry_mends() {
-    let of = |story: Story| story.hopeless();
+fn permanent_failures_are_recognised() {
+    let of = |story: Story| story.permanent();
     let pull = "CannotPullContainerError: pull image manifest has been retried 1 time(s): ";
     assert_eq!(of(not_started(&format!("{pull}failed to resolve ref x: x: not found"))), Some(CauseId::ImageNotFound));
     assert_eq!(

@@ -117,7 +117,7 @@ fn what_is_wrong_has_line_path_and_suggestion() {
     );
     check(
         "\"dockerLabels\": { \"{{ region }}\": \"1\" }",
-        Err("5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders stand in \
+        Err("5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders belong in \
              values, not in keys)"),
     );
     check(
@@ -238,4 +238,14 @@ fn what_goes_to_aws_has_an_update_of_its_own() {
     assert_eq!(update["loadBalancers"][0]["containerPort"], 8080);
     let create = Value::Object(service.create("arn:revision"));
     assert_eq!((&create["taskDefinition"], &create["launchType"]), (&json!("arn:revision"), &json!("FARGATE")));
+}
+
+#[test]
+fn a_service_without_an_image_of_the_project_is_refused_with_place() {
+    let template = "{\n  \"family\": \"{{ family }}\",\n  \"containerDefinitions\": [{ \"name\": \"redis\", \"image\": \"redis:7\" }]\n}";
+    let failure = released(template, &values(EnvironmentName::Local)).unwrap_err();
+    assert_eq!(failure.exit(), crate::error::Exit::Usage);
+    let expected = "infra/task-definition.json:3";
+    let text = failure.to_string();
+    assert!(text.starts_with(expected) && text.contains("no container runs an image of the project"), "{text}");
 }
