@@ -135,6 +135,11 @@ fn several_services_are_one_release() {
     assert_eq!(narrow["service"]["serviceName"], "shop-worker");
     assert_eq!(narrow["services"].as_object().unwrap().len(), 1);
 
+    // Every service is verified, and each finding names its service.
+    let verified = shop.ends(&["verify", "--scope", "service"], 0, "passed");
+    let messages = verified["checks"].as_array().unwrap().iter().filter_map(|check| check["message"].as_str());
+    assert!(messages.into_iter().any(|message| message.starts_with("worker: ")), "{verified:#}");
+
     // The values of one service reach it alone, and its lines are found by its name.
     let logs = Run::of(shop.xtask(&["logs", "--service", "worker", "--output", "json"]));
     assert!(logs.events.iter().any(|event| event["message"] == "orders in local"), "{:?}", logs.events);
@@ -169,7 +174,4 @@ fn several_services_are_one_release() {
     assert!(shop.page().contains("first"), "{}", shop.page());
     let unknown = Run::of(shop.xtask(&["status", "--service", "wroker", "--output", "json"]));
     assert!(unknown.code == 2 && unknown.stderr.contains("did you mean `worker`?"), "{}", unknown.stderr);
-    let verified = shop.ends(&["verify", "--scope", "service"], 0, "passed");
-    let messages = verified["checks"].as_array().unwrap().iter().filter_map(|check| check["message"].as_str());
-    assert!(messages.into_iter().any(|message| message.starts_with("worker: ")), "{verified:#}");
 }

@@ -10,7 +10,7 @@ use crate::ecs::TaskDefinition;
 use crate::ecs::diagnosis::CauseId;
 use crate::ecs::record::{Outcome, Record, ReleaseSet};
 use crate::ecs::rollout::Ours;
-use crate::effects::aws::{Aws, CallError};
+use crate::effects::aws::CallError;
 use crate::effects::ecs;
 use crate::effects::interrupt;
 use crate::error::{Exit, Failure, exit_of, hints_of};
@@ -67,14 +67,12 @@ pub(super) fn apply(run: &Run<'_>, lease: &mut Lease, known: &mut Known) -> anyh
         }
     }
     let mut moved: Vec<One<'_>> = Vec::new();
-    let calls = run.parts.first().map(|part| &part.target.aws);
     for (one, revision) in services.iter().zip(&revisions) {
         if one.plan.service == ServiceStep::Keep {
             continue;
         }
         interrupt::check()?;
         if let Err(error) = one.roll_out(revision, lease, known) {
-            known.calls = calls.map(Aws::calls).unwrap_or_default();
             return Err(one.failed(error, &moved, &revisions, lease, known));
         }
         known.service_is(one.part.name(), "deployed");

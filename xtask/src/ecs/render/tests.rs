@@ -117,8 +117,10 @@ fn what_is_wrong_has_line_path_and_suggestion() {
     );
     check(
         "\"dockerLabels\": { \"{{ region }}\": \"1\" }",
-        Err("5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders belong in \
-             values, not in keys)"),
+        Err(
+            "5: `containerDefinitions[0].dockerLabels.{{ region }}`: a key with a placeholder (placeholders belong in \
+             values, not in keys)",
+        ),
     );
     check(
         "\"image\": }",
