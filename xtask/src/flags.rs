@@ -1,4 +1,4 @@
-//! What was typed → typed flags. The only place that knows the command line; help text with an example for every verb.
+//! The command line as typed flags, with an example in the help of every verb.
 
 mod service;
 mod verify;
@@ -23,7 +23,10 @@ pub use self::verify::Verify;
                   Example:\n  cargo xtask deploy"
 )]
 pub struct Flags {
-    /// What to do.
+    /// Prints one line on standard error for each AWS or registry call and each child process.
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
+    /// The verb.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -31,42 +34,46 @@ pub struct Flags {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Builds the images whose inputs changed, each to an OCI layout, and proves that they run on the platform.
+    /// Builds the images whose inputs changed, each to an OCI layout, and verifies that they run on the platform.
     Build(Build),
-    /// Sends the verified images to the environment's registry, nothing twice, and tags them.
+    /// Pushes the verified images to the environment's registry and tags them; skips existing blobs.
     Push(Push),
-    /// Builds and pushes what changed, moves the service to it, follows that to its verdict, verifies and records.
+    /// Builds and pushes what changed, updates the service, follows the deployment to its verdict, verifies and records it.
     Deploy(Deploy),
-    /// Goes back to the last verified release, or to a named one.
+    /// Deploys the last verified release again, or a named one.
     Rollback(Rollback),
-    /// Shows which release serves, what is under way, and how each task is.
+    /// Shows the release that serves, the deployment in progress and the state of each task.
     Status(Status),
-    /// Lists releases, with commit, verdict and who deployed them.
+    /// Lists releases with commit, verdict and the identity that deployed them.
     History(History),
-    /// Shows what the containers of the service write.
+    /// Shows the logs of the service's containers.
     Logs(Logs),
-    /// Runs a command as a one-off task of what serves; its exit code is the command's.
+    /// Runs a command as a one-off task of the release that serves, and exits with the command's exit code.
     Run(Run),
-    /// Runs a command inside a container that runs.
+    /// Runs a command inside a running container.
     Exec(Exec),
-    /// Changes the number of tasks.
+    /// Changes the number of tasks until the next deploy.
     Scale(Scale),
-    /// Runs every rule over images, environment and service, and shows all findings.
+    /// Checks images, environment and service against every rule, and shows all findings.
     Verify(Verify),
-    /// Sets up what builds need on this machine: a private Docker engine where none answers. `--remove` takes it away.
+    /// Sets up a private Docker engine where no engine answers; `--remove` removes it.
     Setup(Setup),
-    /// Reports every prerequisite with its version and the fix.
+    /// Shows every prerequisite with its version and the fix.
     Doctor(Doctor),
-    /// The local AWS emulator that the environment `local` deploys to: real containers, no account.
+    /// Controls the local AWS emulator that the environment `local` deploys to: real containers, no AWS account.
     Local(Local),
-    /// Sets up what it needs and runs every test.
-    Test(Test),
-    /// Measures what README and docs claim, as ratios within one run.
-    Bench(Bench),
+    /// Prints the completion script of a shell.
+    Completions(Completions),
+    /// Prints the manual page, or writes one page for each verb into a directory.
+    Man(Man),
+    /// The verbs of this repository itself.
+    #[cfg(feature = "dev")]
+    #[command(flatten)]
+    Dev(crate::dev::Verb),
 }
 
 impl Command {
-    /// How the verb speaks; those without the flag speak to people.
+    /// Returns the output format; verbs without the flag print text for people.
     pub fn output(&self) -> Output {
         match self {
             Command::Build(flags) => flags.shared.output,
@@ -83,7 +90,9 @@ impl Command {
             Command::Setup(flags) => flags.shared.output,
             Command::Doctor(flags) => flags.shared.output,
             Command::Local(flags) => flags.verb.shared().output,
-            Command::Test(_) | Command::Bench(_) => Output::Human,
+            Command::Completions(_) | Command::Man(_) => Output::Human,
+            #[cfg(feature = "dev")]
+            Command::Dev(_) => Output::Human,
         }
     }
 }
@@ -94,7 +103,7 @@ pub struct Shared {
     /// Environment: the file `infra/environments/<ENV>.toml`.
     #[arg(long, value_name = "ENV", default_value = "local")]
     pub env: EnvironmentName,
-    /// Words for people, or one JSON object per line on standard output.
+    /// Text for people, or one JSON object per line on standard output.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
 }
@@ -110,16 +119,16 @@ pub struct Build {
     /// Only this image; may be repeated. Without it, every image of the project.
     #[arg(long = "image", value_name = "NAME")]
     pub images: Vec<ImageName>,
-    /// Builds whatever the fingerprints say, without the builder's cache.
+    /// Builds also images whose inputs did not change, without the builder's cache.
     #[arg(long)]
     pub no_cache: bool,
     /// Another Dockerfile for this run, from the repository root; goes with exactly one `--image`.
     #[arg(long, short = 'f', value_name = "DOCKERFILE")]
     pub file: Option<Utf8PathBuf>,
-    /// A further tag for `push` to give the images; may be repeated.
+    /// A further tag that `push` adds to the images; may be repeated.
     #[arg(long = "tag", short = 't', value_name = "TAG")]
     pub tags: Vec<String>,
-    /// Says for each image which input changed its fingerprint.
+    /// Shows for each image which input changed its fingerprint.
     #[arg(long)]
     pub explain: bool,
     /// Prints the plan, the exact bake document and the command, and stops.
@@ -138,7 +147,7 @@ pub struct Push {
     /// Only this image; may be repeated. Without it, every image of the project.
     #[arg(long = "image", value_name = "NAME")]
     pub images: Vec<ImageName>,
-    /// Sends what was built last although its inputs have changed since.
+    /// Pushes the last build although its inputs have changed since.
     #[arg(long)]
     pub as_built: bool,
     /// Prints the plan and stops.
@@ -147,7 +156,7 @@ pub struct Push {
 }
 
 impl Build {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> build::Request {
         let Build { shared, images, no_cache, file, tags, explain, dry_run } = self;
         build::Request { environment: shared.env, images, no_cache, file, tags, explain, dry_run }
@@ -155,7 +164,7 @@ impl Build {
 }
 
 impl Push {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> push::Request {
         let Push { shared, images, as_built, dry_run } = self;
         push::Request { environment: shared.env, images, as_built, aws: None, dry_run }
@@ -169,7 +178,7 @@ pub struct Setup {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Removes the private engine and everything it left on this machine.
+    /// Removes the private engine and all of its files, processes, mounts and network devices.
     #[arg(long)]
     pub remove: bool,
 }
@@ -192,7 +201,7 @@ pub struct Doctor {
                         cargo xtask local reset --yes"
 )]
 pub struct Local {
-    /// What to do.
+    /// The verb of `local`.
     #[command(subcommand)]
     pub verb: LocalVerb,
 }
@@ -200,19 +209,19 @@ pub struct Local {
 /// The verbs of `local`.
 #[derive(Debug, Subcommand)]
 pub enum LocalVerb {
-    /// Starts the daemon, with an engine and a compiled program where they are missing.
+    /// Starts the emulator. Sets an engine up and compiles the emulator where they are missing.
     Start(LocalShared),
-    /// Ends its tasks and the daemon. What it knows stays for the next start.
+    /// Stops its tasks and the emulator. Its state stays for the next start.
     Stop(LocalShared),
-    /// Says whether it runs, where, and how its services are.
+    /// Shows whether the emulator runs, its addresses and its services.
     Status(LocalShared),
-    /// Shows what the daemon printed, or what its containers did.
+    /// Shows the logs of the emulator, or of its containers.
     Logs(LocalLogs),
-    /// Removes everything of it: process, containers, networks, volumes, images, files.
+    /// Removes the emulator's process, containers, networks, volumes, images and files.
     Reset(LocalReset),
 }
 
-/// Flags of those verbs that have no others.
+/// Flags of the verbs of `local` that have no others.
 #[derive(Debug, Args)]
 pub struct LocalShared {
     /// Flags that every verb has.
@@ -226,16 +235,16 @@ pub struct LocalLogs {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Goes on until it is interrupted.
+    /// Follows the logs until interrupted.
     #[arg(long, short = 'f')]
     pub follow: bool,
-    /// The lines of all containers instead of the daemon's.
+    /// Shows the logs of all containers instead of the emulator's.
     #[arg(long)]
     pub service: bool,
-    /// The lines of the containers of this name.
+    /// Shows the logs of the containers of this name.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
-    /// The lines of this task; the first characters of its id are enough.
+    /// Shows the logs of this task; the first characters of its id are enough.
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
 }
@@ -246,7 +255,7 @@ pub struct LocalReset {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
-    /// Does not ask.
+    /// Does not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
 }
@@ -260,7 +269,7 @@ impl LocalVerb {
         }
     }
 
-    /// Where, and what.
+    /// Returns the environment and the request.
     pub fn request(self) -> (EnvironmentName, local::Request) {
         let environment = self.shared().env;
         let request = match self {
@@ -276,28 +285,24 @@ impl LocalVerb {
     }
 }
 
-/// `cargo xtask test`.
+/// `cargo xtask completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test --only nginx")]
-pub struct Test {
-    /// The part that takes under two minutes and needs no engine.
-    #[arg(long)]
-    pub fast: bool,
-    /// Only the suite of this name; may be repeated.
-    #[arg(long, value_name = "SUITE")]
-    pub only: Vec<crate::plan::suites::Suite>,
+#[command(after_help = "Examples:\n  cargo xtask completions bash > ~/.cargo-xtask.bash\n  \
+                        cargo xtask completions zsh > ~/.zfunc/_cargo-xtask\n  \
+                        cargo xtask completions fish > ~/.config/fish/conf.d/cargo-xtask.fish")]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
 }
 
-/// `cargo xtask bench`.
+/// `cargo xtask man`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only unchanged --only proof")]
-pub struct Bench {
-    /// Only the measurement of this name; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<crate::commands::bench::Measurement>,
-    /// Proves one layout and stops: the process that the measurement of the proof watches.
-    #[arg(long, value_name = "LAYOUT", hide = true)]
-    pub prove: Option<Utf8PathBuf>,
+#[command(after_help = "Examples:\n  cargo xtask man | man -l -\n  cargo xtask man target/man")]
+pub struct Man {
+    /// The directory for one page for each verb. Without it, the page of the program is printed.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<Utf8PathBuf>,
 }
 
 #[cfg(test)]
@@ -318,7 +323,7 @@ mod tests {
                 "`{}` shows no example",
                 verb.get_name()
             );
-            assert!(verb.get_about().is_some(), "`{}` says nothing about itself", verb.get_name());
+            assert!(verb.get_about().is_some(), "`{}` has no description", verb.get_name());
         }
     }
 

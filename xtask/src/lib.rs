@@ -16,3 +16,6 @@ pub mod release;
 pub mod effects;
 pub mod operations;
 pub mod report;
+
+#[cfg(feature = "dev")]
+pub mod dev;

@@ -3,8 +3,6 @@
 
 pub mod bake;
 pub mod build;
-pub mod counts;
 pub mod deploy;
 pub mod local;
 pub mod push;
-pub mod suites;

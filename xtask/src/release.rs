@@ -51,7 +51,7 @@ pub struct Built {
     pub source_date_epoch: u64,
     /// Base images that were labelled substitutes: not for any environment but `local`.
     pub substitutes: Vec<String>,
-    /// Further tags asked for with `--tag`.
+    /// Further tags, from `--tag`.
     pub tags: Vec<String>,
 }
 

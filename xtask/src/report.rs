@@ -1,8 +1,9 @@
-//! How commands speak: data on stdout, progress and errors on stderr. Nothing here decides anything.
+//! The output of commands: data on stdout, progress and errors on stderr. Nothing here decides anything.
 
 pub mod progress;
 pub mod rollout;
 pub mod timing;
+pub mod trace;
 pub mod transfer;
 
 use std::io::{IsTerminal, Write};
@@ -12,67 +13,67 @@ use serde_json::{Value, json};
 
 use crate::error::{exit_of, hints_of};
 
-/// What `--output` asked for.
+/// The format of the output, as `--output` selects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
-    /// For people.
+    /// Text for people.
     Human,
     /// One JSON object per line on stdout; the last one is `{"event":"finished",…}`.
     Json,
 }
 
-/// Where a command's words go. Cheap to share: it holds no state but the two choices.
+/// The writer of a command's output. Cheap to share: it holds two choices and no state.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
     output: Output,
     live: bool,
-    /// The verb whose part is spoken of, where a bigger one carries it out.
+    /// The verb that is a part of another one: `build` within `deploy`.
     part: Option<&'static str>,
 }
 
 impl Report {
-    /// Live redraws only where stderr is a terminal and the caller is not CI.
+    /// Creates a report that redraws lines only where stderr is a terminal and the caller is not CI.
     pub fn new(output: Output, in_ci: bool) -> Report {
         Report { output, live: std::io::stderr().is_terminal() && !in_ci, part: None }
     }
 
-    /// A report that never redraws, for CI and for tests.
+    /// Creates a report that never redraws, for CI and for tests.
     pub fn plain(output: Output) -> Report {
         Report { output, live: false, part: None }
     }
 
-    /// The report of a verb that a bigger one carries out: its results are details there, its closing event one of many.
+    /// Returns the report of a verb that is a part of another one: results become details, the closing event one of several.
     #[must_use]
     pub fn part(&self, verb: &'static str) -> Report {
         Report { part: Some(verb), ..*self }
     }
 
-    /// Whether a bigger verb speaks.
+    /// Returns whether this is the report of a part.
     pub fn is_part(&self) -> bool {
         self.part.is_some()
     }
 
-    /// Whether lines may be redrawn in place.
+    /// Returns whether lines may be redrawn in place.
     pub fn is_live(&self) -> bool {
         self.live
     }
 
-    /// A step that begins, on stderr: `==> text`.
+    /// Prints the start of a step on stderr: `==> text`.
     pub fn step(&self, text: impl AsRef<str>) {
         self.stderr(&format!("==> {}", text.as_ref()));
     }
 
-    /// A fact about the current step, on stderr, indented.
+    /// Prints a fact about the current step on stderr, indented.
     pub fn detail(&self, text: impl AsRef<str>) {
         self.stderr(&format!("    {}", text.as_ref()));
     }
 
-    /// Something that does not stop the command but that the user should know, on stderr.
+    /// Prints a warning on stderr: the command goes on.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.stderr(&format!("warning: {}", text.as_ref()));
     }
 
-    /// A line of the result for people, on stdout; nothing in JSON mode, where `event` says it.
+    /// Prints a line of the result for people on stdout. In JSON mode it prints nothing: `event` has the same facts.
     pub fn result(&self, text: impl AsRef<str>) {
         match (self.part, self.output) {
             (Some(_), _) => self.detail(text),
@@ -81,7 +82,7 @@ impl Report {
         }
     }
 
-    /// The closing event: `{"event":"finished",…}`, or `{"event":"part","part":…,…}` for a part of a bigger verb.
+    /// Prints the closing event: `{"event":"finished",…}`, or `{"event":"part","part":…,…}` for a part.
     pub fn closing(&self, members: Value) {
         let mut event = serde_json::Map::new();
         match self.part {
@@ -99,7 +100,7 @@ impl Report {
         self.event(&event);
     }
 
-    /// One JSON object on one line of stdout; nothing in human mode.
+    /// Prints one JSON object on one line of stdout, in JSON mode only.
     pub fn event(&self, event: &impl Serialize) {
         if self.output == Output::Json {
             match serde_json::to_string(event) {
@@ -109,13 +110,13 @@ impl Report {
         }
     }
 
-    /// The closing event of a verb that failed before it had anything of its own to say; nothing in human mode.
+    /// Prints the closing event of a verb that failed before it had results, in JSON mode only.
     pub fn failed(&self, error: &anyhow::Error) {
         self.closing(json!({"outcome": "failed", "error": format!("{error:#}"), "hints": hints_of(error),
             "exit_code": exit_of(error) as u8}));
     }
 
-    /// One whole line at a time, so that lines of parallel writers do not mix. A closed pipe is not our failure.
+    /// Writes a whole line at a time, so that lines of parallel writers do not mix. A closed pipe is not a failure.
     fn stderr(&self, line: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
@@ -125,8 +126,7 @@ impl Report {
     }
 }
 
-/// The words a command ends with when it fails, on stderr: the error, then one `hint:` line each. A closed pipe is not
-/// our failure here either.
+/// Prints the error that ends a command on stderr, then a `hint:` line for each hint. A closed pipe is not a failure.
 pub fn show_error(error: &anyhow::Error) {
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "error: {error:#}");

@@ -20,5 +20,7 @@ mod layouts;
 mod local;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+#[path = "cli/shell.rs"]
+mod shell;
 #[path = "cli/words.rs"]
 mod words;

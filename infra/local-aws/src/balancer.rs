@@ -5,16 +5,16 @@
 
 mod activity;
 mod answers;
+mod connections;
 mod forward;
 mod headers;
 mod health;
+mod health_checker;
 mod listener;
 mod pool;
 mod relay;
 mod routing;
 mod target;
-mod watch;
-mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -23,11 +23,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use self::connections::{Front, Terms, Workers};
+use self::health_checker::Place;
 use self::routing::{Algorithm, Routing, Table};
 use self::target::Target;
-use self::watch::Place;
-use self::worker::{Front, Terms, Workers};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::store::Store;
 use crate::store::elb::{Elb, TargetState};
 
@@ -35,7 +35,7 @@ use crate::store::elb::{Elb, TargetState};
 pub const IDLE_TIMEOUT_SECONDS: u32 = 60;
 
 /// Serves every load balancer of the store for as long as the daemon runs.
-pub async fn run(world: World) {
+pub async fn run(emulator: Emulator) {
     raise_file_limit();
     let workers = match Workers::start() {
         Ok(workers) => workers,
@@ -44,11 +44,11 @@ pub async fn run(world: World) {
             return;
         }
     };
-    let mut here = Here { store: world.store.clone(), workers, groups: BTreeMap::new(), fronts: BTreeMap::new() };
-    let mut changes = world.store.changes();
+    let mut here = Here { store: emulator.store.clone(), workers, groups: BTreeMap::new(), fronts: BTreeMap::new() };
+    let mut changes = emulator.store.changes();
     loop {
         changes.borrow_and_update();
-        let wanted = world.store.read(|state| Wanted::of(&state.elb));
+        let wanted = emulator.store.read(|state| Wanted::of(&state.elb));
         here.become_as(wanted);
         if changes.changed().await.is_err() {
             return;
@@ -208,7 +208,7 @@ impl Here {
                     known.over.cancel();
                     known.over = CancellationToken::new();
                     self.forget(&known.target);
-                    let watch = watch::Watch::new(&self.store, arn, place, &known.target);
+                    let watch = health_checker::HealthChecker::new(&self.store, arn, place, &known.target);
                     tokio::spawn(watch.drain(known.over.clone()));
                 }
                 continue;
@@ -218,7 +218,7 @@ impl Here {
                 known.over = CancellationToken::new();
                 known.checked = wanted.in_use;
                 if wanted.in_use {
-                    let watch = watch::Watch::new(&self.store, arn, place, &known.target);
+                    let watch = health_checker::HealthChecker::new(&self.store, arn, place, &known.target);
                     tokio::spawn(watch.check(known.over.clone()));
                 }
             }

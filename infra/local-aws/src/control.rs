@@ -1,4 +1,4 @@
-//! What `cargo xtask local` asks the daemon for, below `/_local/`: its status, its end, mishaps. Not AWS's, and no AWS
+//! What `cargo xtask local` asks the daemon for, below `/_local/`: its status, its end, faults. Not AWS's, and no AWS
 //! client ever asks for it.
 
 mod kill;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::faults::Rule;
 use crate::settings::ACCOUNT;
 use crate::store::State as Known;
@@ -22,37 +22,40 @@ use crate::store::ecs::Service;
 use crate::store::task::TaskStatus;
 use crate::time::Timestamp;
 
-/// The routes below `/_local/`. `stop` is told that all shall end.
-pub fn routes(world: World, stop: watch::Sender<bool>) -> Router {
+/// The routes below `/_local/`. `stop` signals that everything stops.
+pub fn routes(emulator: Emulator, stop: watch::Sender<bool>) -> Router {
     let stop = Arc::new(stop);
     let end = post(async move || {
         stop.send_replace(true);
         reply(StatusCode::ACCEPTED, &json!({ "outcome": "stopping" }))
     });
-    let faults = get(async |State(world): State<World>| waiting(&world)).post(add_fault).delete(
-        async |State(world): State<World>| {
-            world.faults.clear();
-            waiting(&world)
+    let faults = get(async |State(emulator): State<Emulator>| waiting(&emulator)).post(add_fault).delete(
+        async |State(emulator): State<Emulator>| {
+            emulator.faults.clear();
+            waiting(&emulator)
         },
     );
     Router::new()
-        .route("/_local/status", get(async |State(world): State<World>| reply(StatusCode::OK, &status(&world))))
+        .route(
+            "/_local/status",
+            get(async |State(emulator): State<Emulator>| reply(StatusCode::OK, &status(&emulator))),
+        )
         .route("/_local/stop", end)
         .route("/_local/faults", faults)
-        .with_state(world)
+        .with_state(emulator)
 }
 
 fn reply(status: StatusCode, document: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response()
 }
 
-fn waiting(world: &World) -> Response {
-    reply(StatusCode::OK, &json!({ "faults": world.faults.waiting() }))
+fn waiting(emulator: &Emulator) -> Response {
+    reply(StatusCode::OK, &json!({ "faults": emulator.faults.waiting() }))
 }
 
-fn status(world: &World) -> Value {
-    let settings = &world.settings;
-    let (balancers, services) = world.store.read(|state| {
+fn status(emulator: &Emulator) -> Value {
+    let settings = &emulator.settings;
+    let (balancers, services) = emulator.store.read(|state| {
         let services: Vec<Value> = state.ecs.services.values().map(|service| line(state, service)).collect();
         let balancers: Vec<Value> = state
             .elb
@@ -112,14 +115,14 @@ enum Deed {
     Kill { task: String, container: Option<String> },
 }
 
-async fn add_fault(State(world): State<World>, body: String) -> Response {
-    match ask(&world, &body).await {
-        Ok(()) => waiting(&world),
+async fn add_fault(State(emulator): State<Emulator>, body: String) -> Response {
+    match ask(&emulator, &body).await {
+        Ok(()) => waiting(&emulator),
         Err((status, message)) => reply(status, &json!({ "message": message })),
     }
 }
 
-async fn ask(world: &World, body: &str) -> Result<(), (StatusCode, String)> {
+async fn ask(emulator: &Emulator, body: &str) -> Result<(), (StatusCode, String)> {
     let wrong = |error: serde_json::Error| (StatusCode::BAD_REQUEST, error.to_string());
     let document: Value = serde_json::from_str(body).map_err(wrong)?;
     if !matches!(document["kind"].as_str(), Some("expire-tokens" | "kill")) {
@@ -127,12 +130,12 @@ async fn ask(world: &World, body: &str) -> Result<(), (StatusCode, String)> {
         if let Some(problem) = rule.problem() {
             return Err((StatusCode::BAD_REQUEST, problem.to_owned()));
         }
-        world.faults.add(rule);
+        emulator.faults.add(rule);
         return Ok(());
     }
     match serde_json::from_str(body).map_err(wrong)? {
-        Deed::ExpireTokens {} => world.faults.expire_tokens(Timestamp::now()),
-        Deed::Kill { task, container } => kill::kill(world, &task, container.as_deref())
+        Deed::ExpireTokens {} => emulator.faults.expire_tokens(Timestamp::now()),
+        Deed::Kill { task, container } => kill::kill(emulator, &task, container.as_deref())
             .await
             .map_err(|error| (StatusCode::CONFLICT, format!("{error:#}")))?,
     }

@@ -14,34 +14,23 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::emulator::Emulator;
 use crate::faults::Faults;
 use crate::log_store::LogStore;
 use crate::seed::{self, Seed};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::time::Timestamp;
-use crate::{balancer, control, protocol, registry, runner, scheduler};
-
-/// What every part of the daemon is given. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct World {
-    /// What it was started with.
-    pub settings: Arc<Settings>,
-    /// Everything it knows.
-    pub store: Store,
-    /// Output of containers.
-    pub logs: LogStore,
-    /// Mishaps on request.
-    pub faults: Faults,
-}
+use crate::{balancer, control, endpoint, registry, runner, scheduler};
 
 /// The routes of AWS's: API and registry.
-pub fn routes(world: World) -> Router {
-    let api = any(async |State(world): State<World>, request: Request| protocol::answer(&world, request).await);
-    Router::new().route("/", api).merge(registry::routes()).fallback(protocol::nothing_here).with_state(world)
+pub fn routes(emulator: Emulator) -> Router {
+    let api =
+        any(async |State(emulator): State<Emulator>, request: Request| endpoint::answer(&emulator, request).await);
+    Router::new().route("/", api).merge(registry::routes()).fallback(endpoint::nothing_here).with_state(emulator)
 }
 
-/// Serves until it is told to end: by SIGTERM or SIGINT, which leave the containers to the next daemon, or by
+/// Serves until it is stopped: by SIGTERM or SIGINT, which leave the containers to the next daemon, or by
 /// `/_local/stop`, which ends them first.
 ///
 /// # Errors
@@ -51,24 +40,24 @@ pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
     let store = Store::open(&settings.state)?;
     let (listener, settings) = listen(settings).await?;
     let mut signals = Signals::new()?;
-    let world = World {
+    let emulator = Emulator {
         logs: LogStore::new(&settings.state),
         settings: Arc::new(settings),
         store: store.clone(),
         faults: Faults::default(),
     };
-    store.update(|state| (seed::apply(state, seed, &world.settings, Timestamp::now(), &mut seed::random), ()));
-    registry::prepare(&world);
+    store.update(|state| (seed::apply(state, seed, &emulator.settings, Timestamp::now(), &mut seed::random), ()));
+    registry::prepare(&emulator);
     tokio::spawn(store.clone().persist());
-    let scheduler = tokio::spawn(scheduler::run(world.clone()));
-    tokio::spawn(runner::run(world.clone()));
-    tokio::spawn(balancer::run(world.clone()));
+    let scheduler = tokio::spawn(scheduler::run(emulator.clone()));
+    tokio::spawn(runner::run(emulator.clone()));
+    tokio::spawn(balancer::run(emulator.clone()));
     let stop = watch::Sender::new(false);
     let mut stopped = stop.subscribe();
-    let all = guard::guarded(routes(world.clone()).merge(control::routes(world.clone(), stop)));
+    let all = guard::guarded(routes(emulator.clone()).merge(control::routes(emulator.clone(), stop)));
     tokio::spawn(connections::serve(listener, all));
-    record::write(&world.settings)?;
-    eprintln!("listening on http://{}", world.settings.endpoint);
+    record::write(&emulator.settings)?;
+    eprintln!("listening on http://{}", emulator.settings.endpoint);
     tokio::select! {
         () = signals.next() => eprintln!("ending; containers go on and are found again"),
         // The sender lives in the routes.
@@ -76,7 +65,7 @@ pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
             // Nothing may take the place of what ends.
             scheduler.abort();
             tokio::select! {
-                ended = runner::stop_all(&world) => {
+                ended = runner::stop_all(&emulator) => {
                     ended.context("failed to end all tasks")?;
                     eprintln!("all tasks have ended");
                 }
@@ -85,7 +74,7 @@ pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
         }
     }
     store.durable().await.context("the last changes are lost")?;
-    record::remove(&world.settings);
+    record::remove(&emulator.settings);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What an AWS service answers when it does not do what was asked.
+/// An error response of an AWS service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsError {
     /// AWS's code, such as `ClientException`, as the service's model names it.
@@ -24,9 +24,9 @@ impl AwsError {
         AwsError { code: "ServerException", status: 500, message: message.into() }
     }
 
-    /// AWS has this, the stand-in does not: never a fake success.
+    /// AWS has this, the emulator does not: never a fake success.
     pub fn unsupported(what: impl fmt::Display) -> AwsError {
-        AwsError::client("UnsupportedFeatureException", format!("{what} is not supported by the local stand-in"))
+        AwsError::client("UnsupportedFeatureException", format!("{what} is not supported by the local emulator"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Mishaps on request, for tests: throttle an action, fail the nth call, delay, drop a connection, expire the tokens. They
+//! Faults on request, for tests: throttle an action, fail the nth call, delay, drop a connection, expire the tokens. They
 //! live in memory and are gone with the daemon. `control` takes them in; `protocol` and `registry` ask at their doors.
 
 mod rule;
@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 
 pub use self::rule::{Kind, Rule};
-use crate::services::Service;
+use crate::api::Service;
 use crate::time::Timestamp;
 
-/// Where a mishap may happen.
+/// Where a fault may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point<'a> {
     /// A call of an API.
@@ -34,7 +34,7 @@ pub enum Point<'a> {
 
 /// What happens to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mishap {
+pub enum Fault {
     /// It is answered with the service's own words for "too many requests".
     Throttle,
     /// It is answered with this error.
@@ -57,7 +57,7 @@ pub enum Mishap {
     LoseAnswer,
 }
 
-/// The mishaps that are waiting to happen. Cheap to clone.
+/// The faults that are waiting to happen. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     inner: Arc<Mutex<Inner>>,
@@ -91,7 +91,7 @@ impl Faults {
     }
 
     /// What happens to a request that has come to `point`. Asking counts: a rule that has happened often enough is gone.
-    pub fn take(&self, point: Point<'_>) -> Vec<Mishap> {
+    pub fn take(&self, point: Point<'_>) -> Vec<Fault> {
         let mut inner = self.lock();
         if inner.rules.is_empty() {
             return Vec::new();
@@ -163,9 +163,9 @@ mod tests {
         assert_eq!(faults.take(point("UpdateService")), []);
         assert_eq!(faults.take(point("ListTasks")), []);
         assert_eq!(faults.take(Point::Api { service: Service::Ecr, action: "UpdateService" }), []);
-        assert_eq!(faults.take(point("UpdateService")), [Mishap::Throttle]);
+        assert_eq!(faults.take(point("UpdateService")), [Fault::Throttle]);
         assert_eq!(faults.waiting().len(), 1);
-        assert_eq!(faults.take(point("UpdateService")), [Mishap::Throttle]);
+        assert_eq!(faults.take(point("UpdateService")), [Fault::Throttle]);
         assert_eq!(faults.take(point("UpdateService")), []);
         assert_eq!(faults.waiting(), []);
     }
@@ -177,11 +177,11 @@ mod tests {
         faults.add(rule(json!({ "operation": "PUT upload", "kind": "drop", "bytes": 7 })));
         let fail = json!({ "service": "ecr", "action": "PutImage", "kind": "fail", "code": "X", "status": 503, "message": "m" });
         faults.add(rule(fail));
-        let failed = Mishap::Fail { code: "X".into(), status: 503, message: "m".into() };
+        let failed = Fault::Fail { code: "X".into(), status: 503, message: "m".into() };
         let both = faults.take(Point::Api { service: Service::Ecr, action: "PutImage" });
-        assert_eq!(both, [Mishap::Delay(Duration::from_millis(5)), failed]);
+        assert_eq!(both, [Fault::Delay(Duration::from_millis(5)), failed]);
         assert_eq!(faults.take(Point::Registry { operation: "PUT manifest" }), []);
-        assert_eq!(faults.take(Point::Registry { operation: "PUT upload" }), [Mishap::Drop { after_bytes: 7 }]);
+        assert_eq!(faults.take(Point::Registry { operation: "PUT upload" }), [Fault::Drop { after_bytes: 7 }]);
         faults.clear();
         assert_eq!(faults.waiting(), []);
     }

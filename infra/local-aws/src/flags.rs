@@ -1,4 +1,4 @@
-//! What was typed, checked: typed flags, settings and the seed. What is wrong with them is told before anything starts.
+//! The command line, checked: typed flags, settings and the seed. Errors are reported before anything starts.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// The stand-in for AWS that the environment `local` deploys to. `cargo xtask local` starts it.
+/// The local AWS emulator that the environment `local` deploys to. `cargo xtask local` starts it.
 #[derive(Debug, Parser)]
 pub struct Flags {
     /// What is to be done.
@@ -29,7 +29,7 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen, loopback only; port 0 takes a free one and says it in `daemon.json` of the state
+    /// Where to listen, loopback only; port 0 takes a free one and writes it to `daemon.json` of the state
     #[arg(long)]
     pub endpoint: SocketAddr,
     /// AWS region in ARNs

@@ -1,17 +1,23 @@
-//! The stand-in for AWS that the environment `local` deploys to: the wire protocols of what a deploy touches, over one
-//! store, with real containers. `README.md` of this crate says what differs from AWS.
+//! The local AWS emulator that the environment `local` deploys to: the wire protocols of what a deploy touches, over one
+//! store, with real containers. `README.md` of this crate lists what differs from AWS.
 //!
 //! In reading order:
 
+/// Names of services and actions.
+pub mod api;
 /// The load balancer in front of the tasks.
 pub mod balancer;
 /// What `cargo xtask local` asks the daemon for.
 pub mod control;
 /// The daemon as a whole: started, stopped.
 pub mod daemon;
+/// The context that all parts share.
+pub mod emulator;
+/// Requests to the API, from the wire to the service and back.
+pub mod endpoint;
 /// The one thing a call may fail with.
 pub mod error;
-/// Mishaps on request, for tests.
+/// Faults on request, for tests.
 pub mod faults;
 /// What was typed, checked.
 pub mod flags;

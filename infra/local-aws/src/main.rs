@@ -1,4 +1,4 @@
-//! `local-aws serve` and `local-aws sweep`: typed flags in, exit code out. 1: it failed. 2: it was told something wrong.
+//! `local-aws serve` and `local-aws sweep`: typed flags in, exit code out. 1: failed. 2: wrong command line or seed.
 
 use std::process::ExitCode;
 use std::time::Duration;

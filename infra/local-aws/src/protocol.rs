@@ -1,31 +1,19 @@
 //! The wire: JSON 1.1 (ECR, ECS, SSM, Logs) and Query (STS, ELB), requests in and answers out. Services see values.
 
-mod json;
+pub(crate) mod json;
 mod members;
 pub mod page;
-mod query;
-mod signature;
+pub(crate) mod query;
+pub(crate) mod signature;
 mod xml;
 
-use axum::body::{Body, Bytes};
-use axum::extract::Request;
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 pub use self::members::{invalid, members, required, unfit};
-use crate::daemon::World;
-use crate::error::{Answer, AwsError};
-use crate::faults::{self, Mishap, Point};
-use crate::services::{self, Service};
-
-/// Bytes of the largest call. An image manifest has at most 4 MiB (Amazon ECR, service quotas), and every character of
-/// it may be two within JSON; a batch of `PutLogEvents` has at most 1 MiB, a task definition 64 KiB.
-pub const MAX_BODY: usize = 10 << 20;
-
-/// In every answer, whatever the protocol.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+use crate::api::Service;
+use crate::error::AwsError;
 
 /// One call, whatever protocol it came by.
 #[derive(Clone, Debug)]
@@ -38,20 +26,15 @@ pub struct Call {
     pub input: Value,
 }
 
-/// How a request is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Shape {
-    Json,
-    /// `None` where the request does not say which service it is for.
-    Query(Option<Service>),
-}
-
 /// An error as it goes out. A fault on request may have any code.
 #[derive(Clone, Debug)]
-struct Refusal {
-    code: String,
-    status: u16,
-    message: String,
+pub(crate) struct Refusal {
+    /// AWS's error code.
+    pub(crate) code: String,
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// AWS's sentence.
+    pub(crate) message: String,
 }
 
 impl From<AwsError> for Refusal {
@@ -60,163 +43,12 @@ impl From<AwsError> for Refusal {
     }
 }
 
-/// Answers whatever is sent to `/`.
-pub async fn answer(world: &World, request: Request) -> Response {
-    let id = uuid::Uuid::new_v4().to_string();
-    let (parts, body) = request.into_parts();
-    let mut shape = shape(&parts);
-    let mut response = match carry_out(world, &mut shape, &parts, body).await {
-        Ok(Outcome::Answered(action, output)) => match shape {
-            Shape::Json => json::answer(&output),
-            Shape::Query(service) => query::answer(service, &action, &output, &id),
-        },
-        Ok(Outcome::Dropped) => return faults::dropped(),
-        Err(refusal) => match shape {
-            Shape::Json => json::refusal(&refusal),
-            Shape::Query(service) => query::refusal(service, &refusal, &id),
-        },
-    };
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response
-}
-
-/// Answers what is sent to any other path.
-pub async fn nothing_here() -> Response {
-    let refusal =
-        Refusal { code: "UnknownOperationException".into(), status: 404, message: "There is nothing here".into() };
-    json::refusal(&refusal)
-}
-
-enum Outcome {
-    Answered(String, Value),
-    Dropped,
-}
-
-/// A form is a Query, everything else JSON. A signature names the service before the body is read.
-fn shape(parts: &Parts) -> Shape {
-    let content_type =
-        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_form = content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded");
-    if is_form && !parts.headers.contains_key("x-amz-target") {
-        return Shape::Query(signature::scope_of(&parts.headers).and_then(Service::from_signing_name));
-    }
-    Shape::Json
-}
-
-async fn carry_out(world: &World, shape: &mut Shape, parts: &Parts, body: Body) -> Result<Outcome, Refusal> {
-    if parts.method != Method::POST {
-        return Err(
-            AwsError { status: 405, ..AwsError::client("UnknownOperationException", "Only POST is served") }.into()
-        );
-    }
-    let body = read(parts, body).await?;
-    let Call { service, action, input } = match shape {
-        Shape::Json => {
-            let (service, action) = json::target(&parts.headers)?;
-            signature::check(&parts.headers, service, false)?;
-            Call { service, action, input: json::input(&body)? }
-        }
-        Shape::Query(named) => {
-            let call = query::call(*named, &body)?;
-            *named = Some(call.service);
-            signature::check(&parts.headers, call.service, true)?;
-            call
-        }
-    };
-    let mut is_lost = false;
-    for mishap in world.faults.take(Point::Api { service, action: &action }) {
-        match mishap {
-            Mishap::Throttle => return Err(throttled(service).into()),
-            Mishap::Fail { code, status, message } => return Err(Refusal { code, status, message }),
-            Mishap::Delay(time) => tokio::time::sleep(time).await,
-            Mishap::Drop { .. } => return Ok(Outcome::Dropped),
-            Mishap::LoseAnswer => is_lost = true,
-        }
-    }
-    let outcome = perform(world, Call { service, action: action.clone(), input }).await;
-    if is_lost {
-        return Ok(Outcome::Dropped);
-    }
-    match outcome {
-        Ok(output) => Ok(Outcome::Answered(action, output)),
-        Err(error) => Err(as_named_by(service, error).into()),
-    }
-}
-
-/// A call, and the wait until what it has changed cannot be lost any more.
-async fn perform(world: &World, call: Call) -> Answer<Value> {
-    let is_change = !is_reading(&call.action);
-    let output = services::call(world, call).await?;
-    if is_change {
-        world.store.durable().await.map_err(|error| AwsError::server(error.to_string()))?;
-    }
-    Ok(output)
-}
-
-/// AWS names what only looks in one of these ways.
-fn is_reading(action: &str) -> bool {
-    ["Describe", "List", "Get", "BatchGet", "BatchCheck", "Filter"].iter().any(|verb| action.starts_with(verb))
-}
-
-async fn read(parts: &Parts, body: Body) -> Result<Bytes, AwsError> {
-    let too_large = || AwsError {
-        status: 413,
-        ..AwsError::client("RequestEntityTooLargeException", format!("The request is larger than {MAX_BODY} bytes"))
-    };
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_large());
-    }
-    axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| too_large())
-}
-
-fn throttled(service: Service) -> AwsError {
-    let code = if is_query(service) { "Throttling" } else { "ThrottlingException" };
-    AwsError::client(code, "Rate exceeded")
-}
-
-fn is_query(service: Service) -> bool {
+/// Whether a service speaks Query.
+pub(crate) fn is_query(service: Service) -> bool {
     matches!(service, Service::Elb | Service::Sts)
-}
-
-/// Services have names of their own for an error that is not the caller's.
-fn as_named_by(service: Service, error: AwsError) -> AwsError {
-    let code = match (error.code, service) {
-        ("ServerException", Service::Ssm) => "InternalServerError",
-        ("ServerException", Service::Logs) => "ServiceUnavailableException",
-        ("ServerException", Service::Elb | Service::Sts) => "InternalFailure",
-        (code, _) => code,
-    };
-    AwsError { code, ..error }
 }
 
 fn respond(status: u16, content_type: &'static str, body: String) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_only_looks_does_not_wait_for_the_disk() {
-        for action in ["DescribeServices", "ListTasks", "GetParameter", "BatchGetImage", "FilterLogEvents"] {
-            assert!(is_reading(action), "{action}");
-        }
-        for action in ["CreateService", "PutParameter", "BatchDeleteImage", "RunTask", "AddTags", "RegisterTargets"] {
-            assert!(!is_reading(action), "{action}");
-        }
-    }
-
-    #[test]
-    fn our_own_mistakes_have_the_name_that_the_service_gives_them() {
-        let code = |service| as_named_by(service, AwsError::server("x")).code;
-        assert_eq!(code(Service::Ecs), "ServerException");
-        assert_eq!(code(Service::Ssm), "InternalServerError");
-        assert_eq!(code(Service::Elb), "InternalFailure");
-        assert_eq!(as_named_by(Service::Ssm, AwsError::client("X", "")).code, "X");
-    }
 }

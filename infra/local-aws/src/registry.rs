@@ -5,10 +5,10 @@ pub mod auth;
 pub(crate) mod blobs;
 pub(crate) mod collect;
 pub mod digest;
+mod fault;
 pub mod images;
 mod listings;
 pub(crate) mod manifest;
-mod mishap;
 pub(crate) mod publish;
 mod pull;
 mod receive;
@@ -26,41 +26,41 @@ use axum::routing::any;
 
 use self::collect::NotDeleted;
 use self::digest::{Reference, is_repository_name};
-use self::mishap::{Fate, Met};
+use self::fault::{Fate, Met};
 use self::publish::Offer;
 use self::reply::RegistryError;
 use self::route::Target;
 use self::sessions::Sessions;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::faults;
 
 /// Puts in order what an earlier run left behind. Called once, before anything is served.
-pub fn prepare(world: &World) {
-    collect::tidy(world);
+pub fn prepare(emulator: &Emulator) {
+    collect::tidy(emulator);
 }
 
 /// The routes below `/v2/`.
-pub fn routes() -> Router<World> {
+pub fn routes() -> Router<Emulator> {
     let sessions = Sessions::default();
-    let ping = any(async |State(world): State<World>, request: Request| answer(&world, None, request).await);
-    let repository = any(async move |State(world): State<World>, Path(path): Path<String>, request: Request| {
-        answer(&world, Some((&sessions, &path)), request).await
+    let ping = any(async |State(emulator): State<Emulator>, request: Request| answer(&emulator, None, request).await);
+    let repository = any(async move |State(emulator): State<Emulator>, Path(path): Path<String>, request: Request| {
+        answer(&emulator, Some((&sessions, &path)), request).await
     });
     Router::new().route("/v2", ping.clone()).route("/v2/", ping).route("/v2/{*path}", repository)
 }
 
-async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Request) -> Response {
+async fn answer(emulator: &Emulator, asked: Option<(&Sessions, &str)>, request: Request) -> Response {
     let target = asked.and_then(|(_, path)| route::parse(path)).map(|(_, target)| target);
-    let (request, fate) = match mishap::meet(world, target, request).await {
+    let (request, fate) = match fault::meet(emulator, target, request).await {
         Met::Over(response) => return response,
         Met::Goes { request, fate } => (request, fate),
     };
-    let mut response = match auth::check(world, request.headers()) {
-        Err(refusal) => reply::not_let_in(refusal, &world.settings.registry()),
+    let mut response = match auth::check(emulator, request.headers()) {
+        Err(refusal) => reply::not_let_in(refusal, &emulator.settings.registry()),
         Ok(()) => match asked {
             None => StatusCode::OK.into_response(),
             Some((sessions, path)) => {
-                serve(world, sessions, path, request).await.unwrap_or_else(IntoResponse::into_response)
+                serve(emulator, sessions, path, request).await.unwrap_or_else(IntoResponse::into_response)
             }
         },
     };
@@ -72,7 +72,12 @@ async fn answer(world: &World, asked: Option<(&Sessions, &str)>, request: Reques
     response
 }
 
-async fn serve(world: &World, sessions: &Sessions, path: &str, request: Request) -> Result<Response, RegistryError> {
+async fn serve(
+    emulator: &Emulator,
+    sessions: &Sessions,
+    path: &str,
+    request: Request,
+) -> Result<Response, RegistryError> {
     let (name, target) = route::parse(path)
         .ok_or_else(|| RegistryError::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "There is nothing here"))?;
     if !is_repository_name(name) {
@@ -82,7 +87,7 @@ async fn serve(world: &World, sessions: &Sessions, path: &str, request: Request)
             format!("invalid repository name `{name}`"),
         ));
     }
-    if !world.store.read(|state| state.ecr.repositories.contains_key(name)) {
+    if !emulator.store.read(|state| state.ecr.repositories.contains_key(name)) {
         return Err(RegistryError::no_repository(name));
     }
     let (parts, body) = request.into_parts();
@@ -90,25 +95,27 @@ async fn serve(world: &World, sessions: &Sessions, path: &str, request: Request)
     let headers = &parts.headers;
     match (&parts.method, target) {
         (&Method::GET | &Method::HEAD, Target::Blob(digest)) => {
-            pull::blob(world, &parts.method, name, digest, headers).await
+            pull::blob(emulator, &parts.method, name, digest, headers).await
         }
         (&Method::GET | &Method::HEAD, Target::Manifest(reference)) => {
-            pull::manifest(world, &parts.method, name, &parse_reference(reference)?).await
+            pull::manifest(emulator, &parts.method, name, &parse_reference(reference)?).await
         }
         (&Method::PUT, Target::Manifest(reference)) => {
             let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            put_manifest(world, name, &parse_reference(reference)?, media_type, body).await
+            put_manifest(emulator, name, &parse_reference(reference)?, media_type, body).await
         }
         (&Method::DELETE, Target::Manifest(reference)) => {
-            delete_manifest(world, name, &parse_reference(reference)?).await
+            delete_manifest(emulator, name, &parse_reference(reference)?).await
         }
-        (&Method::POST, Target::Uploads) => uploads::begin(world, sessions, name, query, body).await,
+        (&Method::POST, Target::Uploads) => uploads::begin(emulator, sessions, name, query, body).await,
         (&Method::PATCH, Target::Upload(id)) => uploads::append(sessions, name, id, headers, body).await,
-        (&Method::PUT, Target::Upload(id)) => uploads::finish(world, sessions, name, id, (query, headers), body).await,
+        (&Method::PUT, Target::Upload(id)) => {
+            uploads::finish(emulator, sessions, name, id, (query, headers), body).await
+        }
         (&Method::GET, Target::Upload(id)) => uploads::status(sessions, name, id),
         (&Method::DELETE, Target::Upload(id)) => uploads::cancel(sessions, name, id),
-        (&Method::GET, Target::Tags) => listings::tags(world, name, query),
-        (&Method::GET, Target::Referrers(digest)) => listings::referrers(world, name, digest, query),
+        (&Method::GET, Target::Tags) => listings::tags(emulator, name, query),
+        (&Method::GET, Target::Referrers(digest)) => listings::referrers(emulator, name, digest, query),
         (method, _) => Err(RegistryError::unsupported(format!("{method} is not supported here"))),
     }
 }
@@ -120,7 +127,7 @@ fn parse_reference(text: &str) -> Result<Reference, RegistryError> {
 }
 
 async fn put_manifest(
-    world: &World,
+    emulator: &Emulator,
     name: &str,
     reference: &Reference,
     media_type: Option<&str>,
@@ -133,8 +140,8 @@ async fn put_manifest(
         Reference::Digest(digest) => (None, Some(digest)),
     };
     let offer = Offer { repository: name, tag, claimed, media_type, bytes: &bytes, must_be_new: false };
-    let published = publish::publish(world, &offer).map_err(|why| reply::refused(name, &why))?;
-    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
+    let published = publish::publish(emulator, &offer).map_err(|why| reply::refused(name, &why))?;
+    emulator.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     let location = format!("/v2/{name}/manifests/{}", published.digest);
     let headers = [(header::LOCATION, location), (uploads::CONTENT_DIGEST, published.digest.to_string())];
     let mut response = (StatusCode::CREATED, headers).into_response();
@@ -144,9 +151,9 @@ async fn put_manifest(
     Ok(response)
 }
 
-async fn delete_manifest(world: &World, name: &str, reference: &Reference) -> Result<Response, RegistryError> {
-    let blobs = blobs::Blobs::of(&world.settings);
-    world.store.write(|state| {
+async fn delete_manifest(emulator: &Emulator, name: &str, reference: &Reference) -> Result<Response, RegistryError> {
+    let blobs = blobs::Blobs::of(&emulator.settings);
+    emulator.store.write(|state| {
         let repository = state.ecr.repositories.get_mut(name).ok_or_else(|| RegistryError::no_repository(name))?;
         let deleted = collect::delete_image(repository, reference).map_err(|why| match why {
             NotDeleted::NotFound => RegistryError::no_manifest(),
@@ -158,7 +165,7 @@ async fn delete_manifest(world: &World, name: &str, reference: &Reference) -> Re
         collect::discard(state, &blobs, &deleted.loose);
         Ok(())
     })?;
-    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
+    emulator.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     blobs.empty();
     Ok(StatusCode::ACCEPTED.into_response())
 }

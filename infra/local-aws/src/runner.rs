@@ -1,7 +1,7 @@
 //! Observed state: tasks as containers. Takes each task from `PROVISIONING` to `STOPPED`, and finds its containers again
 //! after a restart of the daemon. Which tasks there should be is `scheduler`'s.
 //!
-//! `run` gives every task one `keeper`; `starting` and `stopping` are the halves of its life, `observe` is what it sees.
+//! `run` gives every task one `supervisor`; `starting` and `stopping` are the halves of its life, `observe` is what it sees.
 //! `order`, `reasons`, `limits`, `spec` and `lines` are pure.
 
 mod cgroups;
@@ -10,7 +10,6 @@ mod engine;
 mod fixtures;
 mod forward;
 mod images;
-mod keeper;
 mod limits;
 mod lines;
 mod network;
@@ -22,6 +21,7 @@ mod reasons;
 mod spec;
 mod starting;
 mod stopping;
+mod supervisor;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,32 +33,32 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::store::task::{StopCode, TaskStatus};
 use engine::{CONTAINER, Engine, INSTANCE, TASK};
-use keeper::Keeper;
+use supervisor::Supervisor;
 
-/// Pause before an engine that is away is asked again.
+/// Pause before the next attempt to reach an engine that does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Task → how to tell its keeper that there is news.
+/// Task → how to tell its supervisor that there is news.
 type Bells = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
 
 /// Looks after all tasks for as long as the daemon runs.
-pub async fn run(world: World) {
-    let engine = connect(&world).await;
-    while let Err(error) = remove_leftovers(&world, &engine).await {
+pub async fn run(emulator: Emulator) {
+    let engine = connect(&emulator).await;
+    while let Err(error) = remove_leftovers(&emulator, &engine).await {
         eprintln!("warning: {error:#}; trying again");
         tokio::time::sleep(AGAIN).await;
     }
     let bells = Bells::default();
     // All that is started here ends with this function: the set aborts its tasks when it is dropped.
-    let mut keepers = JoinSet::new();
-    keepers.spawn(listen(world.clone(), engine.clone(), bells.clone()));
-    let mut changes = world.store.changes();
+    let mut supervisors = JoinSet::new();
+    supervisors.spawn(listen(emulator.clone(), engine.clone(), bells.clone()));
+    let mut changes = emulator.store.changes();
     let mut ending = BTreeSet::new();
     loop {
-        let live: Vec<(String, bool)> = world.store.read(|state| {
+        let live: Vec<(String, bool)> = emulator.store.read(|state| {
             let live = state.ecs.tasks.values().filter(|task| observe::is_live(task));
             live.map(|task| (task.id.clone(), task.stop.is_some())).collect()
         });
@@ -67,11 +67,11 @@ pub async fn run(world: World) {
             let bell = known.unwrap_or_else(|| {
                 let bell = Arc::new(Notify::new());
                 bells.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), bell.clone());
-                let keeper = Keeper::new(world.clone(), engine.clone(), id.clone(), bell.clone());
+                let supervisor = Supervisor::new(emulator.clone(), engine.clone(), id.clone(), bell.clone());
                 let bells = bells.clone();
                 let id = id.clone();
-                keepers.spawn(async move {
-                    keeper.keep().await;
+                supervisors.spawn(async move {
+                    supervisor.keep().await;
                     bells.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 });
                 bell
@@ -80,7 +80,7 @@ pub async fn run(world: World) {
                 bell.notify_one();
             }
         }
-        while keepers.try_join_next().is_some() {}
+        while supervisors.try_join_next().is_some() {}
         ending.retain(|id| bells.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id));
         if changes.changed().await.is_err() {
             return;
@@ -88,10 +88,10 @@ pub async fn run(world: World) {
     }
 }
 
-async fn connect(world: &World) -> Engine {
+async fn connect(emulator: &Emulator) -> Engine {
     let mut told = false;
     loop {
-        match Engine::connect(&world.settings.engine, &world.settings.instance).await {
+        match Engine::connect(&emulator.settings.engine, &emulator.settings.instance).await {
             Ok(engine) => return engine,
             Err(error) if !told => {
                 eprintln!("warning: {error:#}; trying again");
@@ -103,11 +103,11 @@ async fn connect(world: &World) -> Engine {
     }
 }
 
-/// One subscription for all tasks. Whoever was away may have missed something: every keeper looks.
-async fn listen(world: World, engine: Engine, bells: Bells) {
-    let mut filters = engine::labelled(INSTANCE, &world.settings.instance);
+/// One subscription for all tasks. Events may have been missed while the engine did not answer: every supervisor inspects its containers.
+async fn listen(emulator: Emulator, engine: Engine, bells: Bells) {
+    let mut filters = engine::labelled(INSTANCE, &emulator.settings.instance);
     filters.insert("type".into(), vec!["container".into()]);
-    // Health probes make three events each that nobody here needs.
+    // Health probes make three events each, and none of them is needed here.
     let wanted = ["start", "die", "oom", "health_status", "destroy"];
     filters.insert("event".into(), wanted.iter().map(ToString::to_string).collect());
     loop {
@@ -130,16 +130,16 @@ fn ring(bells: &Bells, task: Option<&str>) {
 }
 
 /// What belongs to no task that lives: the daemon was killed between the last removal and the note of it.
-async fn remove_leftovers(world: &World, engine: &Engine) -> anyhow::Result<()> {
-    let found = engine.containers(INSTANCE, &world.settings.instance).await.context("failed to list containers")?;
+async fn remove_leftovers(emulator: &Emulator, engine: &Engine) -> anyhow::Result<()> {
+    let found = engine.containers(INSTANCE, &emulator.settings.instance).await.context("failed to list containers")?;
     let mut tasks: BTreeSet<String> = found.into_iter().filter_map(|mut one| one.labels.remove(TASK)).collect();
     tasks.extend(engine.cgroups.iter().flat_map(cgroups::Cgroups::tasks));
-    let volumes = engine::labelled(INSTANCE, &world.settings.instance);
+    let volumes = engine::labelled(INSTANCE, &emulator.settings.instance);
     let options = bollard::query_parameters::ListVolumesOptionsBuilder::default().filters(&volumes).build();
     let volumes = engine.docker.list_volumes(Some(options)).await.context("failed to list volumes")?;
     tasks.extend(volumes.volumes.into_iter().flatten().filter_map(|mut volume| volume.labels.remove(TASK)));
     for task in tasks {
-        let live = world.store.read(|state| state.ecs.tasks.get(&task).is_some_and(observe::is_live));
+        let live = emulator.store.read(|state| state.ecs.tasks.get(&task).is_some_and(observe::is_live));
         if !live {
             stopping::remove_task(engine, &task).await.context("failed to remove what is left of a task")?;
         }
@@ -151,21 +151,21 @@ async fn remove_leftovers(world: &World, engine: &Engine) -> anyhow::Result<()> 
 ///
 /// # Errors
 /// The engine's; tasks that do not end within the longest stop timeout that ECS has.
-pub async fn stop_all(world: &World) -> anyhow::Result<()> {
+pub async fn stop_all(emulator: &Emulator) -> anyhow::Result<()> {
     // AWS: a `stopTimeout` is at most 120 s; the rest is for draining and removal.
     let deadline = tokio::time::Instant::now() + Duration::from_secs(180);
-    let mut changes = world.store.changes();
+    let mut changes = emulator.store.changes();
     loop {
-        let (left, unasked) = world.store.read(|state| {
+        let (left, unasked) = emulator.store.read(|state| {
             let live = || state.ecs.tasks.values().filter(|task| observe::is_live(task));
             (live().count(), live().any(|task| task.stop.is_none()))
         });
         if left == 0 {
             return Ok(());
         }
-        Engine::connect(&world.settings.engine, &world.settings.instance).await?;
+        Engine::connect(&emulator.settings.engine, &emulator.settings.instance).await?;
         if unasked {
-            world.store.write(|state| {
+            emulator.store.write(|state| {
                 for task in state.ecs.tasks.values_mut().filter(|task| task.last_status != TaskStatus::Stopped) {
                     task.request_stop(StopCode::UserInitiated, "Task stopped by user");
                 }
@@ -202,8 +202,8 @@ pub async fn sweep(engine: &str, instance: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The engine's; no such container.
-pub async fn kill(world: &World, task: &str, container: Option<&str>) -> anyhow::Result<()> {
-    let engine = Engine::connect(&world.settings.engine, &world.settings.instance).await?;
+pub async fn kill(emulator: &Emulator, task: &str, container: Option<&str>) -> anyhow::Result<()> {
+    let engine = Engine::connect(&emulator.settings.engine, &emulator.settings.instance).await?;
     let mut killed = false;
     for one in engine.containers(TASK, task).await.context("failed to list containers")? {
         let Some(name) = one.labels.get(CONTAINER) else { continue };

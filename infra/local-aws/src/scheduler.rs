@@ -13,7 +13,7 @@ mod service;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::settings::Settings;
 use crate::store::State;
 use crate::store::ecs::Service;
@@ -34,7 +34,7 @@ pub fn tell_unplaced(state: &mut State, task: &str, reason: &str, now: Timestamp
 pub struct Tick {
     /// Whether the state is another one now.
     pub changed: bool,
-    /// When to look again even if nobody changes anything.
+    /// When to tick again even without a change.
     pub due: Option<Timestamp>,
 }
 
@@ -86,13 +86,13 @@ pub fn tick_with(state: &mut State, now: Timestamp, new_id: &mut dyn FnMut() -> 
 /// Changes come in bursts, such as those of a hundred containers that start: one look is enough for all of them.
 const BURST: Duration = Duration::from_millis(5);
 
-/// Ticks at every change and whenever `tick` asked for it, for as long as the daemon runs.
-pub async fn run(world: World) {
-    let mut changes = world.store.changes();
+/// Ticks at every change and whenever `tick` requested it, for as long as the daemon runs.
+pub async fn run(emulator: Emulator) {
+    let mut changes = emulator.store.changes();
     loop {
         changes.mark_unchanged();
-        let due = world.store.update(|state| {
-            let outcome = tick(state, &world.settings, Timestamp::now());
+        let due = emulator.store.update(|state| {
+            let outcome = tick(state, &emulator.settings, Timestamp::now());
             (outcome.changed, outcome.due)
         });
         let look = async {

@@ -13,6 +13,7 @@ use crate::settings::Settings;
 use crate::store::State;
 use crate::store::ecr::Repository;
 use crate::store::ecs::Cluster;
+use crate::store::elb::{Elb, LoadBalancer, TargetGroup, load_balancer_arn, target_group_arn};
 use crate::store::logs::LogGroup;
 use crate::store::ssm::{Parameter, ParameterType};
 use crate::time::Timestamp;
@@ -59,7 +60,7 @@ pub struct SeedLoadBalancer {
     pub target_port: u16,
     /// Path of the health check.
     pub health_check_path: String,
-    /// Seconds between two checks of one target. AWS: 5 to 300; the stand-in takes 1 too, so that nobody waits for nothing.
+    /// Seconds between two checks of one target. AWS: 5 to 300; the emulator takes 1 too, so that no test waits needlessly.
     pub health_check_interval_seconds: u32,
     /// Checks in a row that make a target healthy. AWS: 2 to 10.
     pub healthy_threshold: u32,
@@ -104,6 +105,30 @@ impl Seed {
     }
 }
 
+impl SeedLoadBalancer {
+    /// Creates the load balancer, its listener and its target group. Existing ones stay as they are.
+    pub fn create(&self, elb: &mut Elb, settings: &Settings, now: Timestamp) {
+        let group = target_group_arn(settings, &self.name);
+        if !elb.target_groups.contains_key(&group) {
+            let mut made = TargetGroup::new(&self.name, self.target_port);
+            made.health_check.path.clone_from(&self.health_check_path);
+            made.health_check.interval_seconds = self.health_check_interval_seconds;
+            made.health_check.timeout_seconds =
+                made.health_check.timeout_seconds.min(self.health_check_interval_seconds.max(2));
+            made.health_check.healthy_threshold = self.healthy_threshold;
+            made.health_check.unhealthy_threshold = self.unhealthy_threshold;
+            made.deregistration_delay_seconds = self.deregistration_delay_seconds;
+            elb.target_groups.insert(group.clone(), made);
+        }
+        let arn = load_balancer_arn(settings, &self.name);
+        elb.load_balancers.entry(arn).or_insert_with(|| {
+            let mut made = LoadBalancer::new(&self.name, now);
+            made.listen(settings, self.listen, group);
+            made
+        });
+    }
+}
+
 /// Brings into the state what is missing from it; `true` if anything was.
 pub fn apply(
     state: &mut State,
@@ -129,7 +154,7 @@ pub fn apply(
     }
     for balancer in &seed.load_balancers {
         let before = (state.elb.load_balancers.len(), state.elb.target_groups.len());
-        state.elb.add_load_balancer(settings, balancer, now);
+        balancer.create(&mut state.elb, settings, now);
         changed |= before != (state.elb.load_balancers.len(), state.elb.target_groups.len());
     }
     for (names, known) in [(&seed.roles, &mut state.ecs.roles), (&seed.file_systems, &mut state.ecs.file_systems)] {
@@ -160,7 +185,7 @@ fn add<T>(known: &mut BTreeMap<String, T>, name: &str, make: impl FnOnce() -> T)
     is_new
 }
 
-/// 50 characters that nobody guesses: as many as Django wants of a key.
+/// 50 random characters: as many as Django wants in a key.
 pub fn random() -> String {
     let bytes: Vec<u8> = (0..3).flat_map(|_| uuid::Uuid::new_v4().into_bytes()).collect();
     let mut text = URL_SAFE_NO_PAD.encode(bytes);
@@ -241,5 +266,39 @@ mod tests {
         check("{\"clusters\": [\"a\", \"\"]}", "clusters[1]: a name is empty");
         check(&TEXT.replace("127.0.0.1:8080", "0.0.0.0:8080"), "loadBalancers[0].listen");
         assert!(Seed::load(Utf8Path::new("/none/seed.json")).unwrap_err().contains("/none/seed.json"));
+    }
+
+    #[test]
+    fn creates_a_load_balancer_once_and_keeps_later_changes() {
+        let settings = Settings {
+            endpoint: "127.0.0.1:1".parse().unwrap(),
+            region: "eu-central-1".into(),
+            state: "/state".into(),
+            engine: String::new(),
+            instance: String::new(),
+        };
+        let wanted = SeedLoadBalancer {
+            name: "web".into(),
+            listen: "127.0.0.1:8080".parse().unwrap(),
+            target_port: 80,
+            health_check_path: "/healthz".into(),
+            health_check_interval_seconds: 1,
+            healthy_threshold: 2,
+            unhealthy_threshold: 3,
+            deregistration_delay_seconds: 30,
+        };
+        let mut elb = Elb::default();
+        wanted.create(&mut elb, &settings, Timestamp::default());
+        let (arn, made) = elb.load_balancers.first_key_value().unwrap();
+        assert!(arn.starts_with("arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/"));
+        assert!(arn.ends_with(&made.id) && made.id.len() == 16);
+        let listener = made.listener.clone().unwrap();
+        assert!(listener.arn.contains(&format!(":listener/app/web/{}/", made.id)));
+        assert!(listener.rule_arn().starts_with(&listener.arn.replace(":listener/", ":listener-rule/")));
+        assert_eq!(elb.load_balancer_of(&listener.target_group).unwrap().0, arn);
+        elb.target_groups.values_mut().next().unwrap().deregistration_delay_seconds = 7;
+        wanted.create(&mut elb, &settings, Timestamp::default());
+        assert_eq!((elb.load_balancers.len(), elb.target_groups.len()), (1, 1));
+        assert_eq!(elb.target_groups[&listener.target_group].deregistration_delay_seconds, 7);
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 
-/// The account that everything here belongs to. AWS's own documentation uses it as an example, so it cannot be anybody's.
+/// The account that everything here belongs to. AWS's own documentation uses it as an example, so it belongs to no customer.
 pub const ACCOUNT: &str = "123456789012";
 
 /// What stays the same for as long as the daemon runs.

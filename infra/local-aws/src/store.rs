@@ -1,7 +1,7 @@
 //! Everything the daemon knows. One value behind one lock, kept on disk as one document: a change is either whole or not
 //! there. Not here: blobs (`registry`), output of containers (`log_store`), connections (`balancer`).
 //!
-//! Whoever changes the state tells nobody: scheduler, runner and balancer wait for `Store::changes` and look.
+//! A change notifies no part by name: scheduler, runner and balancer wait for `Store::changes` and read the state.
 
 mod disk;
 pub mod ecr;
@@ -40,12 +40,12 @@ pub struct State {
 }
 
 /// How long a call waits for the disk: longer than any disk that works needs, shorter than any client of AWS's waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long after a failure the disk is let alone, so that a full disk costs next to nothing.
 const REST: Duration = Duration::from_millis(100);
 
-/// How often the disk is tried again while nothing changes: nobody tells us when there is room.
+/// How often the disk is tried again while nothing changes: there is no notification of free space.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The state, shared by everything in the daemon. Cheap to clone.
@@ -80,7 +80,7 @@ pub struct NotDurable(String);
 
 impl fmt::Display for NotDurable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the state of the local stand-in is not on disk: {}", self.0)
+        write!(f, "the state of the local emulator is not on disk: {}", self.0)
     }
 }
 
@@ -112,7 +112,7 @@ impl Store {
         look(&self.lock())
     }
 
-    /// Changes the state and wakes whoever waits for changes. `change` checks everything before it changes anything, so
+    /// Changes the state and wakes the parts that wait for changes. `change` checks everything before it changes anything, so
     /// that an error leaves no half; it must not wait for anything.
     pub fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
@@ -121,7 +121,7 @@ impl Store {
         result
     }
 
-    /// As `write`, for a change that may turn out to be none, of which nobody is told. `change` says whether it was one.
+    /// As `write`, for a change that may turn out to be none, which wakes no part. `change` returns whether it was one.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> (bool, T)) -> T {
         let mut state = self.lock();
         let (changed, result) = change(&mut state);
@@ -145,8 +145,8 @@ impl Store {
         let wanted = *self.inner.changed.borrow();
         let mut saved = self.inner.saved.subscribe();
         let tried = saved.wait_for(|saved| saved.written >= wanted || saved.tried >= wanted);
-        let Ok(tried) = tokio::time::timeout(PATIENCE, tried).await else {
-            return Err(NotDurable(format!("writing it takes longer than {} s", PATIENCE.as_secs())));
+        let Ok(tried) = tokio::time::timeout(RETRY_LIMIT, tried).await else {
+            return Err(NotDurable(format!("writing it takes longer than {} s", RETRY_LIMIT.as_secs())));
         };
         match tried {
             Ok(saved) if saved.written < wanted => Err(NotDurable(saved.problem.clone().unwrap_or_default())),
@@ -168,7 +168,7 @@ impl Store {
                 continue;
             }
             let store = self.clone();
-            // The disk may be slow: nobody who answers requests waits for it.
+            // The disk may be slow: no request waits for it.
             let saving = tokio::task::spawn_blocking(move || store.inner.disk.save(|| store.lock()));
             let outcome = saving.await.map_err(anyhow::Error::from).and_then(|saved| saved);
             let problem = outcome.err().map(|error| format!("{error:#}"));
@@ -182,7 +182,7 @@ impl Store {
         }
     }
 
-    /// Tells whoever waits how a try has ended, and the log where that is news.
+    /// Reports the result of an attempt to its waiters, and to the log where it changed.
     fn note(&self, count: u64, problem: Option<String>) {
         self.inner.saved.send_modify(|saved| {
             match (&saved.problem, &problem) {

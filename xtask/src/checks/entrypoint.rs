@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-/// Variables and the values that they have where nobody gives another.
+/// Variables and their defaults.
 pub fn defaults(script: &str) -> BTreeMap<String, String> {
     script.lines().filter_map(default).collect()
 }

@@ -1,4 +1,4 @@
-//! What the rules are told. Each fact is there or there is a reason why it is not. Not here: who finds them out
+//! The input of the rules. Each fact is known, or the reason is known why it is not. Not here: gathering them
 //! (`verification`), or what must hold (`rules`).
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::release::{Built, Release};
 /// A fact, or why it is not known.
 pub type Fact<T> = Result<T, Unknown>;
 
-/// Everything that the rules are told.
+/// The input of all rules.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// `infra/slipway.toml`.
@@ -142,14 +142,14 @@ pub struct Observed {
     pub page: Fact<Answer>,
     /// The first stylesheet that the page names.
     pub stylesheet: Fact<Answer>,
-    /// The health check that says which release answers.
+    /// The health check whose answer names the release.
     pub health: Fact<Answer>,
 }
 
 /// An HTTP answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// What was asked for.
+    /// The requested URL.
     pub url: String,
     /// Why there is no answer, where there is none.
     pub silence: Option<String>,
@@ -260,7 +260,7 @@ impl Facts<'_> {
     }
 }
 
-/// The release that a revision's containers are told to be.
+/// The release that a revision passes to its containers.
 pub fn release_of(definition: &TaskDefinition) -> Option<&str> {
     let containers = &definition.view().container_definitions;
     containers.iter().find_map(|container| container.variable("SLIPWAY_RELEASE")).filter(|release| !release.is_empty())

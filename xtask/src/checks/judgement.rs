@@ -7,17 +7,17 @@ use super::Status;
 pub struct Unknown {
     /// Why.
     pub why: String,
-    /// Whether somebody was asked and did not answer. Of what runs, that is no reason to go on.
+    /// Whether a request had no answer. Of what runs, that is no reason to continue.
     pub has_failed: bool,
 }
 
 impl Unknown {
-    /// Nobody was asked, or the rule does not apply.
+    /// No request was made, or the rule does not apply.
     pub fn new(why: impl Into<String>) -> Unknown {
         Unknown { why: why.into(), has_failed: false }
     }
 
-    /// Somebody was asked and did not answer.
+    /// A request had no answer.
     pub fn failed(why: impl Into<String>) -> Unknown {
         Unknown { why: why.into(), has_failed: true }
     }
@@ -58,7 +58,7 @@ impl Problems {
         self.0.push(Problem { status: Status::Warn, message: message.into(), hint: hint.into() });
     }
 
-    /// The verdict; the text says what held where nothing is wrong.
+    /// The verdict; the text is the message of a rule that holds.
     pub(super) fn or(self, holds: impl Into<String>) -> Judgement {
         Ok(Verdict { holds: holds.into(), problems: self.0 })
     }

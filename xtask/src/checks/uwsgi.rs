@@ -9,7 +9,7 @@ pub struct UwsgiFacts {
     options: Vec<(String, String)>,
 }
 
-/// Reads an ini file. Variables that nobody gives keep their `$(NAME)`.
+/// Reads an ini file. Unset variables keep their `$(NAME)`.
 ///
 /// # Errors
 /// A line that is no option, with its number.

@@ -18,7 +18,7 @@ use crate::release::Release;
 use crate::report::Report;
 use crate::report::timing::Timing;
 
-/// What `build` was asked for.
+/// The request of `build`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Whose base images and mirrors are used.
@@ -31,7 +31,7 @@ pub struct Request {
     pub file: Option<Utf8PathBuf>,
     /// Further tags for `push` to give.
     pub tags: Vec<String>,
-    /// Says which input changed each fingerprint.
+    /// Reports which input changed each fingerprint.
     pub explain: bool,
     /// Stops after the plan is shown.
     pub dry_run: bool,

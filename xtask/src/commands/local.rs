@@ -1,4 +1,4 @@
-//! `cargo xtask local`: the stand-in for AWS that the environment `local` deploys to, started, looked at, ended.
+//! `cargo xtask local`: the local AWS emulator that the environment `local` deploys to, started, looked at, ended.
 
 mod logs;
 mod reset;
@@ -58,7 +58,7 @@ struct Target {
 /// Bad configuration (2), interrupted (130), everything else (1).
 pub fn run(root: &Utf8Path, environment: EnvironmentName, request: &Request, report: &Report) -> anyhow::Result<()> {
     if environment != EnvironmentName::Local {
-        let failure = Failure::usage(format!("`{environment}` is on AWS: only `local` has a stand-in"));
+        let failure = Failure::usage(format!("`{environment}` is on AWS: only `local` has an emulator"));
         return Err(failure.hint("leave out `--env`").into());
     }
     match request {

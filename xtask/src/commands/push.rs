@@ -1,4 +1,4 @@
-//! `cargo xtask push`: sends exactly the verified layouts that `release.json` names, nothing twice, and tags them.
+//! `cargo xtask push`: sends exactly the verified layouts that `release.json` names, skips existing blobs, and tags them.
 //! Observe and apply have files of their own; this one is the verb as it reads.
 
 mod apply;
@@ -16,7 +16,7 @@ use crate::plan::push::{PushPlan, Pushed};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `push` was asked for.
+/// The request of `push`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Whose registry.
@@ -45,7 +45,7 @@ impl Request {
 /// the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Pushed> {
     let begun = Instant::now();
-    // A build that replaces a layout halfway through would make the registry's image one that nobody proved.
+    // A build that replaces a layout halfway through would put an unproven image into the registry.
     let waiting = || report.step("a build is running in this repository, waiting for it");
     let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
     let here = observe::here(root, request, report)?;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Event, LogLine, TargetHealth, Task, View};
+use super::{Container, Event, LogLine, TargetHealth, Task, View};
 
 /// The last lines of one container of one task: task id, container name.
 pub type Output = BTreeMap<(String, String), Vec<LogLine>>;
@@ -46,6 +46,34 @@ pub struct Evidence<'a> {
     pub refusal: Option<&'a str>,
 }
 
+impl<'a> Evidence<'a> {
+    /// Returns the output of a container, as far as it was read.
+    fn output_of(&self, task: &Task, container: &Container) -> &'a [LogLine] {
+        let key = (task.id().to_owned(), container.name.clone());
+        self.lines.get(&key).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One candidate for the cause, and the place where it shows.
+#[derive(Clone, Debug, PartialEq)]
+struct Finding<'a> {
+    id: CauseId,
+    /// The task that shows it.
+    task: Option<&'a Task>,
+    /// Name of the container that shows it.
+    failing_container: Option<String>,
+    /// The most telling text: of ECS, or of the container itself.
+    said: Option<String>,
+    /// Exit code, or status of the answer to the health check.
+    code: Option<i64>,
+}
+
+impl Finding<'_> {
+    fn new(id: CauseId) -> Self {
+        Finding { id, task: None, failing_container: None, said: None, code: None }
+    }
+}
+
 /// How the load balancer checks its targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthProbe {
@@ -53,7 +81,7 @@ pub struct HealthProbe {
     pub path: String,
     /// Codes that count as healthy: `200`, `200-299`.
     pub matcher: String,
-    /// The port that is asked.
+    /// The port of the health check.
     pub port: u16,
 }
 
@@ -89,7 +117,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
 /// The cause for which a stopped task will fail again however often it is started: there is no use in waiting for the circuit
 /// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them. A permission that lacks is one
 /// once a task of `before`, those that ended earlier, lacked it too: IAM needs a while to tell everybody of a new role.
-pub fn is_permanent(task: &Task, before: &[Task]) -> Option<CauseId> {
+pub fn permanent_failure(task: &Task, before: &[Task]) -> Option<CauseId> {
     let cause = findings::of_stopped_task(task)?;
     let again = || before.iter().any(|earlier| findings::of_stopped_task(earlier) == Some(cause));
     (reasons::is_lasting(cause) && (!reasons::is_denial(cause) || again())).then_some(cause)

@@ -18,7 +18,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding. The hint is not optional: whoever finds something knows what would have been right.
+    /// A finding. The hint is not optional: every check knows the correct form.
     pub fn new(pointer: &str, message: impl Into<String>, hint: impl Into<String>) -> Finding {
         Finding { pointer: pointer.to_owned(), message: message.into(), hint: hint.into() }
     }

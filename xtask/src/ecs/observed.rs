@@ -77,7 +77,7 @@ pub struct Deployment {
 /// `rolloutState` of a deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum RolloutState {
-    /// None is told: something else than ECS controls the deployments of the service.
+    /// Absent: a controller other than ECS runs the deployments of the service.
     #[serde(skip)]
     #[default]
     Absent,
@@ -129,7 +129,7 @@ pub struct ServiceDeployment {
     pub status: ServiceDeploymentStatus,
     /// In ECS's words.
     pub status_reason: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When it changed last.
     pub updated_at: Timestamp,
@@ -155,7 +155,7 @@ pub struct DeploymentBrief {
     pub status: ServiceDeploymentStatus,
     /// In ECS's words.
     pub status_reason: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When it was over.
     pub finished_at: Option<Timestamp>,
@@ -251,7 +251,7 @@ pub struct Task {
     pub stop_code: Option<String>,
     /// In ECS's words.
     pub stopped_reason: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When it got to `RUNNING`.
     pub started_at: Option<Timestamp>,

@@ -16,7 +16,7 @@ pub enum Verdict {
         /// Its exit code.
         code: i64,
     },
-    /// The watched container never ran, or nobody knows how it ended.
+    /// The watched container never ran, or its exit code is unknown.
     NeverStarted {
         /// In ECS's words.
         reason: String,
@@ -52,7 +52,7 @@ impl Verdict {
 const KILLED: i64 = 137;
 const TERMINATED: i64 = 143;
 
-/// Judges a task by its container `watched`. `definition` says which containers are essential; without it, all are.
+/// Judges a task by its container `watched`. `definition` names the essential containers; without it, all are.
 pub fn verdict(task: &Task, watched: &str, definition: Option<&View>) -> Verdict {
     let Some(container) = task.container(watched) else {
         let names: Vec<_> = task.containers.iter().map(|container| container.name.as_str()).collect();
@@ -65,7 +65,7 @@ pub fn verdict(task: &Task, watched: &str, definition: Option<&View>) -> Verdict
             return unless_going(task, Verdict::NeverStarted { reason: reason(task, container) });
         }
         None | Some("EssentialContainerExited") => {}
-        // A program that was told to end may end with 0 and have done half of its work.
+        // A program that was stopped may exit with 0 and have done half of its work.
         Some(_) => return unless_going(task, Verdict::Stopped { reason: reason(task, container) }),
     }
     match container.exit_code {
@@ -107,7 +107,7 @@ fn taken_along_by<'a>(
 fn reason(task: &Task, watched: &Container) -> String {
     let others = task.containers.iter().filter_map(|container| container.reason.as_ref());
     let said = watched.reason.iter().chain(&task.stopped_reason).chain(others).find(|reason| is_telling(reason));
-    said.or(task.stopped_reason.as_ref()).cloned().unwrap_or_else(|| "ECS says no reason".into())
+    said.or(task.stopped_reason.as_ref()).cloned().unwrap_or_else(|| "ECS gives no reason".into())
 }
 
 /// Some reasons only say that there is another one.
@@ -197,7 +197,7 @@ mod tests {
         check(&failed(&[("app", None, ""), ("nginx", None, PULL)]), &format!("never started: {PULL}"));
         check(&failed(&[("app", None, "")]), "never started: Task failed to start");
         check(&failed(&[("app", Some(0), ""), ("nginx", None, PULL)]), &format!("never started: {PULL}"));
-        check(&task("STOPPED", "", "", &[("app", None, "")]), "never started: ECS says no reason");
+        check(&task("STOPPED", "", "", &[("app", None, "")]), "never started: ECS gives no reason");
         check(
             &task("STOPPED", "TaskFailedToStart", PULL, &[]),
             "never started: the task has no container `app`, but ``",

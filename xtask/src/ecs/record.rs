@@ -19,7 +19,7 @@ const SET_SERVICE: &str = "slipway:set-service.";
 /// What became of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was registered; no outcome is recorded.
+    /// It was registered; no verdict is recorded.
     Registered,
     /// It served, and every check passed.
     Verified,

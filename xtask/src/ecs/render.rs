@@ -102,7 +102,7 @@ fn malformed(file: &str, error: &serde_json::Error) -> Failure {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     Failure::usage(format!("{file}:{}:{}: not JSON: {what}", error.line(), error.column()))
-        .hint("templates are plain JSON; placeholders stand inside of strings: `\"{{ task.cpu }}\"`")
+        .hint("templates are plain JSON; placeholders belong inside of strings: `\"{{ task.cpu }}\"`")
 }
 
 fn out_of_range(file: &str, error: &serde_json::Error) -> Failure {

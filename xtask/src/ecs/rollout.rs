@@ -12,7 +12,7 @@ use std::fmt;
 
 use super::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Timestamp};
 
-/// The deployment that this run asked for.
+/// The deployment that this run requested.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ours {
     /// `ecs-svc/<number>`.
@@ -49,7 +49,7 @@ impl Ours {
 /// What has become of our deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It goes on, or nobody can tell yet.
+    /// It is in progress, or its state is unknown.
     InProgress(Progress),
     /// All tasks are ours and healthy.
     Completed,
@@ -123,7 +123,7 @@ pub struct Progress {
     pub pending: u32,
     /// Tasks of it that failed, in a row.
     pub failed: u32,
-    /// How many failures end it, where the record says so.
+    /// How many failures end it, where the record has it.
     pub threshold: Option<u32>,
     /// Tasks of other deployments that run or start.
     pub others: u32,
@@ -140,7 +140,7 @@ pub struct RollbackStarted {
     pub reason: String,
     /// ARN of the revision that is being gone back to.
     pub to: Option<String>,
-    /// When it began, where the record says so.
+    /// When it began, where the record has it.
     pub began: Option<Timestamp>,
 }
 
@@ -179,7 +179,7 @@ pub fn unrecorded(ours: &Ours, service: &Service) -> Option<Verdict> {
     is_over.then(|| Verdict::RolledBack { reason, to: Some(older.task_definition.clone()) })
 }
 
-/// Ids of the tasks that the service says it has started since `began`, the newest first: what `DescribeTasks` is asked for
+/// Ids of the tasks that the service's events report as started since `began`, the newest first: the input of `DescribeTasks`
 /// without listing tasks first. Those of other deployments are among them. Source: the wording of AWS, "Amazon ECS service
 /// event messages".
 pub fn started_tasks(service: &Service, began: Timestamp) -> Vec<&str> {
@@ -328,7 +328,7 @@ impl Sight<'_> {
         let said = [of_record, of_rollback, of_mine].into_iter().flatten().find(|reason| !reason.is_empty());
         said.unwrap_or_else(|| {
             let revision = self.ours.revision_arn.rsplit('/').next().unwrap_or_default();
-            format!("ECS gave up deployment `{}` of `{revision}` and says no reason", self.ours.deployment_id)
+            format!("ECS gave up deployment `{}` of `{revision}` and gives no reason", self.ours.deployment_id)
         })
     }
 }

@@ -273,7 +273,7 @@ Acquire::Retries "2";
 fn host_network_options() -> String {
     let text = process::run(Command::new("apt-config").arg("dump"), QUERY_LIMIT).unwrap_or_default();
     let is_network = |line: &&str| {
-        // A host that reads a frozen copy of the archive says so with the last one.
+        // The last option is that of a host that reads a frozen copy of the archive.
         ["Acquire::http::", "Acquire::https::", "Acquire::http ", "Acquire::ForceIPv", "Acquire::Check-Valid-Until"]
             .iter()
             .any(|prefix| line.starts_with(prefix))

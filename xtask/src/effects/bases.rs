@@ -38,7 +38,7 @@ pub struct Wanted<'a> {
     pub may_record: bool,
 }
 
-/// The bases as the lock file or the substitutes in use have them: starts no process, asks nobody. `None` as soon as one
+/// The bases as the lock file or the substitutes in use have them: starts no process, sends no request. `None` as soon as one
 /// is unknown. For fingerprints: only `resolve` gives references that every engine can use.
 pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, ResolvedBase>>> {
     let lock = read_lock(wanted.root)?;
@@ -54,7 +54,7 @@ pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, R
     Ok(Some(bases))
 }
 
-/// The bases for a build. Pins of the lock file are used; what has none is asked for and added to the file. Where the
+/// The bases for a build. Pins of the lock file are used; a base without a pin is resolved and added to the file. Where the
 /// registry does not answer, `local` gets its substitute.
 pub fn resolve(
     engine: &Engine,
@@ -168,7 +168,7 @@ fn images<'a>(wanted: &Wanted<'a>) -> impl Iterator<Item = &'a String> + use<'a>
     wanted.names.iter().filter(|name| name.as_str() != "scratch")
 }
 
-/// Where the image is asked for: its mirror in this environment, else what its own name says.
+/// Where the image is pulled from: its mirror in this environment, else what its own name says.
 fn location(wanted: &Wanted<'_>, name: &str) -> anyhow::Result<BaseName> {
     let mirror = wanted.environment.bases.mirrors.get(name);
     let text = mirror.map_or(name, String::as_str);

@@ -15,7 +15,7 @@ const BUILDING: &str = "target/slipway/building";
 /// The file that holds the process id of the docker client.
 const CLIENT: &str = "client";
 
-/// A client that is told to stop does so within a second.
+/// A client stops within a second of the signal.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// This run's build directory; its folder goes when it is dropped.

@@ -28,12 +28,12 @@ const MAX_DEPTH: usize = 16;
 pub struct Base {
     /// Its content address.
     pub digest: Digest,
-    /// What its configuration says. `None` where nobody has read it: images above it then count their whole context.
+    /// Its configuration. `None` where it has not been read: images above it then count their whole context.
     pub facts: Option<BaseFacts>,
 }
 
 /// The base images that the project's images reach, as written in their Dockerfiles: what must be resolved before
-/// inputs can be observed. To be asked again with what was resolved until it names nothing new: a base image with
+/// inputs can be observed. To be called again with the resolved bases until it names nothing new: a base image with
 /// `ONBUILD` triggers may reach stages that nothing else reaches.
 pub fn bases_of(
     root: &Utf8Path,
@@ -195,7 +195,7 @@ fn read_dockerfile(
     Ok((text, reach))
 }
 
-/// The other image that a named context points at, with the target that is asked of it.
+/// The other image that a named context points at, with the target that is used of it.
 fn other_image(
     project: &Project,
     image: &Image,

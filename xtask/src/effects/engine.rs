@@ -119,12 +119,12 @@ impl Engine {
         self.client.command()
     }
 
-    /// Where the engine listens, as a value of `DOCKER_HOST`; `None` for the user's own, whose context says it.
+    /// Where the engine listens, as a value of `DOCKER_HOST`; `None` for the user's own, which the client's context names.
     pub fn host(&self) -> Option<&str> {
         self.client.variables.iter().find(|(name, _)| name == "DOCKER_HOST").map(|(_, value)| value.as_str())
     }
 
-    /// Where the engine listens, whoever's it is: as `DOCKER_HOST` says, else as the client's context does.
+    /// Where the engine listens, private or not: `DOCKER_HOST`, else the client's context.
     ///
     /// # Errors
     /// The client does not say.
@@ -211,7 +211,7 @@ pub fn find(root: &Utf8Path) -> anyhow::Result<Option<Engine>> {
 }
 
 /// The engine that answers; where none does, the private one, set up and started as far as needed.
-/// On a machine that cannot have one: a failure that says what to install.
+/// On a machine that cannot have one: a failure that names what to install.
 pub fn ensure(root: &Utf8Path, report: &Report) -> anyhow::Result<Engine> {
     let probe = probe_user();
     interrupt::check()?;
@@ -288,7 +288,7 @@ pub fn remove_private(place: &Place, report: &Report) -> anyhow::Result<bool> {
     sweep::control_groups_and_shared_folders(place)?;
     sweep::unmount_below(place.folder())?;
     packages::remove_folder(&place.runtime())?;
-    // The lock lies inside: moving the folder away in one step lets nobody in while half of it is deleted.
+    // The lock lies inside: after moving the folder away in one step, no other process uses it while half of it is deleted.
     let doomed = place.folder().with_file_name(format!("engine.removed-{}", std::process::id()));
     fs::rename(place.folder(), &doomed).with_context(|| format!("failed to move `{}`", place.folder()))?;
     packages::remove_folder(&doomed)?;

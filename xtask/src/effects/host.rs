@@ -79,7 +79,7 @@ pub fn has_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// Whether nobody watches: the variable that every CI service sets.
+/// Whether this is a CI run, by the variable that every CI service sets.
 pub fn is_ci() -> bool {
     env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP (the terminal went away): noted once, asked about by whoever waits.
+//! SIGINT, SIGTERM and SIGHUP (the terminal went away): recorded once, read by every function that waits.
 
 use std::sync::Arc;
 use std::sync::OnceLock;

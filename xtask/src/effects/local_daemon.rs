@@ -1,5 +1,5 @@
-//! The stand-in for AWS as a process of this machine: where it lies, whether it runs, its start and end. It outlives the
-//! command that starts it. Not here: what it is told to have (`plan/local`), and what it does (the crate `local-aws`).
+//! The local AWS emulator as a process of this machine: where it lies, whether it runs, its start and end. It outlives the
+//! command that starts it. Not here: its seed (`plan/local`), and what it does (the crate `local-aws`).
 
 pub mod ensure;
 pub mod holder;
@@ -34,7 +34,7 @@ const END_LIMIT: Duration = Duration::from_secs(300);
 /// From SIGTERM to SIGKILL.
 const TERM_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where the stand-in of a repository keeps everything.
+/// Where the emulator of a repository keeps everything.
 #[derive(Clone, Debug)]
 pub struct Place {
     folder: Utf8PathBuf,
@@ -159,7 +159,7 @@ pub fn status(endpoint: SocketAddr) -> Option<Value> {
     (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok()).flatten()
 }
 
-/// Whether anybody listens on an address.
+/// Whether an address has a listener.
 pub fn is_free(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_ok()
 }

@@ -61,7 +61,7 @@ impl Lock {
                 }
                 thread::sleep(TICK);
             }
-            // Whoever held the lock may have removed the whole folder: then this is the lock of a file that is gone.
+            // The former holder may have removed the whole folder: then this is the lock of a file that is gone.
             if is_same_file(&file, path) {
                 return Ok(Lock { _file: file, path: path.to_owned() });
             }

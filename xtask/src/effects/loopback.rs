@@ -45,7 +45,7 @@ impl<'r> Request<'r> {
 /// Sends a request and reads the whole answer within `limit`.
 ///
 /// # Errors
-/// Nobody listens, the deadline passed, or what came is no HTTP.
+/// No listener, the deadline passed, or the answer is not HTTP.
 pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::Result<Answer> {
     let deadline = Instant::now() + limit;
     let left = || match deadline.saturating_duration_since(Instant::now()) {
@@ -81,7 +81,7 @@ pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::
 }
 
 /// A call of an AWS API of the emulator that speaks JSON 1.1. `target` is what stands in `X-Amz-Target`, `service` what
-/// a signature would name; the emulator looks at a signature's form only, since there is nobody to keep out.
+/// a signature would name; the emulator looks at a signature's form only, since it protects nothing.
 ///
 /// # Errors
 /// As `send`.

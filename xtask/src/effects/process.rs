@@ -1,4 +1,4 @@
-//! Child processes with a deadline, and processes that we know by id only. Nothing here knows what it runs.
+//! Child processes with a deadline, and processes known by id only.
 
 use std::fs;
 use std::io::{self, Read};
@@ -12,13 +12,13 @@ use rustix::process::{Pid, Signal};
 
 use super::interrupt;
 
-/// How often a waiting loop looks again.
+/// Interval between two polls of a waiting loop.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What a finished process said.
+/// Output and status of a finished process.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Exit status.
     pub status: ExitStatus,
     /// Its standard output; bytes that are no UTF-8 are replaced.
     pub stdout: String,
@@ -26,16 +26,16 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs to the end, or kills the process and those it started once `limit` has passed and returns `None`.
+/// Runs a command to its exit. Once `limit` has passed, kills its process group and returns `None`.
 ///
 /// # Errors
-/// Where it cannot be started; `Interrupted`, after killing it, where the user interrupts meanwhile. What is started
-/// after an interrupt cleans up and is left alone.
+/// The process cannot be started. `Interrupted`, after the process is killed, where the user interrupts meanwhile; a
+/// process that is started after an interrupt cleans up and is not killed.
 pub fn run_bounded(command: &mut Command, limit: Duration) -> io::Result<Option<Finished>> {
     run_watched(command, limit, limit, || {})
 }
 
-/// The same, and calls `announce` once where it takes longer than `unnoticed`.
+/// As `run_bounded`, and calls `announce` once where the process takes longer than `unnoticed`.
 ///
 /// # Errors
 /// As `run_bounded`.
@@ -46,6 +46,7 @@ pub fn run_watched(
     announce: impl FnOnce(),
 ) -> io::Result<Option<Finished>> {
     let begin = Instant::now();
+    traced(command);
     let mut announce = Some(announce);
     // A group of its own, since a docker client starts plugins that would keep the pipes open after its death.
     let mut child =
@@ -72,39 +73,47 @@ pub fn run_watched(
         }
         thread::sleep(TICK);
     };
+    tracing::debug!(program = ?command.get_program(), %status, ms = begin.elapsed().as_millis(), "process exited");
     Ok(Some(Finished { status, stdout: collect(stdout), stderr: collect(stderr) }))
 }
 
-/// Runs to the end and returns standard output; a non-zero status is an error with the end of what it wrote.
+/// Runs a command to its exit and returns standard output. A non-zero status is an error with the last lines of standard error.
 pub fn run(command: &mut Command, limit: Duration) -> anyhow::Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let Some(finished) = run_bounded(command, limit).with_context(|| format!("failed to run `{name}`"))? else {
-        bail!("`{name}` did not end within {} s", limit.as_secs());
+        bail!("`{name}` did not exit within {} s", limit.as_secs());
     };
     if !finished.status.success() {
-        bail!("`{name}` ended with {}: {}", finished.status, last_lines(&finished.stderr, 12));
+        bail!("`{name}` failed, {}: {}", finished.status, last_lines(&finished.stderr, 12));
     }
     Ok(finished.stdout)
 }
 
-/// Runs with this terminal for its own, to its end; the exit code. The signals of the terminal are the child's.
+/// Runs a command in the foreground of this terminal and returns its exit code. The child receives the terminal's signals.
 ///
 /// # Errors
-/// It could not be started.
+/// The process cannot be started.
 pub fn hand_over(command: &mut Command) -> anyhow::Result<u8> {
     let name = command.get_program().to_string_lossy().into_owned();
+    traced(command);
     let status = command.status().with_context(|| format!("failed to run `{name}`"))?;
-    // Without a code it was ended by a signal.
+    // Without a code it was killed by a signal.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// The last `count` lines that are not empty.
+/// Emits the event of a process that is about to start: its program and the number of its arguments. The arguments may be
+/// a user's own command line, so they are left out.
+pub fn traced(command: &Command) {
+    tracing::debug!(program = ?command.get_program(), arguments = command.get_args().len(), "starting process");
+}
+
+/// Returns the last `count` lines that are not empty.
 pub fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
 }
 
-/// Looks every few milliseconds whether `ready`, for at most `limit`.
+/// Polls `ready` every few milliseconds, for at most `limit`.
 pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     loop {
@@ -118,13 +127,13 @@ pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Ids of all processes.
+/// Returns the ids of all processes.
 pub fn all_ids() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Whether the process runs; one that has ended and waits for its parent does not.
+/// Returns whether the process runs. A zombie does not.
 pub fn is_alive(id: u32) -> bool {
     // The state follows the command's name, which is in parentheses and may itself contain any character.
     fs::read_to_string(format!("/proc/{id}/stat"))
@@ -133,41 +142,40 @@ pub fn is_alive(id: u32) -> bool {
         .unwrap_or(false)
 }
 
-/// The arguments of a process, the program first; empty for one that has ended.
+/// Returns the arguments of a process, the program first; empty for a process that has exited.
 pub fn arguments(id: u32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     bytes.split(|b| *b == 0).filter(|a| !a.is_empty()).map(|a| String::from_utf8_lossy(a).into_owned()).collect()
 }
 
-/// The file a process runs, as it was when it was started (a deleted file keeps its path).
+/// Returns the path of the program that a process runs; a deleted file keeps its path.
 pub fn executable(id: u32) -> Option<String> {
     let path = fs::read_link(format!("/proc/{id}/exe")).ok()?;
     let path = path.to_str()?;
     Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
 }
 
-/// Asks a process to end.
+/// Sends SIGTERM to a process.
 pub fn terminate(id: u32) {
     signal(id, Signal::TERM);
 }
 
-/// Ends a process.
+/// Sends SIGKILL to a process.
 pub fn kill(id: u32) {
     signal(id, Signal::KILL);
 }
 
-/// A process that is gone already is what the caller wants.
+/// Sends a signal. A process that has exited already is no error.
 fn signal(id: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, signal);
     }
 }
 
-/// Asks a process and those it started in its group to stop, as Ctrl-C would: the docker client runs buildx as a
-/// process of its own.
+/// Sends SIGINT to a process group, as Ctrl-C does: the docker client runs buildx as a process of its own.
 pub fn interrupt_group(id: u32) {
     if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        // The group is gone where it ended in this very moment: nothing is left to stop.
+        // A group that has just exited is no error.
         let _ = rustix::process::kill_process_group(pid, Signal::INT);
     }
 }
@@ -183,7 +191,7 @@ fn read_all(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u
     let mut pipe = pipe?;
     Some(thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What arrived before a broken pipe is still worth showing.
+        // The bytes before a broken pipe are shown all the same.
         let _ = pipe.read_to_end(&mut bytes);
         bytes
     }))
@@ -203,8 +211,8 @@ mod tests {
 
     #[test]
     fn output_status_and_deadline() {
-        let said = run(Command::new("echo").arg("hello"), Duration::from_secs(10)).unwrap();
-        assert_eq!(said, "hello\n");
+        let stdout = run(Command::new("echo").arg("hello"), Duration::from_secs(10)).unwrap();
+        assert_eq!(stdout, "hello\n");
         let error = run(Command::new("ls").arg("/nonexistent"), Duration::from_secs(10)).unwrap_err();
         assert!(error.to_string().contains("/nonexistent"), "{error}");
         let begin = Instant::now();

@@ -49,7 +49,7 @@ pub fn load_templates(root: &Utf8Path, service: Option<&ProjectService>) -> anyh
     Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))
 }
 
-/// A misspelled file would otherwise be an environment that nobody notices is missing.
+/// A misspelled file would otherwise be an environment that is missing unnoticed.
 fn refuse_strays(root: &Utf8Path) -> anyhow::Result<()> {
     let folder = root.join(parse::ENVIRONMENTS);
     let entries = match fs::read_dir(&folder) {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Shared;
 use crate::commands::{deploy, exec, history, logs, rollback, run, scale};
 
-/// Most tasks of one service (Amazon ECS service quotas).
+/// Maximum number of tasks of a service (Amazon ECS service quotas).
 const MOST_TASKS: i64 = 5000;
 
 /// `cargo xtask deploy`.
@@ -23,13 +23,13 @@ pub struct Deploy {
     /// Moves only this service.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// Does not ask before production.
+    /// Does not ask for confirmation before a deploy to a protected environment.
     #[arg(long)]
     pub yes: bool,
     /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
-    /// How long the rollout may take.
+    /// Limit for the rollout.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
@@ -50,7 +50,7 @@ pub struct Rollback {
     /// Prints the plan and stops.
     #[arg(long)]
     pub dry_run: bool,
-    /// How long the rollout may take.
+    /// Limit for the rollout.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
@@ -77,7 +77,7 @@ pub struct History {
     /// Only releases of this service.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// How many releases at most.
+    /// Maximum number of releases.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub count: u64,
 }
@@ -92,7 +92,7 @@ pub struct Logs {
     /// Only lines of this service.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// Goes on until it is interrupted.
+    /// Follows the logs until interrupted.
     #[arg(long, short = 'f')]
     pub follow: bool,
     /// Only the containers of this name.
@@ -101,7 +101,7 @@ pub struct Logs {
     /// Only this task; the first characters of its id are enough.
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
-    /// How far back.
+    /// Age of the oldest lines.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub since: u64,
 }
@@ -117,10 +117,10 @@ pub struct Run {
     /// From which service; the main one, if absent.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// Whose command is replaced, and whose exit code counts.
+    /// Container whose command is replaced and whose exit code is returned.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
-    /// How long it may take.
+    /// Limit for the whole operation.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// The command, behind `--`.
@@ -138,10 +138,10 @@ pub struct Exec {
     /// In a task of which service; the main one, if absent.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// In which container.
+    /// Name of the container.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
-    /// In which task; the first characters of its id are enough. The newest that runs, if absent.
+    /// Task; the first characters of its id are enough. Default: the newest running task.
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
     /// The command, behind `--`.
@@ -159,16 +159,16 @@ pub struct Scale {
     /// Which service; the main one, if absent.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// How many tasks.
+    /// Number of tasks.
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST_TASKS))]
     pub count: u32,
-    /// How long it may take.
+    /// Limit for the whole operation.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
 
 impl Deploy {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> deploy::Request {
         let Deploy { shared, service, yes, dry_run, timeout } = self;
         let limit = Duration::from_secs(*timeout);
@@ -177,7 +177,7 @@ impl Deploy {
 }
 
 impl Rollback {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> rollback::Request {
         let Rollback { shared, service, to, dry_run, timeout } = self;
         rollback::Request { environment: shared.env, service, to, dry_run, limit: Duration::from_secs(timeout) }
@@ -185,20 +185,19 @@ impl Rollback {
 }
 
 impl History {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> history::Request {
-        // The range above fits every machine's words.
-        let service = self.service.clone();
         history::Request {
             environment: self.shared.env,
-            service,
+            service: self.service.clone(),
+            // The range above fits `usize` on every platform.
             count: usize::try_from(self.count).unwrap_or(usize::MAX),
         }
     }
 }
 
 impl Logs {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> logs::Request {
         let Logs { shared, service, follow, container, task, since } = self;
         logs::Request { environment: shared.env, service, follow, container, task, since: Duration::from_secs(since) }
@@ -206,7 +205,7 @@ impl Logs {
 }
 
 impl Run {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> run::Request {
         let Run { shared, service, container, timeout, command } = self;
         run::Request { environment: shared.env, service, container, command, limit: Duration::from_secs(timeout) }
@@ -214,7 +213,7 @@ impl Run {
 }
 
 impl Exec {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(self) -> exec::Request {
         let Exec { shared, service, container, task, command } = self;
         exec::Request { environment: shared.env, service, container, task, command }
@@ -222,7 +221,7 @@ impl Exec {
 }
 
 impl Scale {
-    /// What the verb takes.
+    /// Returns the request of the verb.
     pub fn request(&self) -> scale::Request {
         let service = self.service.clone();
         scale::Request {

@@ -17,14 +17,13 @@ pub struct Verify {
     /// Only this service.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// Only what is about `images`, the `environment` or the `service`; may be repeated. Without it, everything that can be
-    /// looked at.
+    /// Only the rules about `images`, the `environment` or the `service`; may be repeated. Default: all rules.
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<Scope>,
 }
 
 impl Verify {
-    /// What is asked for.
+    /// Returns the request of the verb.
     pub fn request(self) -> Request {
         Request { environment: self.shared.env, service: self.service, scopes: self.scopes }
     }

@@ -65,7 +65,7 @@ impl Elf {
     }
 
     /// Whether a kernel of this platform runs it natively. The 32-bit ABIs (i386, x32) are refused even where a kernel
-    /// could run them: nothing in an image asked for the platform should need them, and Fargate does not promise them.
+    /// could run them: nothing in an image for the platform should need them, and Fargate does not promise them.
     pub fn runs_on(&self, platform: Platform) -> bool {
         let machine = match platform {
             Platform::LinuxAmd64 => X86_64,

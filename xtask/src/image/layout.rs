@@ -1,4 +1,4 @@
-//! The OCI layout model: index, manifest and config, parsed from bytes that nobody vouches for. Not here: files
+//! The OCI layout model: index, manifest and config, parsed from untrusted bytes. Not here: files
 //! (`effects::layouts`) and what must be true of an image (`proof`).
 
 use std::collections::{BTreeMap, BTreeSet};

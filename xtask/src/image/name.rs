@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn names_that_fit_everywhere_and_names_that_do_not() {
-        for good in ["app", "nginx", "a", "worker-2"] {
-            assert_eq!(good.parse::<ImageName>().map(|n| n.to_string()), Ok(good.to_owned()));
+        for valid in ["app", "nginx", "a", "worker-2"] {
+            assert_eq!(valid.parse::<ImageName>().map(|n| n.to_string()), Ok(valid.to_owned()));
         }
         for bad in ["", "App", "2app", "app_1", "-app", "app-", "a--b", "../app", "a/b", "é", &"a".repeat(41)] {
             assert!(bad.parse::<ImageName>().is_err(), "{bad}");

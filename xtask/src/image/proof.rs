@@ -42,7 +42,7 @@ pub struct Expectation {
 pub struct Proof {
     /// Digest of the manifest; `None` where the index names no single one.
     pub manifest_digest: Option<Digest>,
-    /// The platform that was asked for.
+    /// The requested platform.
     pub platform: Platform,
     /// Compressed bytes: manifest, config and layers.
     pub bytes: u64,
@@ -152,7 +152,7 @@ impl Proof {
     }
 }
 
-/// Reads all layers, a few at once; the results stand in the manifest's order.
+/// Reads all layers, a few at once; the results are in the manifest's order.
 fn read_layers<S: Source + ?Sized>(source: &S, claims: &[Claim<'_>]) -> anyhow::Result<Vec<Layer>> {
     let budget = Budget::default();
     let wide = Mutex::new(());

@@ -118,7 +118,7 @@ pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &Substitute, e
     Ok(Digest::from_hasher(hashing.hasher))
 }
 
-/// The tag of a loaded substitute. `.invalid` is reserved (RFC 2606): no registry will ever be asked for it.
+/// The tag of a loaded substitute. `.invalid` is reserved (RFC 2606): no registry will ever serve it.
 pub fn loaded_tag(name: &str, digest: Digest) -> String {
     format!("slipway.invalid/substitute/{}:{}", folder_name(name), digest.hex())
 }
@@ -177,7 +177,7 @@ fn is_dropped(path: &str) -> bool {
         || (path.starts_with("var/") && path.ends_with("-old"))
 }
 
-/// What dpkg is told to leave out from now on, as the layer does: half of a minimal Debian is text that no container
+/// The paths that dpkg leaves out from now on, as the layer does: half of a minimal Debian is text that no container
 /// reads. Licences stay.
 fn dpkg_excludes() -> String {
     let excludes: String = TEXTS.iter().map(|folder| format!("path-exclude=/{folder}*\n")).collect();

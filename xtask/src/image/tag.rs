@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn tags_of_the_specification_and_others() {
-        for good in ["v1", "_x", "1.2.3-rc.1", &"a".repeat(128)] {
-            assert_eq!(good.parse::<Tag>().map(|tag| tag.to_string()), Ok(good.to_owned()));
+        for valid in ["v1", "_x", "1.2.3-rc.1", &"a".repeat(128)] {
+            assert_eq!(valid.parse::<Tag>().map(|tag| tag.to_string()), Ok(valid.to_owned()));
         }
         for bad in ["", ".x", "-x", "a b", "a/b", "a:b", "é", &"a".repeat(129)] {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::target::Target;
-use crate::ecs::diagnosis::{CauseId, is_permanent};
+use crate::ecs::diagnosis::{CauseId, permanent_failure};
 use crate::ecs::rollout::{self, Next, Ours, Pace, Progress, Verdict};
 use crate::ecs::{Service, ServiceDeployment, Task};
 use crate::effects::aws::Aws;
@@ -141,9 +141,9 @@ fn look_at_tasks(
             continue;
         }
         if seen.permanent.is_none() {
-            seen.permanent = is_permanent(&task, &seen.stopped);
+            seen.permanent = permanent_failure(&task, &seen.stopped);
             if seen.permanent.is_some() {
-                view.permanent(&task);
+                view.permanent_failure(&task);
                 end_early(aws, target, ours)?;
             }
         }

@@ -183,7 +183,7 @@ impl BakePlan {
     }
 }
 
-/// Variables that keep buildx from adding what was not asked for: attestations, and a copy of every image in the
+/// Variables that keep buildx from adding what was not requested: attestations, and a copy of every image in the
 /// engine's own store. The last one is for buildx from 0.20 on, which refuses to read files outside of the repository,
 /// such as the host's certificates, unless that is granted by a flag that older ones do not know.
 pub const BUILDX_VARIABLES: [(&str, &str); 3] =

@@ -106,7 +106,7 @@ impl fmt::Display for Reason {
             Reason::New => f.write_str("not built yet"),
             Reason::InputsChanged { before } => write!(f, "inputs changed since in-{}", before.short()),
             Reason::LayoutLost => f.write_str("its layout is gone or damaged"),
-            Reason::Asked => f.write_str("asked for with --no-cache"),
+            Reason::Asked => f.write_str("requested with --no-cache"),
         }
     }
 }

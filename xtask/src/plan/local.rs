@@ -1,5 +1,5 @@
-//! What the stand-in for AWS is given at its start: what `infra up` leaves on AWS for an environment. Pure: the document
-//! is a value. What the stand-in makes of it is its own business.
+//! What the local AWS emulator is given at its start: what `infra up` leaves on AWS for an environment. Pure: the document
+//! is a value. What the emulator makes of it is its own business.
 
 use serde_json::{Value, json};
 
@@ -7,14 +7,14 @@ use crate::project::Local;
 
 pub use crate::project::names::{Names, names};
 
-/// The account that everything in the stand-in belongs to, as its own `settings` have it.
+/// The account that everything in the emulator belongs to, as its own `settings` have it.
 pub const ACCOUNT: &str = "123456789012";
 
 /// The one file system: where SQLite's file lies, and whatever else outlives tasks. An id of AWS's form (`fs-` and 8 to
 /// 40 hexadecimal digits) that can be typed.
 pub const FILE_SYSTEM: &str = "fs-00000001";
 
-/// Seconds between two health checks. AWS takes 5 and more; nobody wants to wait for that on a laptop.
+/// Seconds between two health checks. AWS takes 5 and more; that is too long for a laptop.
 const CHECK_INTERVAL: u32 = 1;
 
 /// Passes and failures in a row (Elastic Load Balancing API, CreateTargetGroup: at least 2).
@@ -26,7 +26,7 @@ const DEREGISTRATION_DELAY: u32 = 60;
 /// The default port of targets. ECS registers each with its container's own, so it is never used; AWS wants one.
 const TARGET_PORT: u16 = 80;
 
-/// The seed, in the shape of the stand-in's own `seed` module.
+/// The seed, in the shape of the emulator's own `seed` module.
 pub fn seed(names: &Names, local: &Local) -> Value {
     json!({
         "clusters": [names.cluster],

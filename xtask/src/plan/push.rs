@@ -16,7 +16,7 @@ pub struct Tags {
     pub inputs: Tag,
     /// `git-<12 hex>`, with `-dirty` where the tree was; `None` outside of a repository.
     pub commit: Option<Tag>,
-    /// What `build --tag` asked for.
+    /// The tags of `build --tag`.
     pub further: Vec<Tag>,
     /// The environment's name.
     pub environment: Tag,

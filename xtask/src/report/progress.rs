@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::Report;
 use crate::plan::bake::transcript::{Event, Step};
 
-/// Draws the events of one bake run.
+/// Progress display of one bake run.
 #[derive(Debug)]
 pub struct BuildProgress {
     report: Report,
@@ -22,7 +22,7 @@ struct Live {
 }
 
 impl BuildProgress {
-    /// Nothing is drawn before the first event.
+    /// Creates the display. It draws nothing before the first event.
     pub fn new(report: Report) -> BuildProgress {
         let live = report.is_live().then(|| Live { all: MultiProgress::new(), lines: BTreeMap::new() });
         BuildProgress { report, live }
@@ -72,7 +72,7 @@ impl Live {
         // The state stands in front: the end of a long instruction is cut off by narrow terminals.
         let (message, runs) = match event {
             Event::Started(_) => (format!("{position:<5} …        {text}"), true),
-            Event::Log(_, said) => (format!("{position:<5} …        {}: {said}", shorten(&step.text, 40)), true),
+            Event::Log(_, output) => (format!("{position:<5} …        {}: {output}", shorten(&step.text, 40)), true),
             Event::Cached(_) => (format!("{position:<5} cached   {text}"), false),
             Event::Done(_, seconds) => (format!("{position:<5} {:<8} {text}", format!("{seconds:.1}s")), false),
             Event::Failed(..) => (format!("{position:<5} FAILED   {text}"), false),
@@ -91,7 +91,7 @@ impl Live {
     }
 }
 
-/// How often a running step's time is drawn anew.
+/// Interval between two updates of a running step's time.
 const TICK: Duration = Duration::from_millis(200);
 
 fn style() -> ProgressStyle {
@@ -101,7 +101,7 @@ fn style() -> ProgressStyle {
 
 const TEMPLATE: &str = "    {prefix} {elapsed:>4} {wide_msg}";
 
-/// The line CI gets: steps that end, with their time, or that they were cached.
+/// Returns the line for CI: a step that is done with its time, cached or failed.
 fn plain_line(event: &Event) -> Option<String> {
     let line = |step: &Step, end: &str| {
         let (stage, position) = stage_and_position(step);
@@ -115,7 +115,7 @@ fn plain_line(event: &Event) -> Option<String> {
     }
 }
 
-/// An instruction on one line: white space folded, long ones cut. The whole of it stands in the Dockerfile.
+/// Returns an instruction on one line: white space folded, a long one cut. The Dockerfile has the whole of it.
 fn shorten(text: &str, longest: usize) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match folded.char_indices().nth(longest) {
@@ -124,7 +124,7 @@ fn shorten(text: &str, longest: usize) -> String {
     }
 }
 
-/// Loading definitions and contexts is BuildKit's housekeeping; it is of interest only when it fails.
+/// Returns whether a step is BuildKit's own, such as loading a definition: it is shown only when it fails.
 fn is_internal(step: &Step) -> bool {
     step.target.is_empty()
         || step.target == "internal"
@@ -132,7 +132,7 @@ fn is_internal(step: &Step) -> bool {
         || step.stage.starts_with("context ")
 }
 
-/// `build 2/4` → `build` and `2/4`.
+/// Splits `build 2/4` into `build` and `2/4`.
 fn stage_and_position(step: &Step) -> (&str, &str) {
     match step.stage.rsplit_once(' ') {
         Some((stage, position)) if position.contains('/') => (stage, position),
@@ -151,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn the_template_is_one_that_indicatif_knows() {
+    fn the_template_parses() {
         assert!(indicatif::ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 
     #[test]
-    fn plain_lines_tell_what_was_cached_and_what_took_how_long() {
+    fn plain_lines_have_time_or_cached() {
         let check = |event: Event, expected: Option<&str>| {
             let line = plain_line(&event);
             assert_eq!(

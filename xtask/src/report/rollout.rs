@@ -1,5 +1,5 @@
-//! A rollout as it goes. On a terminal one screen that is drawn anew: counts, each task with its containers, newest events,
-//! elapsed time. Elsewhere a plain line for everything that is news. As JSON, one event for each.
+//! Progress of a rollout. On a terminal one screen that is redrawn: counts, each task with its containers, newest events,
+//! elapsed time. Elsewhere one plain line for each change. As JSON, one event for each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,20 +11,20 @@ use super::Report;
 use crate::ecs::rollout::Verdict;
 use crate::ecs::{Service, Task};
 
-/// Events on the screen.
+/// Number of events on the screen.
 const EVENTS: usize = 3;
-/// Tasks on the screen.
+/// Number of tasks on the screen.
 const TASKS: usize = 8;
-/// The clock on the screen moves this often.
+/// Interval between two updates of the elapsed time.
 const BEAT: Duration = Duration::from_millis(250);
 
-/// Draws one rollout.
+/// Progress display of one rollout.
 #[derive(Debug)]
 pub struct RolloutView {
     report: Report,
     bar: Option<ProgressBar>,
     begun: Instant,
-    told: BTreeSet<String>,
+    shown: BTreeSet<String>,
     states: BTreeMap<String, String>,
     counts: String,
     tasks: Vec<String>,
@@ -32,7 +32,7 @@ pub struct RolloutView {
 }
 
 impl RolloutView {
-    /// Of a revision.
+    /// Creates the display for a revision.
     pub fn new(report: Report, revision: &str) -> RolloutView {
         let style = ProgressStyle::with_template("    {elapsed:>4} {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -41,21 +41,21 @@ impl RolloutView {
             bar.enable_steady_tick(BEAT);
             bar
         });
-        let (told, states, tasks, events) = Default::default();
-        RolloutView { report, bar, begun: Instant::now(), told, states, counts: String::new(), tasks, events }
+        let (shown, states, tasks, events) = Default::default();
+        RolloutView { report, bar, begun: Instant::now(), shown, states, counts: String::new(), tasks, events }
     }
 
-    /// Takes what is there already for known: only what happens from now on is news.
+    /// Marks the events that exist already as shown.
     pub fn know(&mut self, service: &Service) {
-        self.told.extend(service.events.iter().map(|event| event.id.clone()));
+        self.shown.extend(service.events.iter().map(|event| event.id.clone()));
     }
 
-    /// Shows what a look at the service saw.
+    /// Shows an observation of the service.
     pub fn service(&mut self, service: &Service, verdict: &Verdict) {
         let news: Vec<_> =
-            service.events.iter().rev().filter(|event| !self.told.contains(&event.id)).cloned().collect();
+            service.events.iter().rev().filter(|event| !self.shown.contains(&event.id)).cloned().collect();
         for event in news {
-            self.told.insert(event.id);
+            self.shown.insert(event.id);
             self.report.event(&json!({"event": "service-event", "message": event.message}));
             self.plain(&event.message);
             self.events.push(event.message);
@@ -77,7 +77,7 @@ impl RolloutView {
         self.draw();
     }
 
-    /// Shows what a look at the tasks saw.
+    /// Shows an observation of the tasks.
     pub fn tasks(&mut self, tasks: &[Task]) {
         for task in tasks {
             let state = line(task);
@@ -95,14 +95,14 @@ impl RolloutView {
         self.draw();
     }
 
-    /// Says why the deployment is ended before ECS ends it.
-    pub fn permanent(&mut self, task: &Task) {
-        let why = task.stopped_reason.as_deref().unwrap_or("it can never run");
+    /// Prints why the deployment is stopped before ECS stops it.
+    pub fn permanent_failure(&mut self, task: &Task) {
+        let why = task.stopped_reason.as_deref().unwrap_or("the task can never start");
         self.report.event(&json!({"event": "ended-early", "task": task.id(), "reason": why}));
-        self.say(&format!("ending the deployment early: no retry mends `{why}`"));
+        self.print(&format!("stopping the deployment early: `{why}` is a permanent failure"));
     }
 
-    /// Stops drawing. How it ended stays on the screen.
+    /// Stops drawing. The last counts stay on the screen.
     pub fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -114,11 +114,11 @@ impl RolloutView {
 
     fn plain(&self, line: &str) {
         if self.bar.is_none() {
-            self.say(line);
+            self.print(line);
         }
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         let line = format!("{:>5.1} s  {line}", self.begun.elapsed().as_secs_f64());
         match &self.bar {
             Some(bar) => bar.println(format!("    {line}")),
@@ -134,7 +134,7 @@ impl RolloutView {
     }
 }
 
-/// One task and its containers, on one line.
+/// Returns one task and its containers as one line.
 pub fn line(task: &Task) -> String {
     let containers = task.containers.iter().map(|container| {
         let health = match container.health_status.as_str() {

@@ -1,4 +1,4 @@
-//! How long the phases of a verb took.
+//! Duration of the phases of a verb.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,13 +13,13 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Begins now.
+    /// Starts the first phase.
     pub fn start() -> Timing {
         let now = Instant::now();
         Timing { begun: now, last: now, phases: Vec::new() }
     }
 
-    /// Ends a phase. A phase that several services have is one, with the time of all.
+    /// Completes a phase and starts the next one. A phase that occurs for several services is one, with the time of all.
     pub fn mark(&mut self, phase: &'static str) {
         let now = Instant::now();
         let seconds = (now - self.last).as_secs_f64();
@@ -30,14 +30,14 @@ impl Timing {
         self.last = now;
     }
 
-    /// Seconds of each phase and in `total`, to the millisecond.
+    /// Returns the seconds of each phase and in `total`, to the millisecond.
     pub fn seconds(&self) -> BTreeMap<&'static str, f64> {
         let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
         let phases = self.phases.iter().map(|(phase, seconds)| (*phase, round(*seconds)));
         phases.chain([("total", round(self.begun.elapsed().as_secs_f64()))]).collect()
     }
 
-    /// Seconds since the beginning.
+    /// Returns the seconds since the start.
     pub fn total(&self) -> f64 {
         self.begun.elapsed().as_secs_f64()
     }

@@ -7,14 +7,14 @@ use crate::image::Digest;
 
 const TEMPLATE: &str = "    {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {elapsed:>4} {wide_msg}";
 
-/// How a blob got to where it is.
+/// Way of a blob into its repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It was there.
+    /// It existed.
     Existing,
-    /// The registry had it in another repository.
+    /// The registry mounted it from another repository.
     Mounted,
-    /// It was sent.
+    /// It was uploaded.
     Uploaded,
 }
 
@@ -27,51 +27,51 @@ pub struct Sent {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// How it got there.
+    /// Its way into the repository.
     pub how: How,
 }
 
-/// What happens meanwhile.
+/// Event of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Bytes sent so far, of all blobs.
+    /// Total of the bytes sent so far.
     Moved(u64),
-    /// One blob is where it should be.
+    /// A blob is in its repository.
     Arrived(Sent),
-    /// Something is attempted again; why and when.
+    /// A request is retried; the text has the reason and the delay.
     Again(String),
 }
 
-/// Draws the events of one push.
+/// Progress display of one push.
 #[derive(Debug)]
 pub struct TransferProgress {
     report: Report,
     bar: Option<ProgressBar>,
-    there: u64,
+    existing: u64,
 }
 
 impl TransferProgress {
-    /// Of so many bytes in all.
+    /// Creates the display for a total of bytes.
     pub fn new(report: Report, total: u64) -> TransferProgress {
         // The template is a constant that the test below parses.
         let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = report.is_live().then(|| ProgressBar::new(total).with_style(style));
-        TransferProgress { report, bar, there: 0 }
+        TransferProgress { report, bar, existing: 0 }
     }
 
     /// Draws one event.
     pub fn show(&mut self, event: &Event) {
         match (event, &self.bar) {
-            (Event::Moved(bytes), Some(bar)) => bar.set_position(bytes + self.there),
+            (Event::Moved(bytes), Some(bar)) => bar.set_position(bytes + self.existing),
             (Event::Moved(_), None) => {}
             (Event::Arrived(sent), bar) => {
                 let how = match sent.how {
-                    How::Existing => "was there",
-                    How::Mounted => "taken over from another repository",
-                    How::Uploaded => "sent",
+                    How::Existing => "exists",
+                    How::Mounted => "mounted from another repository",
+                    How::Uploaded => "uploaded",
                 };
                 if sent.how != How::Uploaded {
-                    self.there += sent.size;
+                    self.existing += sent.size;
                 }
                 let line =
                     format!("{}  {}  {:.1} MB {how}", sent.repository, sent.digest.short(), sent.size as f64 / 1e6);
@@ -88,7 +88,7 @@ impl TransferProgress {
     /// Leaves the bar on the screen and stops redrawing.
     pub fn finish(self) {
         if let Some(bar) = self.bar {
-            // The last blob to arrive is not what the line is about.
+            // The final line is about all blobs, not about the last one.
             bar.set_message("");
             bar.abandon();
         }
@@ -98,7 +98,7 @@ impl TransferProgress {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_template_is_one_that_indicatif_knows() {
+    fn the_template_parses() {
         assert!(indicatif::ProgressStyle::with_template(super::TEMPLATE).is_ok());
     }
 }

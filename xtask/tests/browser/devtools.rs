@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
-use xtask::effects::chromium::{self, Chromium};
+use xtask::dev::chromium::{self, Chromium};
 use xtask::report::{Output, Report};
 
 use crate::world::repository;
 
 /// No step of these tests takes a second; a machine busy with other work may need this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 static CHROMIUM: LazyLock<Chromium> =
     LazyLock::new(|| chromium::find(&repository(), &Report::plain(Output::Human)).unwrap());
@@ -71,7 +71,7 @@ impl DevTools {
         input.write_all(&bytes).and_then(|()| input.flush()).unwrap_or_else(|error| {
             panic!("{method}: the browser is gone ({error}): {}", self.last_words());
         });
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         loop {
             let answer = self.next(deadline).unwrap_or_else(|| panic!("{method}: no answer: {}", self.last_words()));
             if answer["id"] == id {
@@ -83,7 +83,7 @@ impl DevTools {
 
     /// The first event since number `since` that is the right one, waiting for it if it did not happen yet.
     pub(crate) fn wait(&mut self, since: usize, what: &str, right: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         let mut seen = since;
         loop {
             if let Some(event) = self.events.iter().skip(seen).find(|event| right(event)) {

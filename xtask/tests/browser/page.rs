@@ -149,7 +149,7 @@ impl Page {
             .collect()
     }
 
-    /// Addresses that the page asked for, whether or not anything answered.
+    /// Addresses that the page requested, whether or not anything answered.
     pub(crate) fn requested(&self) -> Vec<&str> {
         self.of("Network.requestWillBeSent").filter_map(|event| event["request"]["url"].as_str()).collect()
     }

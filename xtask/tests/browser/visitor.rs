@@ -46,7 +46,7 @@ fn the_document_is_well_formed_for_assistive_technology() {
         let headings = page.eval("[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(it => it.innerText)");
         assert_eq!(headings, json!([title]), "{path}");
 
-        // As a screen reader is told it, after styles and roles.
+        // As a screen reader gets it, after styles and roles.
         page.call("Accessibility.enable", &json!({}));
         let tree = page.call("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().unwrap();
@@ -104,7 +104,7 @@ fn every_link_is_reached_by_keyboard_in_order_with_a_visible_focus_and_opened_by
 
 #[test]
 fn a_phone_of_320_points_never_scrolls_sideways_and_has_targets_for_thumbs() {
-    for path in ["/@ada".to_owned(), format!("/@{}", "w".repeat(30)), "/".to_owned(), "/@nobody".to_owned()] {
+    for path in ["/@ada".to_owned(), format!("/@{}", "w".repeat(30)), "/".to_owned(), "/@unknown".to_owned()] {
         let mut page = visit("/");
         page.resize(320, 568);
         page.go(&path);
@@ -160,7 +160,7 @@ fn light_and_dark_are_both_legible_and_follow_the_system() {
 
 #[test]
 fn an_unknown_address_is_a_page_of_ours_with_a_way_out() {
-    let mut page = visit("/@nobody-of-that-name");
+    let mut page = visit("/@unknown-of-that-name");
     page.screenshot("not-found");
     let answer = page.responses().remove(0);
     assert_eq!((answer.status, answer.kind.as_str()), (404, "Document"));

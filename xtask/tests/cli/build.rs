@@ -199,7 +199,7 @@ fn a_secret_that_is_not_there_is_bad_usage_before_docker_runs() {
     build(&[]).fails(2, "failed", &["private/token", "\nhint: "]);
     sandbox.write("private/token/is-a-folder", "");
     build(&[]).fails(2, "failed", &["private/token"]);
-    assert_eq!(sandbox.baked(), None, "docker was asked to build");
+    assert_eq!(sandbox.baked(), None, "docker built");
     with("token = { file = \"private, \\\"mine\\\"/token\" }");
     sandbox.write("private, \"mine\"/token", "x");
     assert_eq!(build(&[]).code, 0);

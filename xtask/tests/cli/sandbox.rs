@@ -25,7 +25,7 @@ const INFO: &str = r#"{"ServerVersion":"28.2.2","Architecture":"x86_64","OSType"
     "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
     "ClientInfo":{"Version":"28.2.2","Plugins":[{"Name":"buildx","Version":"v0.30.1"}]}}"#;
 
-/// A client that knows some of docker's commands, of an engine that has nothing. What it is asked to bake is left in `plan.json`.
+/// A client that knows some of docker's commands, of an engine that has nothing. The bake document is left in `plan.json`.
 const CLIENT: &str = r#"#!/bin/sh
 case "$*" in
 "info "*) cat "$FAKE/info.json" ;;

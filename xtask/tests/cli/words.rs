@@ -113,16 +113,16 @@ fn without_an_engine_and_without_a_way_to_one_there_is_one_clear_sentence() {
     sandbox.write("../fake/info.json", info);
     let mut command = sandbox.xtask(&["build", "--output", "json"]);
     if host::is_root() {
-        // Nobody else may set an engine up, and nobody else may read this program where it is.
-        const NOBODY: u32 = 65534;
+        // An unprivileged user can neither set an engine up nor read this program where it is.
+        const UNPRIVILEGED: u32 = 65534;
         let program = sandbox.folder().join("xtask");
         fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        chown(&sandbox.root, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&sandbox.root, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
         let variables = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
         let variables = variables.collect::<Vec<_>>();
         command = Command::new(&program);
-        command.args(["build", "--output", "json"]).current_dir(&sandbox.root).uid(NOBODY).gid(NOBODY);
+        command.args(["build", "--output", "json"]).current_dir(&sandbox.root).uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         for (name, value) in variables.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             command.env(name, value);
         }

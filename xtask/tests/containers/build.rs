@@ -295,7 +295,7 @@ fn secrets_of_the_build_are_in_no_layer_and_no_document() {
         "[images.nginx.secrets]\ntoken = { variable = \"TEST_TOKEN\" }\n\n[images.nginx.contexts]",
     );
     clone.write("infra/slipway.toml", &configuration);
-    // The step proves that it got the value, without the value standing in the Dockerfile.
+    // The step proves that it got the value, without the value in the Dockerfile.
     let expected = xtask::image::Digest::of(SENTINEL.as_bytes()).hex();
     let step = format!(
         "RUN --mount=type=secret,id=token,mode=0444 echo \"{expected}  /run/secrets/token\" | sha256sum -c -\nUSER 101:101"

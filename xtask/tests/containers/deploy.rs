@@ -45,7 +45,7 @@ fn from_nothing_to_a_page_unchanged_changed_under_requests_and_back() {
     assert!(stand.get("/healthz/ready").unwrap().body.contains(release));
     assert!(number(&first, "/verdict_lag") <= 1.5, "{}", first.finished());
 
-    // Again: nothing is asked for.
+    // Again: no mutating call.
     let again = deploy(&stand, 0, "unchanged");
     let calls = &again.finished()["api_calls"];
     assert_eq!(calls["mutating"], 0, "{calls}");
@@ -53,7 +53,7 @@ fn from_nothing_to_a_page_unchanged_changed_under_requests_and_back() {
     assert_eq!(again.finished()["release"], first.finished()["release"]);
     // A commit of something that is in no image changes nothing.
     stand.clone.write("NOTES.md", "notes\n");
-    // Only the notes: the settings of this stand are nobody else's.
+    // Only the notes: the settings of this stand are its own.
     stand.clone.git(&["add", "NOTES.md"]);
     stand.clone.git(&["commit", "--quiet", "--message", "notes"]);
     deploy(&stand, 0, "unchanged");

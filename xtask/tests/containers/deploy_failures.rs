@@ -99,7 +99,7 @@ fn what_fails_names_its_cause_and_the_release_before_serves_on() {
     restore(&stand);
 
     let served = load.end();
-    assert!(served > 100, "only {served} pages were asked for meanwhile");
+    assert!(served > 100, "only {served} pages were requested meanwhile");
     assert!(stand.get("/@ada").unwrap().body.contains("Ada"));
 }
 
@@ -169,7 +169,7 @@ fn ctrl_c_and_kill_leave_one_release_serving_and_the_next_deploy_carries_on() {
         carried_on.stderr
     );
 
-    // SIGKILL right after the service was asked to move: the lease is held by a process that is gone.
+    // SIGKILL right after `UpdateService`: the lease is held by a process that is gone.
     change(&stand, "app", |app| app["stopTimeout"] = json!(43));
     let mut child = begin(&stand);
     until("the rollout", || rolls(&stand));

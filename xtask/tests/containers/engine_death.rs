@@ -120,7 +120,7 @@ fn an_engine_that_dies_midway_is_told_and_the_next_deploy_carries_on() {
     let second = machine.deploy(0, "deployed");
     assert_ne!(second.finished()["release"], first.finished()["release"]);
 
-    // While tasks are replaced: no verdict comes, and the reason is told.
+    // While tasks are replaced: no verdict comes, and the reason is reported.
     let words = format!("good night from {},", std::process::id());
     machine.change(&dockerfile.replace("hello,", &words));
     let child = machine.begin(&["deploy", "--timeout", "30"]);
@@ -133,7 +133,7 @@ fn an_engine_that_dies_midway_is_told_and_the_next_deploy_carries_on() {
     assert_ne!(third.finished()["release"], second.finished()["release"]);
     machine.deploy(0, "unchanged");
 
-    // Regression: a container that the killed engine had begun, and its successor did not know, was left running for good.
+    // Regression: a container that the killed engine had begun, and its successor did not know, was left running permanently.
     drop(machine);
     until("the end of every container", || !runs(&words));
 }

@@ -55,8 +55,8 @@ fn an_image_on_an_arm64_base_is_refused_for_its_platform_and_its_programs() {
             finding["id"] == id && words.iter().all(|words| message.contains(words))
         })
     };
-    // BuildKit gives the image the platform it was asked for, whatever the base is: its configuration says amd64. What
-    // the registry says of the base is told before anything is built, and the programs tell on themselves.
+    // BuildKit gives the image the requested platform, whatever the base is: its configuration says amd64. What
+    // the registry reports of the base is checked before anything is built, and the programs tell on themselves.
     let told = format!("warning: the base image `{BASE}` is linux/arm64, not linux/amd64");
     assert!(run.stderr.contains(&told), "{}", run.stderr);
     assert!(found("foreign-program", &["bin/ruff", "aarch64"]), "{findings:#?}");

@@ -94,7 +94,7 @@ fn tasks_outlive_a_restart_and_a_kill_of_the_daemon_end_with_a_stop_and_come_bac
     stand.wait("the adopted service", |service| service["runningCount"] == 1);
     assert_eq!(containers(&stand), tasks);
 
-    // Nobody could say goodbye: the tasks serve on, and are known again afterwards.
+    // The daemon was killed: the tasks serve on, and are adopted afterwards.
     process::kill(second);
     assert!(process::wait_until(Duration::from_secs(30), || stand.process().is_none()));
     stand.local_is(&["status"], "stopped");

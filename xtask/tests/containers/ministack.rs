@@ -6,7 +6,8 @@ mod server;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask::effects::{packages, process};
+use xtask::dev::packages;
+use xtask::effects::process;
 use xtask::report::{Output, Report};
 
 use self::server::{ACCOUNT, Ministack, REGION};
@@ -122,7 +123,7 @@ fn pushed_deployed_unchanged_changed_and_rolled_back_on_an_emulator_of_others() 
     let status = clone.json(&["status"]);
     assert_eq!((status.code, &status.finished()["verdict"]), (0, &json!("verified")), "{}", status.finished());
 
-    // Again: nothing is asked to change, and nothing has.
+    // Again: no mutating call, no change.
     let before = state(&ministack);
     let again = ends(&clone, "deploy", 0, "unchanged");
     assert_eq!(again.finished()["api_calls"]["mutating"], 0, "{}", again.finished());
@@ -142,7 +143,7 @@ fn pushed_deployed_unchanged_changed_and_rolled_back_on_an_emulator_of_others() 
     assert_ne!(built(&clone), good);
     serves(&ministack, &revision(&second), &good);
 
-    assert!(ministack.end(), "the emulator did not end when it was asked to");
+    assert!(ministack.end(), "ministack did not stop");
     assert_eq!(ministack.containers(&["--all"]), Vec::<String>::new());
     let images = docker_ok(&["images", "--quiet", "--filter", &format!("reference={address}/hello/hello")]);
     assert_eq!(images, "", "images of the emulator's registry are left");

@@ -61,7 +61,7 @@ fn one_arm64_library_in_an_amd64_image_is_refused_with_its_path() {
     let [(_, message)] = findings.as_slice() else { panic!("{findings:?}") };
     assert!(message.contains("srv/offender/markupsafe/_speedups") && message.contains(".so"), "{message}");
     assert!(message.contains("aarch64") || message.contains("arm64"), "{message}");
-    // The same library, deleted again by a later layer, can harm nobody.
+    // The same library, deleted again by a later layer, is harmless.
     let deleted = dockerfile.replace("USER 101:101", "USER 0\nRUN rm -r /srv/offender\nUSER 101:101");
     clone.write("nginx/Dockerfile", &deleted);
     assert_eq!(clone.build(&["--image", "nginx"]).finished()["outcome"], "built");

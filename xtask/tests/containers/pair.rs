@@ -26,7 +26,7 @@ fn the_pair_serves_page_static_file_admin_and_health() {
     assert_eq!(login.status, 200);
     assert!(login.body.contains("csrfmiddlewaretoken"));
     assert_eq!(pair.get("/admin/").status, 302);
-    assert_eq!(pair.get("/@nobody-of-that-name").status, 404);
+    assert_eq!(pair.get("/@unknown-of-that-name").status, 404);
     assert_eq!(pair.get("/static/nothing.css").status, 404);
 
     for path in ["/healthz/live", "/healthz/ready"] {

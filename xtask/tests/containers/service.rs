@@ -154,7 +154,7 @@ fn both_images_serve_as_one_task_roll_without_a_failed_request_and_roll_back_by_
     stand.wait("the second revision", |service| settled_on(service, &second));
     assert!(release(&stand).contains("release-two"));
     let served = load.end();
-    assert!(served > 20, "only {served} pages were asked for while the service rolled");
+    assert!(served > 20, "only {served} pages were requested while the service rolled");
 
     // One that crashes: AWS's formula gives 3 failures for a desired count of 1 (half of it, within 3 and 200).
     let broken = register(&stand, &images, "release-three", &["sh", "-c", "echo the words of a crash; exit 3"]);

@@ -186,7 +186,7 @@ fn substitutes_carry_a_build_where_no_registry_answers() {
     assert_eq!(bases::recorded(&wanted).unwrap().as_ref(), Some(&pinned));
     bake(&engine, &scratch.folder, &pinned, &format!("type=oci,dest={layouts}-2,tar=false"));
 
-    // A registry that answers with an error is told from one that does not answer, and no substitute hides it.
+    // A registry that answers with an error is distinguished from one that does not answer, and no substitute hides it.
     for (path, words) in [("missing:1", "has no image"), ("private:1", "gives no")] {
         let mirrors = [(PYTHON.to_owned(), format!("127.0.0.1:{port}/{path}"))];
         let bases_of = Bases { mirrors: mirrors.into(), ..environment.bases.clone() };

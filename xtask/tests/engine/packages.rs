@@ -1,7 +1,7 @@
 //! What the suites run on where the host lacks it: packages that are unpacked and not installed.
 
 use camino::Utf8PathBuf;
-use xtask::effects::{packages, postgres};
+use xtask::dev::{packages, postgres};
 use xtask::report::{Output, Report};
 
 #[test]
@@ -9,7 +9,7 @@ fn a_postgresql_server_comes_out_of_packages_and_goes_again() {
     let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
     let root = base.join(format!("slipway-packages-{}", std::process::id()));
     let report = Report::plain(Output::Human);
-    // What is installed is not fetched again, so a host that has a server is asked for that one by its full name.
+    // What is installed is not fetched again, so on a host that has a server that one is requested by its full name.
     let installed = camino::Utf8Path::new("/usr/lib/postgresql").read_dir_utf8().into_iter().flatten().flatten().next();
     let package = installed.map_or("postgresql".to_owned(), |version| format!("postgresql-{}", version.file_name()));
     let binaries = postgres::from_packages(&root, &package, &report).unwrap();

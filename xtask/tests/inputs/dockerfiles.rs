@@ -124,7 +124,7 @@ fn triggers_of_a_base_may_copy_from_any_stage_above() {
     assert_eq!(stages("triggers"), ["above", "1"]);
     assert_eq!(stages("unread"), ["above", "1"]);
     assert_eq!(stages("base"), ["1"]);
-    // Asked for names of bases only, as long as it is not resolved.
+    // Only names of bases are requested, as long as it is not resolved.
     assert_eq!(stages("unseen"), ["1"]);
 }
 

@@ -217,7 +217,7 @@ fn what_cannot_be_built_from_is_named() {
         "app/.dockerignore:1: `[a`: syntax error in pattern (an unclosed `[`, an empty class or a last `\\`)",
     );
     fails(&|r| std::fs::remove_file(r.path("app/Dockerfile")).unwrap(), "there is no `app/Dockerfile`");
-    // Ignored, they are nobody's business.
+    // Ignored files do not count.
     let repository = Repository::new();
     socket(&repository);
     repository.write("app/.dockerignore", "*.sock\n");

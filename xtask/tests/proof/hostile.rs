@@ -1,4 +1,4 @@
-//! Layers that nobody honest makes: names that leave the root, links that do, archives readers disagree about, bombs.
+//! Hostile layers: names that leave the root, links that do, archives readers disagree about, bombs.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};

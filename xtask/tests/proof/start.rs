@@ -135,8 +135,8 @@ pub(crate) fn cases() -> Vec<Case> {
             Image::good().set("ExposedPorts", json!({"8000/tcp": {}, "0/tcp": {}, "70000/tcp": {}})),
             &[("port-malformed", "`0/tcp`"), ("port-malformed", "`70000/tcp`")],
         ),
-        case("a user that nobody is", Image::good().set("User", json!("nobody")), &[("user-unknown", "`nobody`")]),
-        case("a number that nobody is", Image::good().set("User", json!("4294967296")), &[("user-unknown", "")]),
+        case("an unknown user", Image::good().set("User", json!("stranger")), &[("user-unknown", "`stranger`")]),
+        case("an unknown number", Image::good().set("User", json!("4294967296")), &[("user-unknown", "")]),
         case(
             "a group that is none",
             Image::good().set("User", json!("app:staff")),

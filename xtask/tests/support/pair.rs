@@ -1,4 +1,4 @@
-//! Both images as one task: one network namespace, read-only roots, nobody root, one port published on loopback.
+//! Both images as one task: one network namespace, read-only roots, no root user, one port published on loopback.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! When a client's connection was last of use: for its idle timeout, and for that of a target that works on a response.
+//! The last activity of a client's connection, for its idle timeout and for the timeout of a target's response.
 //! One timer a connection, none a request.
 
 use std::io;
@@ -17,7 +17,7 @@ const HEAD: u8 = 0;
 const WAITING: u8 = 1;
 /// Bytes flow: each of them begins the timeout anew.
 const RELAYING: u8 = 2;
-/// The target took too long. Its request is told, and answers the client.
+/// The target took too long. The request is notified and answers the client.
 const LATE: u8 = 3;
 
 /// Shared by a connection, its requests and its timer.
@@ -34,7 +34,7 @@ impl Activity {
         Arc::new(Activity { begun: Instant::now(), phase: AtomicU8::new(HEAD), last: AtomicU64::new(0) })
     }
 
-    /// Something was of use just now.
+    /// Records activity now.
     pub(super) fn touch(&self) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Activity {
         self.enter(HEAD);
     }
 
-    /// Returns once nothing was of use for `limit`. A request whose target took as long gets the time to say so.
+    /// Returns after `limit` without activity. A request whose target took as long gets time to answer.
     pub(super) async fn idle(&self, limit: Duration) {
         loop {
             let end = self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + limit;

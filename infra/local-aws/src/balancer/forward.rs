@@ -12,8 +12,8 @@ use hyper::{Request, Response, StatusCode, Version};
 use super::activity::Activity;
 use super::answers::Refusal;
 use super::headers::{self, Origin};
-use super::pool::{self, Pool, Sender, Unreached};
-use super::relay::{self, Answered, Lease, Outgoing};
+use super::pool::{self, Outgoing, Pool, Sender, Unreached};
+use super::relay::{self, Answered, Lease};
 use super::routing::Routing;
 use super::target::Permit;
 

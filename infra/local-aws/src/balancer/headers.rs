@@ -95,7 +95,7 @@ pub(super) fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
                 continue;
             }
             let named = HeaderName::from_bytes(option.as_bytes()).ok();
-            // Framing and routing are nobody's to switch off.
+            // `Connection` must not switch off framing and routing headers.
             if let Some(name) = named.filter(|name| ![HOST, CONTENT_LENGTH, UPGRADE].contains(name)) {
                 headers.remove(name);
             }
@@ -112,7 +112,7 @@ pub(super) fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
 /// Makes the client's head the one that the target gets.
 pub(super) fn towards_target(parts: &mut Parts, origin: &Origin, upgrade: bool) -> Result<(), Refusal> {
     drop_hop_by_hop(&mut parts.headers, upgrade);
-    // The client is told to go on as soon as its body is read; the target has nothing to say about it.
+    // The client gets `100 Continue` as soon as its body is read; the target is not involved.
     parts.headers.remove(EXPECT);
     if let Some(authority) = parts.uri.authority() {
         // RFC 9112, 3.2.2: the host of an absolute target replaces the header.
@@ -240,7 +240,7 @@ mod tests {
             (&parts.headers[CONNECTION], &parts.headers[UPGRADE]),
             (&HeaderValue::from_static("upgrade"), &HeaderValue::from_static("websocket"))
         );
-        // Some targets leave out the one of the two that says nothing new.
+        // Some targets leave out the redundant one of the two.
         let mut parts = head(&[("upgrade", "websocket")]);
         drop_hop_by_hop(&mut parts.headers, true);
         assert_eq!((&parts.headers[CONNECTION], parts.headers.len()), (&HeaderValue::from_static("upgrade"), 3));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::worker::{Front, Workers};
+use super::connections::{Front, Workers};
 use crate::store::Store;
 
 /// How often a port that is taken is tried.

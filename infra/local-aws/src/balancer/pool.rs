@@ -2,16 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::relay::Outgoing;
 use super::target::Target;
 
 /// AWS, "Troubleshoot your Application Load Balancers", HTTP 504: a connection is to be made within 10 seconds.
@@ -22,6 +25,41 @@ const CONNECT_BEFORE_ANOTHER: Duration = Duration::from_secs(1);
 const KEEP: Duration = Duration::from_secs(60);
 /// AWS, quotas: a response may have 32 K of headers; twice that holds the largest and lets bodies flow.
 const BUFFER: usize = 64 * 1024;
+
+/// Body of a request to a target.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    /// None: the request can be made again.
+    Empty,
+    /// The client's.
+    Streamed(Incoming),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Outgoing::Empty => Poll::Ready(None),
+            Outgoing::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Outgoing::Empty => true,
+            Outgoing::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Outgoing::Empty => SizeHint::with_exact(0),
+            Outgoing::Streamed(body) => body.size_hint(),
+        }
+    }
+}
 
 /// A connection that can take a request.
 pub(super) type Sender = SendRequest<Outgoing>;

@@ -16,41 +16,6 @@ use super::activity::{Activity, Watched};
 use super::pool::{Pool, Sender};
 use super::target::Permit;
 
-/// Body of a request to a target.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    /// None: the request can be made again.
-    Empty,
-    /// The client's.
-    Streamed(Incoming),
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Outgoing::Empty => Poll::Ready(None),
-            Outgoing::Streamed(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Outgoing::Empty => true,
-            Outgoing::Streamed(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Outgoing::Empty => SizeHint::with_exact(0),
-            Outgoing::Streamed(body) => body.size_hint(),
-        }
-    }
-}
-
 /// What a response needs until it has ended: its place at the target and the connection, which is then idle again.
 pub(super) struct Lease {
     pub(super) permit: Permit,

@@ -47,6 +47,6 @@ async fn attend(stream: TcpStream, router: Router) {
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    // Whoever goes away, or sends something that is no HTTP, has had his answer.
+    // A client that disconnects, or sends something other than HTTP, gets no further answer.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -23,7 +23,7 @@ async fn check(request: Request, next: Next) -> Response {
     }
     let document = json!({
         "__type": "AccessDeniedException",
-        "message": "The local stand-in answers local clients only: Host and Origin must name a loopback address",
+        "message": "The local emulator answers local clients only: Host and Origin must name a loopback address",
     });
     (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/x-amz-json-1.1")], document.to_string())
         .into_response()

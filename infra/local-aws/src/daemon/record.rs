@@ -1,4 +1,4 @@
-//! That a daemon runs on a state folder: a lock that ends with it, however it ends, and `daemon.json`, which says where
+//! The record of a running daemon in its state folder: a lock that its exit releases, and `daemon.json`, which states where
 //! it listens.
 
 use std::fs::{self, File, OpenOptions, TryLockError};

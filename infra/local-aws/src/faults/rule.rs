@@ -1,12 +1,12 @@
-//! One mishap as it is asked for: a document of `/_local/faults`. Pure.
+//! One fault as it is requested: a document of `/_local/faults`. Pure.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mishap, Point};
+use super::{Fault, Point};
 
-/// What is asked for: where, when, how often, what.
+/// A requested fault: where, when, how often, what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
@@ -69,7 +69,9 @@ impl Rule {
     pub fn problem(&self) -> Option<&'static str> {
         let belongs = |given: bool, kind: Kind| !given || self.kind == kind;
         match self {
-            Rule { service: None, operation: None, .. } => Some("`service` or `operation` says where it happens"),
+            Rule { service: None, operation: None, .. } => {
+                Some("`service` or `operation` is required: it names where the fault happens")
+            }
             Rule { service: Some(_), operation: Some(_), .. } => Some("it happens at a `service` or an `operation`"),
             Rule { service: None, action: Some(_), .. } => Some("an `action` belongs to a `service`"),
             Rule { nth: 0, .. } | Rule { times: 0, .. } => Some("`nth` and `times` count from 1"),
@@ -87,7 +89,7 @@ impl Rule {
     }
 
     /// Counts a request; what happens to it, if anything.
-    pub(super) fn happens_at(&mut self, point: Point<'_>) -> Option<Mishap> {
+    pub(super) fn happens_at(&mut self, point: Point<'_>) -> Option<Fault> {
         let is_here = match point {
             Point::Api { service, action } => {
                 self.service.as_deref() == Some(service.signing_name())
@@ -104,15 +106,15 @@ impl Rule {
         }
         self.times -= 1;
         Some(match self.kind {
-            Kind::Throttle => Mishap::Throttle,
-            Kind::Fail => Mishap::Fail {
+            Kind::Throttle => Fault::Throttle,
+            Kind::Fail => Fault::Fail {
                 code: self.code.clone().unwrap_or_default(),
                 status: self.status.unwrap_or(500),
                 message: self.message.clone().unwrap_or_else(|| "A fault on request".to_owned()),
             },
-            Kind::Delay => Mishap::Delay(Duration::from_millis(self.milliseconds.unwrap_or_default())),
-            Kind::Drop => Mishap::Drop { after_bytes: self.bytes.unwrap_or_default() },
-            Kind::LoseAnswer => Mishap::LoseAnswer,
+            Kind::Delay => Fault::Delay(Duration::from_millis(self.milliseconds.unwrap_or_default())),
+            Kind::Drop => Fault::Drop { after_bytes: self.bytes.unwrap_or_default() },
+            Kind::LoseAnswer => Fault::LoseAnswer,
         })
     }
 }

@@ -5,8 +5,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::{Refusal, respond};
+use crate::api::Service;
 use crate::error::{Answer, AwsError};
-use crate::services::Service;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -16,12 +16,12 @@ const CAPITAL: [&str; 5] =
     ["InternalServerError", "InvalidFilterValue", "InvalidNextToken", "TooManyUpdates", "ValidationException"];
 
 /// Service and action.
-pub(super) fn target(headers: &HeaderMap) -> Answer<(Service, String)> {
+pub(crate) fn target(headers: &HeaderMap) -> Answer<(Service, String)> {
     let unknown = || AwsError::client("UnknownOperationException", "");
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
     let (prefix, action) = target.split_once('.').ok_or_else(unknown)?;
     let service = Service::from_target(prefix).ok_or_else(unknown)?;
-    // AWS tells an action that nobody has from one that is not here; so do we, by what AWS's names look like.
+    // AWS distinguishes an action that does not exist from one that is not served; so do we, by the form of AWS's names.
     let is_name = action.len() <= 128 && action.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_name || !service.has(action) {
         return Err(unknown());
@@ -30,7 +30,7 @@ pub(super) fn target(headers: &HeaderMap) -> Answer<(Service, String)> {
 }
 
 /// The document.
-pub(super) fn input(body: &[u8]) -> Answer<Value> {
+pub(crate) fn input(body: &[u8]) -> Answer<Value> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Ok(Value::Object(members)),
         Ok(_) => Err(AwsError::client("SerializationException", "Start of structure or map found where not expected.")),
@@ -38,13 +38,13 @@ pub(super) fn input(body: &[u8]) -> Answer<Value> {
     }
 }
 
-pub(super) fn answer(output: &Value) -> Response {
+pub(crate) fn answer(output: &Value) -> Response {
     // What has no answer in the service's model has an empty one on the wire.
     let body = if output.is_null() { String::new() } else { output.to_string() };
     respond(200, CONTENT_TYPE, body)
 }
 
-pub(super) fn refusal(refusal: &Refusal) -> Response {
+pub(crate) fn refusal(refusal: &Refusal) -> Response {
     let Refusal { code, status, message } = refusal;
     let mut document = json!({ "__type": code, "message": message });
     if CAPITAL.contains(&code.as_str()) {

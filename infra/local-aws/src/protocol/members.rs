@@ -4,8 +4,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::api::Service;
 use crate::error::{Answer, AwsError};
-use crate::services::Service;
 
 /// The members of a call to `service`. What AWS would ignore in silence (unknown members) is refused here: a member that
 /// is not carried out must not look as if it were.
@@ -19,7 +19,7 @@ pub fn members<T: DeserializeOwned>(service: Service, input: Value) -> Answer<T>
         if let Some(name) = named("unknown field `") {
             return AwsError::client(
                 invalid(service),
-                format!("The member '{name}' is not supported by the local stand-in"),
+                format!("The member '{name}' is not supported by the local emulator"),
             );
         }
         match named("missing field `") {

@@ -1,14 +1,14 @@
-//! Pages of listings: which entries come next, and the token that says so. A token carries the key of the last entry and a
+//! Pages of listings: which entries come next, and the token for it. A token carries the key of the last entry and a
 //! check over it and over what was listed, so that a token of another listing, or one that was made up, is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// Bytes of the check in front of the key: enough that no mistake passes it, and there is nobody to keep out.
+/// Bytes of the check in front of the key: enough to detect mistakes; it is no protection.
 const CHECK: usize = 8;
 
-/// The size of a page: what was asked for, if it lies within the limit, or the default.
+/// The size of a page: the requested one, if it lies within the limit, or the default.
 pub fn size(asked: Option<i64>, default: usize, most: usize) -> Option<usize> {
     match asked {
         None => Some(default),
@@ -36,7 +36,7 @@ fn check(scope: &str, key: &str) -> [u8; CHECK] {
 }
 
 /// One page of `all`, which comes in the order of its keys, and the token of the next one. `None` if `given` is not a
-/// token of this listing: the service says so with its own code.
+/// token of this listing: the service answers with its own code.
 pub fn cut<T>(
     scope: &str,
     size: usize,
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(cut("List", 2, next.as_deref(), all()).unwrap(), (vec!["c"], None));
         // A page that is just full has no next one.
         assert_eq!(cut("List", 3, None, all()).unwrap().1, None);
-        // What was removed meanwhile does not stop anybody.
+        // An entry that was removed meanwhile does not break the listing.
         let fewer = all().filter(|(key, _)| key != "b");
         assert_eq!(cut("List", 2, next.as_deref(), fewer).unwrap(), (vec!["c"], None));
     }

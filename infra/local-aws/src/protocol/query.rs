@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::{Call, Refusal, respond, xml};
+use crate::api::Service;
 use crate::error::{Answer, AwsError};
-use crate::services::Service;
 
 const CONTENT_TYPE: &str = "text/xml";
 
@@ -24,7 +24,7 @@ fn model(service: Service) -> (&'static str, &'static str) {
 }
 
 /// Reads a form. The service is the one that the signature names, or the one that has the version.
-pub(super) fn call(named: Option<Service>, body: &[u8]) -> Answer<Call> {
+pub(crate) fn call(named: Option<Service>, body: &[u8]) -> Answer<Call> {
     let mut tree = Tree::default();
     let (mut action, mut version) = (String::new(), String::new());
     for (name, value) in form_urlencoded::parse(body) {
@@ -107,7 +107,7 @@ impl Tree {
     }
 }
 
-pub(super) fn answer(service: Option<Service>, action: &str, output: &Value, id: &str) -> Response {
+pub(crate) fn answer(service: Option<Service>, action: &str, output: &Value, id: &str) -> Response {
     let (_, space) = model(service.unwrap_or(Service::Sts));
     let mut text = xml::Text::new();
     text.open_in(&format!("{action}Response"), space);
@@ -119,7 +119,7 @@ pub(super) fn answer(service: Option<Service>, action: &str, output: &Value, id:
     respond(200, CONTENT_TYPE, text.finish())
 }
 
-pub(super) fn refusal(service: Option<Service>, refusal: &Refusal, id: &str) -> Response {
+pub(crate) fn refusal(service: Option<Service>, refusal: &Refusal, id: &str) -> Response {
     let (_, space) = model(service.unwrap_or(Service::Sts));
     let mut text = xml::Text::new();
     text.open_in("ErrorResponse", space);

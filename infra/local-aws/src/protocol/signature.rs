@@ -1,21 +1,21 @@
-//! The form of a signature (AWS Signature Version 4, header form). Nobody is kept out: any key is taken and nothing is
+//! The form of a signature (AWS Signature Version 4, header form). Every key is accepted and nothing is
 //! verified, but a request that AWS would refuse unread is refused here, too.
 
 use axum::http::{HeaderMap, header};
 
+use crate::api::Service;
 use crate::error::{Answer, AwsError};
-use crate::services::Service;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The service in the credential scope, if there is one.
-pub(super) fn scope_of(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn scope_of(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     scope(parameter(value.trim().strip_prefix(ALGORITHM)?, "Credential")?)
 }
 
 /// Whether the request has a signature for this service. The Query protocol has names of its own for what is wrong.
-pub(super) fn check(headers: &HeaderMap, service: Service, is_query: bool) -> Answer<()> {
+pub(crate) fn check(headers: &HeaderMap, service: Service, is_query: bool) -> Answer<()> {
     let missing = || AwsError {
         status: 403,
         ..AwsError::client(

@@ -1,4 +1,4 @@
-//! Who may use the registry: whoever holds a token that `GetAuthorizationToken` has given in the last 12 hours. Tokens
+//! Authentication at the registry: a token that `GetAuthorizationToken` returned in the last 12 hours. Tokens
 //! carry their own end and a seal, so nothing is kept but the key of the seal.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::time::Timestamp;
 
 /// The name that goes with every token.
@@ -39,14 +39,14 @@ pub enum Refusal {
 }
 
 /// Credentials for a push or a pull that begins within the next 12 hours.
-pub fn credentials(world: &World) -> Credentials {
+pub fn credentials(emulator: &Emulator) -> Credentials {
     let now = Timestamp::now();
     // A token that is given after the earlier ones were made to expire is good, even in the same millisecond.
-    let expired_until = world.faults.time_for_tokens(now, LIFETIME);
+    let expired_until = emulator.faults.time_for_tokens(now, LIFETIME);
     let expires_at = now.after(LIFETIME).max(expired_until.after(Duration::from_millis(1)));
     Credentials {
         username: USER,
-        password: seal(&key(world), expires_at, &Uuid::new_v4().simple().to_string()),
+        password: seal(&key(emulator), expires_at, &Uuid::new_v4().simple().to_string()),
         expires_at,
     }
 }
@@ -55,17 +55,17 @@ pub fn credentials(world: &World) -> Credentials {
 ///
 /// # Errors
 /// No credentials, wrong ones, old ones.
-pub fn check(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
+pub fn check(emulator: &Emulator, headers: &HeaderMap) -> Result<(), Refusal> {
     let token = basic_password(headers).ok_or(Refusal::Unauthorized)?;
-    verify(&key(world), &token, world.faults.time_for_tokens(Timestamp::now(), LIFETIME))
+    verify(&key(emulator), &token, emulator.faults.time_for_tokens(Timestamp::now(), LIFETIME))
 }
 
 /// The key of this daemon's state, made at the first use.
-fn key(world: &World) -> String {
-    if let Some(key) = world.store.read(|state| state.ecr.token_key.clone()) {
+fn key(emulator: &Emulator) -> String {
+    if let Some(key) = emulator.store.read(|state| state.ecr.token_key.clone()) {
         return key;
     }
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let fresh = || format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         state.ecr.token_key.get_or_insert_with(fresh).clone()
     })
@@ -79,7 +79,7 @@ fn seal(key: &str, expires_at: Timestamp, nonce: &str) -> String {
 
 fn verify(key: &str, token: &str, now: Timestamp) -> Result<(), Refusal> {
     let (claim, given) = token.rsplit_once('.').ok_or(Refusal::Unauthorized)?;
-    // Hashes are compared, so that the time it takes says nothing about the seal.
+    // Hashes are compared, so that the time it takes reveals nothing about the seal.
     if Sha256::digest(given) != Sha256::digest(mac(key, claim)) {
         return Err(Refusal::Unauthorized);
     }

@@ -51,7 +51,7 @@ impl Blobs {
         std::fs::rename(&draft.draft.path, self.path(&draft.digest))
     }
 
-    /// Takes a blob away. Called while the store is being changed; `empty` frees the space afterwards. Whoever is reading
+    /// Takes a blob away. Called while the store is being changed; `empty` frees the space afterwards. A client that is reading
     /// the blob reads on.
     pub(crate) fn discard(&self, digest: &Digest) {
         let folder = self.removed();
@@ -70,7 +70,7 @@ impl Blobs {
         remove_all_in(&self.removed());
     }
 
-    /// Removes uploads that nobody can go on with: those of an earlier run.
+    /// Removes uploads that no client can continue: those of an earlier run.
     pub(crate) fn forget_uploads(&self) {
         remove_all_in(&self.uploads());
     }

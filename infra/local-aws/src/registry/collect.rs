@@ -1,4 +1,4 @@
-//! Taking images away, and the blobs that nobody needs after that: at once where an image or a repository is deleted, at
+//! Removal of images, and of the blobs that no image needs after that: at once where an image or a repository is deleted, at
 //! the start of the daemon where a push was left half done.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::blobs::Blobs;
 use super::digest::{Digest, Reference};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::store::State;
 use crate::store::ecr::Repository;
 
@@ -93,8 +93,8 @@ fn is_owned(state: &State, digest: &str) -> bool {
 
 /// Before anything is served: no upload is under way, so what is left of one goes; so do blobs that no repository has, and
 /// old ones that no manifest names. What the store names and the disk has lost is as if it had never been pushed.
-pub(super) fn tidy(world: &World) {
-    let blobs = Blobs::of(&world.settings);
+pub(super) fn tidy(emulator: &Emulator) {
+    let blobs = Blobs::of(&emulator.settings);
     blobs.forget_uploads();
     blobs.empty();
     let present = blobs.list();
@@ -110,8 +110,8 @@ pub(super) fn tidy(world: &World) {
     let untidy = |repository: &Repository| {
         damaged(repository) || repository.blobs.keys().any(|digest| abandoned(repository, digest))
     };
-    if world.store.read(|state| state.ecr.repositories.values().any(untidy)) {
-        world.store.write(|state| {
+    if emulator.store.read(|state| state.ecr.repositories.values().any(untidy)) {
+        emulator.store.write(|state| {
             for repository in state.ecr.repositories.values_mut() {
                 repository.manifests.retain(|digest, _| names.contains(digest.as_str()));
                 let manifests = &repository.manifests;
@@ -126,7 +126,7 @@ pub(super) fn tidy(world: &World) {
             }
         });
     }
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         for (digest, _) in present.iter().filter(|(digest, _)| !is_owned(state, digest.as_str())) {
             blobs.discard(digest);
         }

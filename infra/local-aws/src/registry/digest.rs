@@ -44,7 +44,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// What a manifest is asked for by.
+/// The reference of a manifest: a tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// Whatever the tag points to.
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn names_of_repositories() {
-        for good in ["ab", "a1", "a/b", "a.b", "a_b", "a__b", "a---b", "team/app-1.x/web", &"a".repeat(256)] {
-            assert!(is_repository_name(good), "{good}");
+        for valid in ["ab", "a1", "a/b", "a.b", "a_b", "a__b", "a---b", "team/app-1.x/web", &"a".repeat(256)] {
+            assert!(is_repository_name(valid), "{valid}");
         }
         for bad in [
             "",
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn tags() {
-        for good in ["1", "_", "latest", "A.b-c_d", &"a".repeat(128)] {
-            assert!(is_tag(good), "{good}");
+        for valid in ["1", "_", "latest", "A.b-c_d", &"a".repeat(128)] {
+            assert!(is_tag(valid), "{valid}");
         }
         for bad in ["", ".a", "-a", "a:b", "a/b", "a b", "ä", &"a".repeat(129)] {
             assert!(!is_tag(bad), "{bad}");

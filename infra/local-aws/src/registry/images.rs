@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::blobs::Blobs;
 use super::digest::{Digest, Reference};
 use super::manifest::{Kind, Parsed};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 
 /// What a reference means now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub struct Platform {
 }
 
 /// Looks a tag or digest up. `None` where the repository or the image is not there.
-pub fn resolve(world: &World, repository: &str, reference: &str) -> Option<Resolved> {
+pub fn resolve(emulator: &Emulator, repository: &str, reference: &str) -> Option<Resolved> {
     let reference = Reference::parse(reference)?;
-    let (digest, media_type) = world.store.read(|state| {
+    let (digest, media_type) = emulator.store.read(|state| {
         let repository = state.ecr.repositories.get(repository)?;
         let digest = match &reference {
             Reference::Tag(tag) => repository.tags.get(tag)?.as_str(),
@@ -41,7 +41,7 @@ pub fn resolve(world: &World, repository: &str, reference: &str) -> Option<Resol
         };
         Some((digest.to_owned(), repository.manifests.get(digest)?.media_type.clone()))
     })?;
-    let blobs = Blobs::of(&world.settings);
+    let blobs = Blobs::of(&emulator.settings);
     let platforms = Digest::parse(&digest).map(|digest| platforms(&blobs, &digest, &media_type)).unwrap_or_default();
     Some(Resolved { digest, media_type, platforms })
 }

@@ -9,7 +9,7 @@ use super::digest::Digest;
 use super::manifest::{OCI_INDEX, Parsed};
 use super::reply::RegistryError;
 use super::route::query_value;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 
 /// ECR: at most 1,000 tags a page, which is also what it gives unasked.
 const TAGS_A_PAGE: usize = 1000;
@@ -17,7 +17,7 @@ const TAGS_A_PAGE: usize = 1000;
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// `tags/list`.
-pub(crate) fn tags(world: &World, name: &str, query: &str) -> Result<Response, RegistryError> {
+pub(crate) fn tags(emulator: &Emulator, name: &str, query: &str) -> Result<Response, RegistryError> {
     let asked = match query_value(query, "n").map(|n| n.parse::<usize>()) {
         None => TAGS_A_PAGE,
         Some(Ok(n)) => n.min(TAGS_A_PAGE),
@@ -30,10 +30,10 @@ pub(crate) fn tags(world: &World, name: &str, query: &str) -> Result<Response, R
         }
     };
     let last = query_value(query, "last").unwrap_or_default();
-    let page = world.store.read(|state| {
+    let page = emulator.store.read(|state| {
         let repository = state.ecr.repositories.get(name).ok_or_else(|| RegistryError::no_repository(name))?;
         let after = repository.tags.keys().filter(|tag| last.is_empty() || tag.as_str() > last.as_str());
-        // One more than asked for tells whether there is a next page.
+        // One more than requested shows whether a next page exists.
         Ok(after.take(asked + 1).cloned().collect::<Vec<String>>())
     })?;
     let (tags, more) = if page.len() > asked { (&page[..asked], true) } else { (&page[..], false) };
@@ -48,12 +48,12 @@ pub(crate) fn tags(world: &World, name: &str, query: &str) -> Result<Response, R
 }
 
 /// `referrers/<digest>`: an index of the manifests that are about this one. Nothing about an unknown one is an empty list.
-pub(crate) fn referrers(world: &World, name: &str, digest: &str, query: &str) -> Result<Response, RegistryError> {
+pub(crate) fn referrers(emulator: &Emulator, name: &str, digest: &str, query: &str) -> Result<Response, RegistryError> {
     let digest =
         Digest::parse(digest).ok_or_else(|| RegistryError::bad_digest("provided digest is not a SHA-256 digest"))?;
     let wanted = query_value(query, "artifactType");
-    let blobs = Blobs::of(&world.settings);
-    let found = world.store.read(|state| {
+    let blobs = Blobs::of(&emulator.settings);
+    let found = emulator.store.read(|state| {
         let repository = state.ecr.repositories.get(name).ok_or_else(|| RegistryError::no_repository(name))?;
         let about = repository.manifests.iter().filter(|(_, held)| held.subject.as_deref() == Some(digest.as_str()));
         let of_type = about.filter(|(_, held)| wanted.is_none() || held.artifact_type == wanted);

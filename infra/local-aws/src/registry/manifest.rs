@@ -121,7 +121,7 @@ fn media_type(inside: Option<&str>, beside: Option<&str>) -> Result<&'static str
     if let (Some(inside), Some(beside)) = (inside, beside)
         && inside != beside
     {
-        return Err(Invalid(format!("The manifest says it is `{inside}`, the request says it is `{beside}`")));
+        return Err(Invalid(format!("The manifest has the media type `{inside}`, the request `{beside}`")));
     }
     let given = inside.or(beside).ok_or_else(|| Invalid("The media type of the manifest is missing".to_owned()))?;
     [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE, DOCKER_LIST]

@@ -4,7 +4,7 @@
 use super::blobs::{Blobs, Verified};
 use super::digest::{Digest, Reference};
 use super::manifest::{Kind, MAX_BYTES, Parsed};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::store::State;
 use crate::store::ecr::{Manifest, Repository};
 use crate::time::Timestamp;
@@ -62,20 +62,20 @@ pub(crate) enum Refused {
 
 impl From<std::io::Error> for Refused {
     fn from(error: std::io::Error) -> Refused {
-        Refused::Disk(format!("failed to write to the disk of the local stand-in: {error}"))
+        Refused::Disk(format!("failed to write to the disk of the local emulator: {error}"))
     }
 }
 
 /// Takes a manifest in, wholly or not at all.
-pub(crate) fn publish(world: &World, offer: &Offer<'_>) -> Result<Published, Refused> {
+pub(crate) fn publish(emulator: &Emulator, offer: &Offer<'_>) -> Result<Published, Refused> {
     if offer.bytes.len() > MAX_BYTES {
         return Err(Refused::TooLarge);
     }
     let parsed = Parsed::new(offer.bytes, offer.media_type)
         .map_err(|super::manifest::Invalid(message)| Refused::Invalid(message))?;
     // Looked at twice, so that a refused manifest costs no write.
-    world.store.read(|state| admissible(state, offer, &parsed, &Digest::of(offer.bytes)))?;
-    let blobs = Blobs::of(&world.settings);
+    emulator.store.read(|state| admissible(state, offer, &parsed, &Digest::of(offer.bytes)))?;
+    let blobs = Blobs::of(&emulator.settings);
     let mut draft = blobs.draft()?;
     draft.append(offer.bytes)?;
     let verified = draft.finish();
@@ -84,7 +84,7 @@ pub(crate) fn publish(world: &World, offer: &Offer<'_>) -> Result<Published, Ref
     {
         return Err(Refused::DigestMismatch(claimed.clone()));
     }
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         admissible(state, offer, &parsed, &verified.digest)?;
         let repository = state.ecr.repositories.get_mut(offer.repository).ok_or(Refused::NoRepository)?;
         blobs.keep(&verified)?;

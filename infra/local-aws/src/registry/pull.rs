@@ -11,7 +11,7 @@ use super::digest::{Digest, Reference};
 use super::publish::find;
 use super::reply::RegistryError;
 use super::uploads::CONTENT_DIGEST;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::time::Timestamp;
 
 /// How much of a blob is read at once: fewer, larger reads are what makes it fast; 256 KiB is where it stops to matter.
@@ -19,7 +19,7 @@ const READ_AT_ONCE: usize = 256 * 1024;
 
 /// A blob, or the part of it that `Range` asks for. Only through a repository that has it.
 pub(crate) async fn blob(
-    world: &World,
+    emulator: &Emulator,
     method: &Method,
     repository: &str,
     digest: &str,
@@ -27,13 +27,13 @@ pub(crate) async fn blob(
 ) -> Result<Response, RegistryError> {
     let digest =
         Digest::parse(digest).ok_or_else(|| RegistryError::bad_digest("provided digest is not a SHA-256 digest"))?;
-    let is_there = world.store.read(|state| {
+    let is_there = emulator.store.read(|state| {
         state.ecr.repositories.get(repository).is_some_and(|repository| repository.blobs.contains_key(digest.as_str()))
     });
     if !is_there {
         return Err(RegistryError::no_blob());
     }
-    let opened = tokio::fs::File::open(Blobs::of(&world.settings).path(&digest)).await;
+    let opened = tokio::fs::File::open(Blobs::of(&emulator.settings).path(&digest)).await;
     let mut file = opened.map_err(|_| RegistryError::no_blob())?;
     let size = file.metadata().await.map_err(|error| RegistryError::disk(&error))?.len();
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
@@ -67,20 +67,20 @@ pub(crate) async fn blob(
 
 /// A manifest. ECR remembers when an image was pulled.
 pub(crate) async fn manifest(
-    world: &World,
+    emulator: &Emulator,
     method: &Method,
     repository: &str,
     reference: &Reference,
 ) -> Result<Response, RegistryError> {
-    let found = world.store.read(|state| {
+    let found = emulator.store.read(|state| {
         let (digest, manifest) = find(state.ecr.repositories.get(repository)?, reference)?;
         Some((Digest::parse(digest)?, manifest.media_type.clone()))
     });
     let (digest, media_type) = found.ok_or_else(RegistryError::no_manifest)?;
-    let bytes = tokio::fs::read(Blobs::of(&world.settings).path(&digest)).await;
+    let bytes = tokio::fs::read(Blobs::of(&emulator.settings).path(&digest)).await;
     let bytes = bytes.map_err(|_| RegistryError::no_manifest())?;
     if method == Method::GET {
-        world.store.write(|state| {
+        emulator.store.write(|state| {
             let repository = state.ecr.repositories.get_mut(repository);
             if let Some(manifest) = repository.and_then(|repository| repository.manifests.get_mut(digest.as_str())) {
                 manifest.pulled_at = Some(Timestamp::now());

@@ -21,7 +21,7 @@ pub(crate) enum Interrupted {
     Disk(io::Error),
 }
 
-/// Appends all of `body` to `draft`; `received` is told how many bytes have come. Where it fails, the draft is gone.
+/// Appends all of `body` to `draft`; `received` gets the count of bytes so far. On an error, the draft is removed.
 pub(crate) async fn receive(body: Body, mut draft: Draft, received: &mut u64) -> Result<Draft, Interrupted> {
     let (pieces, mut arrived) = mpsc::channel::<Bytes>(PIECES);
     let writer = tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! What the registry answers when it does not do what was asked: the error document of the distribution specification,
+//! Error responses of the registry: the error document of the distribution specification,
 //! with ECR's statuses and ECR's words where those are known.
 
 use std::borrow::Cow;
@@ -58,7 +58,7 @@ impl RegistryError {
 
     /// The machine's mistake: the disk is full, a file is gone.
     pub(crate) fn disk(error: &io::Error) -> RegistryError {
-        let message = format!("failed to write to the disk of the local stand-in: {error}");
+        let message = format!("failed to write to the disk of the local emulator: {error}");
         RegistryError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
     }
 
@@ -125,7 +125,7 @@ pub(crate) fn refused(repository: &str, why: &Refused) -> RegistryError {
     }
 }
 
-/// What a request without a good token is told. ECR refuses an old token with 403, everything else with 401.
+/// The response to a request without a valid token. ECR refuses an old token with 403, everything else with 401.
 pub(crate) fn not_let_in(refusal: Refusal, registry: &str) -> Response {
     match refusal {
         Refusal::Unauthorized => {

@@ -1,6 +1,6 @@
 //! What a path below `/v2/` means. Names of repositories have slashes, so a path is read from its end. Pure.
 
-/// What is asked for in a repository.
+/// What a request addresses in a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target<'a> {
     /// `manifests/<tag or digest>`.
@@ -17,7 +17,7 @@ pub(crate) enum Target<'a> {
     Referrers(&'a str),
 }
 
-/// The repository and what is asked for in it; `path` is what follows `/v2/`.
+/// The repository and what the request addresses in it; `path` is what follows `/v2/`.
 pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
     if let Some(name) = path.strip_suffix("/blobs/uploads/").or_else(|| path.strip_suffix("/blobs/uploads")) {
         return Some((name, Target::Uploads));

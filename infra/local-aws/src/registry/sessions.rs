@@ -54,7 +54,7 @@ impl Sessions {
         id
     }
 
-    /// Takes an upload in hand; `start` is where the request says that its bytes begin.
+    /// Claims an upload; `start` is the offset of the request's bytes, from its `Content-Range`.
     pub(crate) fn lease(
         &self,
         repository: &str,

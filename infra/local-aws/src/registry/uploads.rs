@@ -1,7 +1,7 @@
 //! `POST`, `PATCH`, `PUT`, `GET` and `DELETE` below `blobs/uploads/`: how a blob gets in.
 //!
 //! As ECR does: `PATCH` is answered with 201, not 202; `Range` stays at the end of the first `PATCH` although later bytes
-//! are kept (so whoever trusts it sends the wrong bytes next); bytes out of order, and a second try in an upload whose body
+//! are kept (so a client that trusts it sends the wrong bytes next); bytes out of order, and a second try in an upload whose body
 //! was cut off, are 416; a mount is an ordinary upload unless the account has opted in.
 
 use axum::body::Body;
@@ -14,14 +14,14 @@ use super::receive::{Interrupted, receive};
 use super::reply::RegistryError;
 use super::route::query_value;
 use super::sessions::Sessions;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// Begins an upload, or does all of one.
 pub(crate) async fn begin(
-    world: &World,
+    emulator: &Emulator,
     sessions: &Sessions,
     repository: &str,
     query: &str,
@@ -29,16 +29,16 @@ pub(crate) async fn begin(
 ) -> Result<Response, RegistryError> {
     if let Some(digest) = query_value(query, "mount").and_then(|digest| Digest::parse(&digest))
         && let Some(from) = query_value(query, "from")
-        && mount(world, repository, &from, &digest)
+        && mount(emulator, repository, &from, &digest)
     {
-        world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
+        emulator.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
         return Ok(created(repository, &digest));
     }
-    let draft = Blobs::of(&world.settings).draft().map_err(|error| RegistryError::disk(&error))?;
+    let draft = Blobs::of(&emulator.settings).draft().map_err(|error| RegistryError::disk(&error))?;
     if let Some(claimed) = query_value(query, "digest") {
         let claimed = claimed_digest(&claimed)?;
         let draft = receive(body, draft, &mut 0).await.map_err(interrupted)?;
-        complete(world, repository, draft, &claimed).await?;
+        complete(emulator, repository, draft, &claimed).await?;
         return Ok(created(repository, &claimed));
     }
     let id = sessions.begin(repository, draft);
@@ -61,7 +61,7 @@ pub(crate) async fn append(
 
 /// The last bytes, and what all of them are.
 pub(crate) async fn finish(
-    world: &World,
+    emulator: &Emulator,
     sessions: &Sessions,
     repository: &str,
     id: &str,
@@ -73,7 +73,7 @@ pub(crate) async fn finish(
     let (mut lease, draft) = sessions.lease(repository, id, first_byte(headers)?)?;
     let draft = receive(body, draft, &mut lease.received).await.map_err(interrupted)?;
     lease.close();
-    complete(world, repository, draft, &claimed).await?;
+    complete(emulator, repository, draft, &claimed).await?;
     Ok(created(repository, &claimed))
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn cancel(sessions: &Sessions, repository: &str, id: &str) -> Result<
 }
 
 /// Makes the draft a blob of `repository`, if it is what its sender takes it for.
-async fn complete(world: &World, repository: &str, draft: Draft, claimed: &Digest) -> Result<(), RegistryError> {
+async fn complete(emulator: &Emulator, repository: &str, draft: Draft, claimed: &Digest) -> Result<(), RegistryError> {
     let verified = draft.finish();
     if verified.digest != *claimed {
         let message = format!(
@@ -104,27 +104,27 @@ async fn complete(world: &World, repository: &str, draft: Draft, claimed: &Diges
         );
         return Err(RegistryError::bad_digest(message));
     }
-    let blobs = Blobs::of(&world.settings);
-    world.store.write(|state| {
+    let blobs = Blobs::of(&emulator.settings);
+    emulator.store.write(|state| {
         let repository =
             state.ecr.repositories.get_mut(repository).ok_or_else(|| RegistryError::no_repository(repository))?;
         blobs.keep(&verified).map_err(|error| RegistryError::disk(&error))?;
         repository.blobs.insert(verified.digest.as_str().to_owned(), verified.size());
         Ok(())
     })?;
-    world.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
+    emulator.store.durable().await.map_err(|error| RegistryError::not_durable(&error))?;
     Ok(())
 }
 
 /// Whether the blob is in `repository` now. ECR: the account must have opted in, and a manifest of the source must name it.
-fn mount(world: &World, repository: &str, from: &str, digest: &Digest) -> bool {
-    let size = world.store.read(|state| {
+fn mount(emulator: &Emulator, repository: &str, from: &str, digest: &Digest) -> bool {
+    let size = emulator.store.read(|state| {
         let source = state.ecr.repositories.get(from).filter(|_| state.ecr.blob_mounting)?;
         source.parents_of(digest.as_str()).next()?;
         source.blobs.get(digest.as_str()).copied()
     });
     let Some(size) = size else { return false };
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let still_there =
             state.ecr.repositories.get(from).is_some_and(|source| source.blobs.contains_key(digest.as_str()));
         let target = state.ecr.repositories.get_mut(repository).filter(|_| still_there);
@@ -149,7 +149,7 @@ fn first_byte(headers: &HeaderMap) -> Result<Option<u64>, RegistryError> {
 
 fn interrupted(why: Interrupted) -> RegistryError {
     match why {
-        // Mostly nobody is there to read this.
+        // Mostly, the client has gone.
         Interrupted::Client => RegistryError::new(
             StatusCode::BAD_REQUEST,
             "BLOB_UPLOAD_INVALID",

@@ -89,7 +89,7 @@ impl Cgroups {
     }
 
     /// Removes the group of a task whose containers are gone. The kernel takes a moment to see that; what is in the group
-    /// after it is nobody's any more, as where an engine was killed and its successor knows nothing of a container.
+    /// after it has no owner any more, as where an engine was killed and its successor does not know a container.
     pub(super) async fn remove(&self, task: &str) {
         for round in 0..20 {
             let mut left = false;

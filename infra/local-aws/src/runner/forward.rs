@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::engine::{Kind, kind};
 use super::lines::{Assembler, Mark, Output};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::log_store::LogEvent;
 use crate::time::Timestamp;
 
@@ -21,7 +21,7 @@ const BATCH: usize = 500;
 /// How long a batch is waited for: a container that writes 10,000 lines a second makes 20 writes of it, not 10,000.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Pause before the engine is asked again.
+/// Pause before the next request to the engine.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Where the output of a container goes.
@@ -34,14 +34,14 @@ pub(super) struct Destination {
 }
 
 /// Ends once all output of a container that is over has been stored.
-pub(super) async fn forward(world: World, docker: Docker, id: String, to: Destination) {
-    let mut mark = stored(&world, &to).await;
+pub(super) async fn forward(emulator: Emulator, docker: Docker, id: String, to: Destination) {
+    let mut mark = stored(&emulator, &to).await;
     loop {
-        let followed = read(&world, &docker, &id, &to, true, &mut mark).await;
+        let followed = read(&emulator, &docker, &id, &to, true, &mut mark).await;
         match docker.inspect_container(&id, None).await {
             Ok(found) if found.state.as_ref().and_then(|state| state.running) == Some(true) => {}
             // Whether the stream broke off or ended: once more, now that nothing can come after.
-            Ok(_) if read(&world, &docker, &id, &to, false, &mut mark).await.is_ok() => return,
+            Ok(_) if read(&emulator, &docker, &id, &to, false, &mut mark).await.is_ok() => return,
             Err(error) if kind(&error) == Kind::Missing => return,
             Ok(_) | Err(_) => {}
         }
@@ -54,14 +54,14 @@ pub(super) async fn forward(world: World, docker: Docker, id: String, to: Destin
     }
 }
 
-async fn stored(world: &World, to: &Destination) -> Mark {
-    let (logs, to) = (world.logs.clone(), to.clone());
+async fn stored(emulator: &Emulator, to: &Destination) -> Mark {
+    let (logs, to) = (emulator.logs.clone(), to.clone());
     let read = tokio::task::spawn_blocking(move || logs.read(&to.group, &to.stream).map(|events| Mark::after(&events)));
     read.await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 async fn read(
-    world: &World,
+    emulator: &Emulator,
     docker: &Docker,
     id: &str,
     to: &Destination,
@@ -88,7 +88,7 @@ async fn read(
                 Err(error) => outcome = Err(error),
             }
         }
-        store(world, to, events).await;
+        store(emulator, to, events).await;
         *mark = assembler.mark();
         if outcome.is_err() {
             break;
@@ -98,7 +98,7 @@ async fn read(
     if !follow && outcome.is_ok() {
         let mut events = Vec::new();
         assembler.end(Timestamp::now(), &mut events);
-        store(world, to, events).await;
+        store(emulator, to, events).await;
         *mark = assembler.mark();
     }
     outcome
@@ -117,11 +117,11 @@ async fn gather<T>(frames: &mut (impl Stream<Item = T> + Unpin)) -> Option<Vec<T
     Some(batch)
 }
 
-async fn store(world: &World, to: &Destination, events: Vec<LogEvent>) {
+async fn store(emulator: &Emulator, to: &Destination, events: Vec<LogEvent>) {
     if events.is_empty() {
         return;
     }
-    let (logs, to) = (world.logs.clone(), to.clone());
+    let (logs, to) = (emulator.logs.clone(), to.clone());
     let append = tokio::task::spawn_blocking(move || logs.append(&to.group, &to.stream, &events));
     if let Ok(Err(error)) = append.await {
         eprintln!("warning: output of a container is lost: {error:#}");

@@ -1,4 +1,4 @@
-//! Images: what a reference means, whether it is for the task's platform, and the pull. Our own registry is asked
+//! Images: what a reference means, whether it is for the task's platform, and the pull. Our own registry is read
 //! directly what it holds; the engine fetches the bytes like from any other registry.
 
 use bollard::Docker;
@@ -8,9 +8,9 @@ use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::engine::{Kind, kind, sentence};
-use super::keeper::Trouble;
 use super::reasons;
-use crate::daemon::World;
+use super::supervisor::Trouble;
+use crate::emulator::Emulator;
 use crate::registry::{auth, images};
 use crate::store::task_definition::TaskDefinition;
 
@@ -33,22 +33,27 @@ pub(super) fn platform(definition: &TaskDefinition) -> String {
 }
 
 /// Makes sure that the engine has an image.
-pub(super) async fn obtain(world: &World, docker: &Docker, image: &str, platform: &str) -> Result<Image, Trouble> {
-    match our_own(image, &world.settings.registry()) {
+pub(super) async fn obtain(
+    emulator: &Emulator,
+    docker: &Docker,
+    image: &str,
+    platform: &str,
+) -> Result<Image, Trouble> {
+    match our_own(image, &emulator.settings.registry()) {
         Some((repository, reference)) => {
-            let found = images::resolve(world, repository, reference)
+            let found = images::resolve(emulator, repository, reference)
                 .ok_or_else(|| Trouble::Failed(reasons::image_not_found(image)))?;
             let fits = |one: &images::Platform| format!("{}/{}", one.os, one.architecture) == platform;
             if !found.platforms.is_empty() && !found.platforms.iter().any(fits) {
                 return Err(Trouble::Failed(reasons::no_platform(platform)));
             }
-            let pinned = format!("{}/{repository}@{}", world.settings.registry(), found.digest);
+            let pinned = format!("{}/{repository}@{}", emulator.settings.registry(), found.digest);
             if local(docker, &pinned).await?.is_none() {
-                let credentials = auth::credentials(world);
+                let credentials = auth::credentials(emulator);
                 let credentials = DockerCredentials {
                     username: Some(credentials.username.into()),
                     password: Some(credentials.password),
-                    serveraddress: Some(world.settings.registry()),
+                    serveraddress: Some(emulator.settings.registry()),
                     ..DockerCredentials::default()
                 };
                 pull(docker, &pinned, platform, Some(credentials)).await?.map_err(Trouble::Failed)?;
@@ -124,7 +129,7 @@ fn refusal(reference: &str, platform: &str, sentence: &str) -> String {
 fn our_own<'a>(image: &'a str, registry: &str) -> Option<(&'a str, &'a str)> {
     let rest = image.strip_prefix(registry)?.strip_prefix('/')?;
     if let Some((name, digest)) = rest.split_once('@') {
-        // A tag beside a digest says nothing.
+        // A tag beside a digest has no effect.
         return Some((name.split_once(':').map_or(name, |(repository, _)| repository), digest));
     }
     Some(rest.split_once(':').unwrap_or((rest, "latest")))

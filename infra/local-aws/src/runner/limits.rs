@@ -1,4 +1,4 @@
-//! From what a task definition says about cpu and memory to what kernel and engine are told. Pure.
+//! CPU and memory of a task definition, converted to limits of kernel and engine. Pure.
 
 use crate::store::task::Task;
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
@@ -43,7 +43,7 @@ impl TaskLimits {
     }
 }
 
-/// What the engine is told about one container.
+/// The engine's limits of one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ContainerLimits {
     /// Weight against the other containers of the task.

@@ -31,7 +31,7 @@ impl Mark {
         mark
     }
 
-    /// From when on the engine is to be asked again, in whole seconds.
+    /// Start of the next log request to the engine, in whole seconds.
     pub(super) fn since(self) -> i32 {
         i32::try_from(self.last.as_millis() / 1000).unwrap_or(0)
     }

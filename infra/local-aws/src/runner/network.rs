@@ -9,9 +9,9 @@ use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig,
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
 use super::engine::{self, Kind, kind, name_of, sentence};
-use super::keeper::{Keeper, Trouble};
 use super::limits::TaskLimits;
 use super::observe::Sight;
+use super::supervisor::{Supervisor, Trouble};
 use super::{pause, reasons, spec};
 use crate::store::task::Task;
 use crate::store::task_definition::TaskDefinition;
@@ -34,7 +34,7 @@ impl Network {
     }
 }
 
-impl Keeper {
+impl Supervisor {
     /// Makes the network, or finds it.
     pub(super) async fn network(
         &self,
@@ -54,7 +54,7 @@ impl Keeper {
         }
         let id = match &sight.pause {
             Some((id, true)) => id.clone(),
-            // It may have been created a moment before the daemon was killed; nobody has joined it, so it may start again.
+            // It may have been created a moment before the daemon was killed; no container has joined it, so it may start again.
             Some((id, false)) if sight.containers.values().all(|seen| seen.id.is_none()) => id.clone(),
             Some(_) => return Err(Trouble::Failed(reasons::no_network("its container has ended"))),
             None => self.create_pause(task, definition).await.map_err(refused)?,
@@ -66,7 +66,7 @@ impl Keeper {
     }
 
     async fn create_pause(&self, task: &Task, definition: &TaskDefinition) -> Result<String, bollard::errors::Error> {
-        let instance = &self.world.settings.instance;
+        let instance = &self.emulator.settings.instance;
         let docker = &self.engine.docker;
         pause::ensure_image(docker, instance, &self.engine.architecture).await?;
         let ports: Vec<u16> = task.load_balancers.iter().map(|balanced| balanced.container_port).collect();

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
 
 use super::engine::{CONTAINER, Kind, TASK, kind};
-use super::keeper::{Keeper, Trouble};
 use super::order::Phase;
 use super::reasons;
+use super::supervisor::{Supervisor, Trouble};
 use crate::store::task::{Container, Health, Task, TaskStatus};
 use crate::store::task_definition::TaskDefinition;
 use crate::time::Timestamp;
@@ -57,7 +57,7 @@ impl Sight {
     }
 }
 
-impl Keeper {
+impl Supervisor {
     /// Looks at the engine, and starts to forward the output of containers that were not known before.
     pub(super) async fn observe(&self, definition: &TaskDefinition) -> Result<Sight, Trouble> {
         let found = self.engine.containers(TASK, &self.id).await?;
@@ -111,7 +111,7 @@ impl Keeper {
         self.inspect(id).await
     }
 
-    /// Writes down what is new; nobody is told of nothing.
+    /// Records changes; without a change, no watcher wakes.
     fn record(&self, definition: &TaskDefinition, sight: &Sight) {
         let ended = sight.essential_ended(definition);
         self.update(|task| {

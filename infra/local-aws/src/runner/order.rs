@@ -21,7 +21,7 @@ pub(super) enum Phase {
     },
     /// It is over, or never got to be.
     Ended {
-        /// `None`: its process never ran, or nobody knows.
+        /// `None`: its process never ran, or the code is unknown.
         code: Option<i64>,
         /// Whether its process ever ran.
         ran: bool,

@@ -114,7 +114,7 @@ fn folder(state: &Utf8Path, efs: &EfsVolume) -> Result<Utf8PathBuf, String> {
     Ok(folder)
 }
 
-/// Anybody may write, as tasks run as any user and AWS's access points are not there. A link, which a task may have left
+/// Every user may write, as tasks run as any user and AWS's access points are not there. A link, which a task may have left
 /// there, is not followed.
 fn make(folder: &Utf8Path) -> Result<(), String> {
     let failed = |error: std::io::Error| reasons::no_volume(&format!("{folder}: {error}"));

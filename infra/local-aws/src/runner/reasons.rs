@@ -49,14 +49,14 @@ pub(super) fn no_parameters(names: &[String]) -> String {
     )
 }
 
-/// AWS has Secrets Manager, the stand-in has not.
+/// AWS has Secrets Manager, the emulator has not.
 pub(super) fn no_secrets_manager(arn: &str) -> String {
     format!(
-        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {arn}: the local stand-in has no Secrets Manager, use an SSM parameter"
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {arn}: the local emulator has no Secrets Manager, use an SSM parameter"
     )
 }
 
-/// The log group is not there, and nobody said that it may be made.
+/// The log group does not exist, and `awslogs-create-group` is not set.
 pub(super) fn no_log_group() -> String {
     "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1".into()
 }

@@ -1,4 +1,4 @@
-//! From a container definition to what the engine is asked to create. Pure.
+//! A container definition, converted to the engine's create request. Pure.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ const OPEN_FILES: i64 = 65_535;
 
 /// Everything that is not in the definition.
 #[derive(Clone, Debug)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct Sandbox<'a> {
     /// Whose it is.
     pub(super) instance: &'a str,
     /// The reference to create it from.
@@ -48,7 +48,7 @@ pub(super) enum VolumeSource {
 }
 
 /// The request.
-pub(super) fn body(task: &Task, container: &ContainerDefinition, around: &Surroundings<'_>) -> ContainerCreateBody {
+pub(super) fn body(task: &Task, container: &ContainerDefinition, around: &Sandbox<'_>) -> ContainerCreateBody {
     let over = task.overrides.container_overrides.iter().find(|over| over.name.as_deref() == Some(&container.name));
     let command = over.and_then(|over| over.command.clone()).unwrap_or_else(|| container.command.clone());
     let filled = |list: Vec<String>| (!list.is_empty()).then_some(list);
@@ -85,7 +85,7 @@ fn variables(task: &Task, container: &ContainerDefinition, secrets: &[(String, S
     variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn host(container: &ContainerDefinition, around: &Surroundings<'_>) -> HostConfig {
+fn host(container: &ContainerDefinition, around: &Sandbox<'_>) -> HostConfig {
     let linux = container.linux_parameters.clone().unwrap_or_default();
     let capabilities = linux.capabilities.unwrap_or_default();
     let mounts = container.mount_points.iter().filter_map(|point| {
@@ -162,7 +162,7 @@ fn health(check: Option<&HealthCheck>, start_interval: bool) -> HealthConfig {
     let interval = check.interval.unwrap_or(30);
     let start_period = check.start_period.unwrap_or(0);
     // Nothing can fail before the first check, which ECS makes after one interval. Until then we check twice a second
-    // and count passes only, so that nobody waits for a container that is ready.
+    // and count passes only, so that a ready container is not waited for.
     let quick = start_interval.then_some(500_000_000);
     HealthConfig {
         test: Some(check.command.clone()),
@@ -188,7 +188,7 @@ mod tests {
     fn made(task: &Task, container: &ContainerDefinition) -> ContainerCreateBody {
         let volumes = HashMap::from([("data".to_owned(), VolumeSource::Engine("v".into()))]);
         let secrets = [("KEY".to_owned(), "secret".to_owned())];
-        let around = Surroundings {
+        let around = Sandbox {
             instance: "i",
             image: "image@sha256:0",
             pause: "p",

@@ -9,15 +9,15 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::engine::{self, Kind, kind, name_of, sentence};
 use super::images::{self, Image};
-use super::keeper::{Keeper, Trouble};
 use super::limits::{TaskLimits, container_limits};
 use super::network::Network;
 use super::observe::Sight;
 use super::order::{self, Phase, Step};
 use super::prepare::{self, Secrets};
 use super::reasons;
-use super::spec::{self, Surroundings, VolumeSource};
+use super::spec::{self, Sandbox, VolumeSource};
 use super::stopping::remove_container;
+use super::supervisor::{Supervisor, Trouble};
 use crate::store::task::{StopCode, Task, TaskStatus};
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
@@ -31,7 +31,7 @@ struct Parts {
     platform: String,
 }
 
-impl Keeper {
+impl Supervisor {
     /// From wherever the task is until it runs.
     pub(super) async fn start(&self, definition: &TaskDefinition) -> Result<(), Trouble> {
         let task = self.task().ok_or(Trouble::Ending)?;
@@ -42,7 +42,7 @@ impl Keeper {
         };
         self.start_containers(&task, definition, &parts).await?;
         self.advance(TaskStatus::Activating);
-        let ends = self.world.store.write(|state| {
+        let ends = self.emulator.store.write(|state| {
             let ended = state.ecs.tasks.get(&self.id).is_none_or(|task| task.stop.is_some());
             for balanced in task.load_balancers.iter().filter(|_| !ended) {
                 if let Some(group) = state.elb.target_groups.get_mut(&balanced.target_group_arn) {
@@ -65,7 +65,7 @@ impl Keeper {
 
     /// Network and images at the same time: neither needs the other.
     async fn gather(&self, task: &Task, definition: &TaskDefinition, sight: &Sight) -> Result<Parts, Trouble> {
-        let (settings, store) = (&self.world.settings, &self.world.store);
+        let (settings, store) = (&self.emulator.settings, &self.emulator.store);
         let known = store.read(|state| state.ecs.file_systems.clone());
         let volumes = prepare::volumes(settings, &known, definition, &self.id).map_err(Trouble::Failed)?;
         let secrets = store.read(|state| prepare::secrets(state, definition)).map_err(Trouble::Failed)?;
@@ -92,7 +92,7 @@ impl Keeper {
             let VolumeSource::Engine(name) = source else { continue };
             let request = VolumeCreateRequest {
                 name: Some(name.clone()),
-                labels: Some(engine::labels(&self.world.settings.instance, &self.id)),
+                labels: Some(engine::labels(&self.emulator.settings.instance, &self.id)),
                 ..VolumeCreateRequest::default()
             };
             self.engine.docker.create_volume(request).await?;
@@ -120,7 +120,7 @@ impl Keeper {
             true
         });
         let pulls = missing.into_iter().map(async |container| {
-            let pulled = images::obtain(&self.world, &self.engine.docker, &container.image, platform).await;
+            let pulled = images::obtain(&self.emulator, &self.engine.docker, &container.image, platform).await;
             if let Err(Trouble::Failed(reason)) = &pulled {
                 self.give_up_container(&container.name, reason);
             }
@@ -193,7 +193,7 @@ impl Keeper {
         }
     }
 
-    /// A one-off task may be over before anybody has seen it run; it has run nevertheless.
+    /// A one-off task may be over before it was observed running; it has run nevertheless.
     fn ended_early(&self, sight: &Sight) -> Result<(), Trouble> {
         let started = sight.all_started();
         self.update(|task| {
@@ -255,8 +255,8 @@ impl Keeper {
         parts: &Parts,
     ) -> Result<String, bollard::errors::Error> {
         let limits = TaskLimits::of(task, definition);
-        let around = Surroundings {
-            instance: &self.world.settings.instance,
+        let around = Sandbox {
+            instance: &self.emulator.settings.instance,
             image: parts.images.get(&container.name).map_or(&container.image, |image| &image.reference),
             pause: &parts.network.pause,
             secrets: parts.secrets.get(&container.name).map_or(&[], Vec::as_slice),

@@ -11,20 +11,20 @@ use bollard::query_parameters::{
 use tokio::task::JoinSet;
 
 use super::engine::{CONTAINER, Engine, Kind, TASK, kind, labelled};
-use super::keeper::{Keeper, Trouble};
 use super::observe::Sight;
 use super::order::{self, Phase};
+use super::supervisor::{Supervisor, Trouble};
 use crate::store::task::{Task, TaskStatus};
 use crate::store::task_definition::{ContainerDefinition, TaskDefinition};
 use crate::time::Timestamp;
 
-/// AWS: `stopTimeout` of a container that says nothing, in seconds.
+/// AWS: the default `stopTimeout` of a container, in seconds.
 const STOP_TIMEOUT: u32 = 30;
 
 /// How much longer than the group's delay a target is waited for: the balancer that removes it may be down.
 const MARGIN: Duration = Duration::from_secs(5);
 
-impl Keeper {
+impl Supervisor {
     /// From wherever the task is until it is over.
     pub(super) async fn end(&self, definition: &TaskDefinition) -> Result<(), Trouble> {
         let task = self.task().ok_or(Trouble::Ending)?;
@@ -52,7 +52,7 @@ impl Keeper {
     /// Takes the task out of its target groups and waits until the balancer has let go of it.
     async fn drain_targets(&self, task: &Task) {
         let Some(address) = task.private_ip.as_deref().and_then(|text| text.parse::<IpAddr>().ok()) else { return };
-        let delay = self.world.store.write(|state| {
+        let delay = self.emulator.store.write(|state| {
             let mut delay = Duration::ZERO;
             for balanced in &task.load_balancers {
                 if let Some(group) = state.elb.target_groups.get_mut(&balanced.target_group_arn) {
@@ -62,9 +62,9 @@ impl Keeper {
             }
             delay
         });
-        let mut changes = self.world.store.changes();
+        let mut changes = self.emulator.store.changes();
         let registered = || {
-            self.world.store.read(|state| {
+            self.emulator.store.read(|state| {
                 task.load_balancers.iter().any(|balanced| {
                     state.elb.target_groups.get(&balanced.target_group_arn).is_some_and(|group| {
                         group
@@ -102,7 +102,7 @@ impl Keeper {
                 }
             }
             if stops.is_empty() {
-                // The engine has taken every call and something still runs: it is asked again.
+                // The engine has taken every call and something still runs: the call is retried.
                 asked.clear();
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
@@ -144,7 +144,7 @@ pub(super) async fn remove_task(engine: &Engine, task: &str) -> Result<(), bolla
 }
 
 /// All containers with a label, until there is none: a daemon that was killed may have left the engine in the middle of
-/// creating or removing one, and neither is over when the engine says so.
+/// creating or removing one, and the engine reports both before they are over.
 pub(super) async fn remove_containers(engine: &Engine, label: &str, value: &str) -> Result<(), bollard::errors::Error> {
     // 30 s: an engine under load needs seconds to remove one container.
     for _ in 0..300 {

@@ -38,13 +38,13 @@ pub(super) struct Slot {
     pub(super) primary: bool,
     /// Is pending or running: counts for the upper bound.
     pub(super) occupies: bool,
-    /// Was told to end, or ends by itself.
+    /// Is stopping.
     pub(super) ending: bool,
     /// Counts for the lower bound.
     pub(super) healthy: bool,
     /// Has been healthy at some time.
     pub(super) proven: bool,
-    /// When it was asked for.
+    /// When it was requested.
     pub(super) created_at: Timestamp,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn plan(bounds: Bounds, may_start: bool, slots: &[Slot]) -> Plan {
         return plan;
     }
 
-    // What has never served anybody makes way at once; nobody loses by it.
+    // A task that has never served makes way at once: no request is lost.
     let (served, fresh): (Vec<&Slot>, Vec<&Slot>) = old.into_iter().partition(|slot| slot.healthy || slot.proven);
     plan.stop.extend(fresh.iter().map(|slot| slot.id.clone()));
     // Room that is still wanted, after what is being vacated already.

@@ -18,7 +18,7 @@ fn the_lower_bound_is_rounded_up_and_the_upper_one_down() {
         (7, 99, 114, (7, 7)),
         (10, 100, 125, (10, 12)),
         (0, 100, 200, (0, 0)),
-        // The API refuses a maximum below 100; nobody would be able to reach the desired count.
+        // The API refuses a maximum below 100; no service could reach its desired count.
         (4, 0, 50, (0, 4)),
         (u32::MAX, 100, 200, (u32::MAX, u32::MAX)),
     ];
@@ -87,7 +87,7 @@ fn one_step_at_a_time() {
         (1, 0, 100, "O", 0, &[0]),
         (1, 0, 100, "X", 0, &[]),
         (1, 0, 100, "", 1, &[]),
-        // 50/200: the room suffices, nobody is stopped early.
+        // 50/200: the room suffices, no task is stopped early.
         (4, 50, 200, "OOOO", 4, &[]),
         (4, 0, 200, "OOOOpppp", 0, &[]),
         // 50/150: the same, as long as it goes on.

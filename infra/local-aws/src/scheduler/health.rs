@@ -64,7 +64,7 @@ pub(super) enum Standing {
     Healthy,
     /// Is to be replaced.
     Failing(Failure),
-    /// Was told to end, or ends by itself.
+    /// Is stopping.
     Ending,
 }
 

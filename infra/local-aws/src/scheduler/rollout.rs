@@ -38,7 +38,7 @@ pub(super) fn finish(service: &mut Service, now: Timestamp, status: &str, reason
     }
 }
 
-/// The `PRIMARY` deployment has all its tasks, and nobody else has any.
+/// The `PRIMARY` deployment has all its tasks, and no other deployment has any.
 pub(super) fn complete(service: &mut Service, now: Timestamp) {
     let Some(primary) = service.deployments.first_mut() else { return };
     let id = primary.id.clone();
@@ -76,7 +76,7 @@ pub(super) fn trip(service: &mut Service, now: Timestamp) {
     }
 }
 
-/// Somebody has asked for the end of the deployment: `StopServiceDeployment`, carried out by the next tick.
+/// The end of the deployment was requested: `StopServiceDeployment`, carried out by the next tick.
 pub(super) fn stop_as_requested(service: &mut Service, now: Timestamp) -> bool {
     let Some(record) = ongoing(service) else { return false };
     let roll = match record.status.as_str() {

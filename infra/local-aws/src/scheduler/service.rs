@@ -319,7 +319,7 @@ fn named<'a>(deployments: &'a mut [Deployment], id: &str) -> Option<&'a mut Depl
     deployments.iter_mut().find(|deployment| deployment.id == id)
 }
 
-/// Whether the end of a task speaks against its revision: not if somebody asked for it.
+/// Whether the stop of a task counts against its revision: not if a client requested it.
 fn is_failure(task: &Task) -> bool {
     match &task.stop {
         Some(stop) => match stop.code {

@@ -26,7 +26,7 @@ mod validation;
 
 use serde_json::{Value, json};
 
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 
 /// Carries out one action.
@@ -34,36 +34,36 @@ use crate::error::{Answer, AwsError};
 /// # Errors
 /// The service's own.
 #[expect(clippy::unused_async, reason = "all services are called the same way; some of them wait")]
-pub async fn call(world: &World, action: &str, input: Value) -> Answer<Value> {
+pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Value> {
     match action {
-        "CreateCluster" => clusters::create(world, input),
-        "DescribeClusters" => clusters::describe(world, &input),
-        "ListClusters" => clusters::list(world, &input),
-        "UpdateCluster" | "UpdateClusterSettings" => clusters::update(world, input),
-        "DeleteCluster" => clusters::delete(world, &input),
-        "DescribeCapacityProviders" => capacity_providers::describe(world, &input),
-        "RegisterTaskDefinition" => task_definitions::register::register(world, input),
-        "DescribeTaskDefinition" => task_definitions::describe(world, &input),
-        "ListTaskDefinitions" => task_definitions::list(world, &input),
-        "ListTaskDefinitionFamilies" => task_definitions::list_families(world, &input),
-        "DeregisterTaskDefinition" => task_definitions::deregister(world, &input),
-        "DeleteTaskDefinitions" => task_definitions::delete(world, &input),
-        "CreateService" => services::create::create(world, input),
-        "UpdateService" => services::update::update(world, input),
-        "DescribeServices" => services::describe(world, &input),
-        "ListServices" => services::list(world, &input),
-        "DeleteService" => services::delete(world, &input),
-        "DescribeServiceDeployments" => service_deployments::describe(world, &input),
-        "ListServiceDeployments" => service_deployments::list(world, &input),
-        "DescribeServiceRevisions" => service_deployments::describe_revisions(world, &input),
-        "StopServiceDeployment" => service_deployments::stop(world, &input),
-        "RunTask" => tasks::run::run(world, input),
-        "StopTask" => tasks::stop(world, &input),
-        "DescribeTasks" => tasks::describe(world, &input),
-        "ListTasks" => tasks::list(world, &input),
-        "TagResource" => tags::add(world, &input),
-        "UntagResource" => tags::remove(world, &input),
-        "ListTagsForResource" => tags::list(world, &input),
+        "CreateCluster" => clusters::create(emulator, input),
+        "DescribeClusters" => clusters::describe(emulator, &input),
+        "ListClusters" => clusters::list(emulator, &input),
+        "UpdateCluster" | "UpdateClusterSettings" => clusters::update(emulator, input),
+        "DeleteCluster" => clusters::delete(emulator, &input),
+        "DescribeCapacityProviders" => capacity_providers::describe(emulator, &input),
+        "RegisterTaskDefinition" => task_definitions::register::register(emulator, input),
+        "DescribeTaskDefinition" => task_definitions::describe(emulator, &input),
+        "ListTaskDefinitions" => task_definitions::list(emulator, &input),
+        "ListTaskDefinitionFamilies" => task_definitions::list_families(emulator, &input),
+        "DeregisterTaskDefinition" => task_definitions::deregister(emulator, &input),
+        "DeleteTaskDefinitions" => task_definitions::delete(emulator, &input),
+        "CreateService" => services::create::create(emulator, input),
+        "UpdateService" => services::update::update(emulator, input),
+        "DescribeServices" => services::describe(emulator, &input),
+        "ListServices" => services::list(emulator, &input),
+        "DeleteService" => services::delete(emulator, &input),
+        "DescribeServiceDeployments" => service_deployments::describe(emulator, &input),
+        "ListServiceDeployments" => service_deployments::list(emulator, &input),
+        "DescribeServiceRevisions" => service_deployments::describe_revisions(emulator, &input),
+        "StopServiceDeployment" => service_deployments::stop(emulator, &input),
+        "RunTask" => tasks::run::run(emulator, input),
+        "StopTask" => tasks::stop(emulator, &input),
+        "DescribeTasks" => tasks::describe(emulator, &input),
+        "ListTasks" => tasks::list(emulator, &input),
+        "TagResource" => tags::add(emulator, &input),
+        "UntagResource" => tags::remove(emulator, &input),
+        "ListTagsForResource" => tags::list(emulator, &input),
         // The daemon has no shell to hand out, no instances, no task sets, no daemons, no gateways.
         _ => Err(AwsError::unsupported(action)),
     }

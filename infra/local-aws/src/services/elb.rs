@@ -1,4 +1,4 @@
-//! ELBv2, as far as a deploy and whoever looks after one needs it: application load balancers with one HTTP listener,
+//! ELBv2, as far as a deploy and its operators need it: application load balancers with one HTTP listener,
 //! target groups of type `ip`. Changes the store; the balancer follows.
 //!
 //! A load balancer here has no address of its own: its listener on port N is `127.0.0.1:N`.
@@ -13,7 +13,7 @@ mod targets;
 use serde_json::{Value, json};
 
 use self::input::Input;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::elb::{Elb, LoadBalancer, TargetGroup};
 
@@ -21,33 +21,33 @@ use crate::store::elb::{Elb, LoadBalancer, TargetGroup};
 ///
 /// # Errors
 /// The service's own.
-pub async fn call(world: &World, action: &str, input: Value) -> Answer<Value> {
+pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Value> {
     let input = Input::of(input)?;
     match action {
-        "CreateLoadBalancer" => load_balancers::create(world, &input),
-        "DeleteLoadBalancer" => load_balancers::delete(world, &input),
-        "DescribeLoadBalancers" => load_balancers::describe(world, &input),
-        "DescribeLoadBalancerAttributes" => load_balancers::describe_attributes(world, &input),
-        "ModifyLoadBalancerAttributes" => load_balancers::modify_attributes(world, &input),
-        "CreateListener" => listeners::create(world, &input),
-        "DeleteListener" => listeners::delete(world, &input),
-        "DescribeListeners" => listeners::describe(world, &input),
-        "DescribeRules" => listeners::describe_rules(world, &input),
-        "CreateTargetGroup" => target_groups::create(world, &input),
-        "DeleteTargetGroup" => target_groups::delete(world, &input),
-        "DescribeTargetGroups" => target_groups::describe(world, &input),
-        "ModifyTargetGroup" => target_groups::modify(world, &input),
-        "DescribeTargetGroupAttributes" => target_groups::describe_attributes(world, &input),
-        "ModifyTargetGroupAttributes" => target_groups::modify_attributes(world, &input),
-        "RegisterTargets" => targets::register(world, &input),
-        "DeregisterTargets" => targets::deregister(world, &input),
-        "DescribeTargetHealth" => targets::describe_health(world, &input),
-        "AddTags" => tags::add(world, &input),
-        "RemoveTags" => tags::remove(world, &input),
-        "DescribeTags" => tags::describe(world, &input),
+        "CreateLoadBalancer" => load_balancers::create(emulator, &input),
+        "DeleteLoadBalancer" => load_balancers::delete(emulator, &input),
+        "DescribeLoadBalancers" => load_balancers::describe(emulator, &input),
+        "DescribeLoadBalancerAttributes" => load_balancers::describe_attributes(emulator, &input),
+        "ModifyLoadBalancerAttributes" => load_balancers::modify_attributes(emulator, &input),
+        "CreateListener" => listeners::create(emulator, &input),
+        "DeleteListener" => listeners::delete(emulator, &input),
+        "DescribeListeners" => listeners::describe(emulator, &input),
+        "DescribeRules" => listeners::describe_rules(emulator, &input),
+        "CreateTargetGroup" => target_groups::create(emulator, &input),
+        "DeleteTargetGroup" => target_groups::delete(emulator, &input),
+        "DescribeTargetGroups" => target_groups::describe(emulator, &input),
+        "ModifyTargetGroup" => target_groups::modify(emulator, &input),
+        "DescribeTargetGroupAttributes" => target_groups::describe_attributes(emulator, &input),
+        "ModifyTargetGroupAttributes" => target_groups::modify_attributes(emulator, &input),
+        "RegisterTargets" => targets::register(emulator, &input),
+        "DeregisterTargets" => targets::deregister(emulator, &input),
+        "DescribeTargetHealth" => targets::describe_health(emulator, &input),
+        "AddTags" => tags::add(emulator, &input),
+        "RemoveTags" => tags::remove(emulator, &input),
+        "DescribeTags" => tags::describe(emulator, &input),
         _ => Err(AwsError::client(
             "InvalidAction",
-            format!("Could not find operation {action} for version 2015-12-01, or the local stand-in does not have it"),
+            format!("Could not find operation {action} for version 2015-12-01, or the local emulator does not have it"),
         )),
     }
 }
@@ -58,7 +58,7 @@ fn validation(message: impl Into<String>) -> AwsError {
 
 /// ELB's code for what AWS has and is not to be had here.
 fn unsupported(what: impl std::fmt::Display) -> AwsError {
-    AwsError::client("OperationNotPermitted", format!("{what} is not supported by the local stand-in"))
+    AwsError::client("OperationNotPermitted", format!("{what} is not supported by the local emulator"))
 }
 
 fn no_load_balancer() -> AwsError {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Service;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::log_store::LogStore;
 use crate::protocol;
@@ -23,19 +23,19 @@ use crate::store::logs::LogGroup;
 ///
 /// # Errors
 /// The service's own.
-pub async fn call(world: &World, action: &str, input: Value) -> Answer<Value> {
+pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Value> {
     match action {
-        "CreateLogGroup" => groups::create(world, &members(input)?),
-        "DeleteLogGroup" => groups::delete(world, &members(input)?),
-        "DescribeLogGroups" => groups::describe(world, &members(input)?),
-        "PutRetentionPolicy" => groups::retain(world, &members(input)?),
-        "DeleteRetentionPolicy" => groups::retain_forever(world, &members(input)?),
-        "CreateLogStream" => streams::create(world, &members(input)?),
-        "DeleteLogStream" => streams::delete(world, &members(input)?),
-        "DescribeLogStreams" => streams::describe(world, members(input)?).await,
-        "PutLogEvents" => put::put(world, members(input)?).await,
-        "GetLogEvents" => events::get(world, members(input)?).await,
-        "FilterLogEvents" => filter::filter(world, members(input)?).await,
+        "CreateLogGroup" => groups::create(emulator, &members(input)?),
+        "DeleteLogGroup" => groups::delete(emulator, &members(input)?),
+        "DescribeLogGroups" => groups::describe(emulator, &members(input)?),
+        "PutRetentionPolicy" => groups::retain(emulator, &members(input)?),
+        "DeleteRetentionPolicy" => groups::retain_forever(emulator, &members(input)?),
+        "CreateLogStream" => streams::create(emulator, &members(input)?),
+        "DeleteLogStream" => streams::delete(emulator, &members(input)?),
+        "DescribeLogStreams" => streams::describe(emulator, members(input)?).await,
+        "PutLogEvents" => put::put(emulator, members(input)?).await,
+        "GetLogEvents" => events::get(emulator, members(input)?).await,
+        "FilterLogEvents" => filter::filter(emulator, members(input)?).await,
         _ => Err(AwsError::unsupported(action)),
     }
 }
@@ -65,12 +65,12 @@ fn group_mut<'s>(state: &'s mut State, name: &str) -> Answer<&'s mut LogGroup> {
 }
 
 /// The group that a call is about: by its name, or by an ARN of ours.
-fn named<'a>(world: &World, name: Option<&'a str>, identifier: Option<&'a str>) -> Answer<&'a str> {
+fn named<'a>(emulator: &Emulator, name: Option<&'a str>, identifier: Option<&'a str>) -> Answer<&'a str> {
     match (name, identifier) {
         (Some(_), Some(_)) => Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be given.")),
         (Some(name), None) => Ok(name),
         (None, Some(identifier)) if identifier.starts_with("arn:") => {
-            let name = identifier.strip_prefix(&world.settings.arn("logs", "log-group:")).ok_or_else(no_group)?;
+            let name = identifier.strip_prefix(&emulator.settings.arn("logs", "log-group:")).ok_or_else(no_group)?;
             Ok(name.strip_suffix(":*").unwrap_or(name))
         }
         (None, Some(identifier)) => Ok(identifier),
@@ -99,12 +99,12 @@ fn listing(key: &str, (shown, next): (Vec<Value>, Option<String>)) -> Value {
     answer
 }
 
-/// Files are read where nobody who answers requests waits for it.
+/// Files are read on a thread that no request waits on.
 async fn on_disk<T: Send + 'static>(
-    world: &World,
+    emulator: &Emulator,
     work: impl FnOnce(&LogStore) -> anyhow::Result<T> + Send + 'static,
 ) -> Answer<T> {
-    let logs = world.logs.clone();
+    let logs = emulator.logs.clone();
     let done = tokio::task::spawn_blocking(move || work(&logs)).await;
     done.map_err(anyhow::Error::from).and_then(|done| done).map_err(|error| AwsError::server(format!("{error:#}")))
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Service;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol;
 use crate::settings::Settings;
@@ -21,18 +21,18 @@ use crate::store::ssm::{Parameter, ParameterType};
 ///
 /// # Errors
 /// The service's own.
-pub async fn call(world: &World, action: &str, input: Value) -> Answer<Value> {
+pub async fn call(emulator: &Emulator, action: &str, input: Value) -> Answer<Value> {
     match action {
-        "PutParameter" => write::put(world, members(input)?),
-        "DeleteParameter" => write::delete(world, &members(input)?),
-        "DeleteParameters" => write::delete_several(world, members(input)?),
-        "GetParameter" => read::get(world, &members(input)?),
-        "GetParameters" => read::get_several(world, &members(input)?),
-        "GetParametersByPath" => read::by_path(world, &members(input)?),
-        "DescribeParameters" => describe::describe(world, &members(input)?),
-        "AddTagsToResource" => tags::add(world, members(input)?),
-        "ListTagsForResource" => tags::list(world, &members(input)?),
-        "RemoveTagsFromResource" => tags::remove(world, &members(input)?),
+        "PutParameter" => write::put(emulator, members(input)?),
+        "DeleteParameter" => write::delete(emulator, &members(input)?),
+        "DeleteParameters" => write::delete_several(emulator, members(input)?),
+        "GetParameter" => read::get(emulator, &members(input)?),
+        "GetParameters" => read::get_several(emulator, &members(input)?),
+        "GetParametersByPath" => read::by_path(emulator, &members(input)?),
+        "DescribeParameters" => describe::describe(emulator, &members(input)?),
+        "AddTagsToResource" => tags::add(emulator, members(input)?),
+        "ListTagsForResource" => tags::list(emulator, &members(input)?),
+        "RemoveTagsFromResource" => tags::remove(emulator, &members(input)?),
         _ => Err(AwsError::unsupported(action)),
     }
 }

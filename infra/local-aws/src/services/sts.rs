@@ -4,13 +4,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol;
 use crate::settings::ACCOUNT;
 
 /// No key is looked at, so everybody is the same user. An id of the form that AWS gives users.
-const USER_ID: &str = "AIDALOCALSTANDIN0000";
+const USER_ID: &str = "AIDALOCALAWS00000000";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,7 +20,7 @@ struct Nothing {}
 ///
 /// # Errors
 /// The service's own.
-pub async fn call(_world: &World, action: &str, input: Value) -> Answer<Value> {
+pub async fn call(_world: &Emulator, action: &str, input: Value) -> Answer<Value> {
     match action {
         "GetCallerIdentity" => {
             let Nothing {} = protocol::members(Service::Sts, input)?;

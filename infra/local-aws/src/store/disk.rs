@@ -83,7 +83,7 @@ pub(crate) fn replace(file: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
         fs::rename(&next, file)
     };
     write().with_context(|| format!("failed to write `{file}`")).inspect_err(|_| {
-        // Where there is no room, it would stand in its own way.
+        // Where there is no room, it would emulator its own way.
         let _ = fs::remove_file(&next);
     })
 }

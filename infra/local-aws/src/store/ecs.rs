@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::task::Task;
+pub use super::task::{AwsVpcConfiguration, NetworkConfiguration, ServiceLoadBalancer};
 use super::task_definition::{Tag, TaskDefinition};
 use crate::time::Timestamp;
 
@@ -56,44 +57,6 @@ pub struct Revision {
     pub definition: TaskDefinition,
     /// Tags, which ECS keeps beside the document.
     pub tags: Vec<Tag>,
-}
-
-/// `AwsVpcConfiguration`. Kept and handed on; all tasks are in the engine's one network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AwsVpcConfiguration {
-    /// Subnet ids.
-    pub subnets: Vec<String>,
-    /// Security group ids.
-    #[serde(default)]
-    pub security_groups: Vec<String>,
-    /// `ENABLED` or `DISABLED`.
-    #[serde(default = "disabled")]
-    pub assign_public_ip: String,
-}
-
-fn disabled() -> String {
-    "DISABLED".into()
-}
-
-/// `NetworkConfiguration`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NetworkConfiguration {
-    /// The only kind.
-    pub awsvpc_configuration: AwsVpcConfiguration,
-}
-
-/// `LoadBalancer` of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ServiceLoadBalancer {
-    /// Where the tasks are registered.
-    pub target_group_arn: String,
-    /// Which container.
-    pub container_name: String,
-    /// Which of its ports.
-    pub container_port: u16,
 }
 
 /// `DeploymentCircuitBreaker`.
@@ -151,7 +114,7 @@ pub struct Service {
     pub status: String,
     /// How many tasks it should have.
     pub desired_count: u32,
-    /// ARN of the revision that was asked for last.
+    /// ARN of the revision that was requested last.
     pub task_definition: String,
     /// `FARGATE`, unless capacity providers were named.
     pub launch_type: Option<String>,
@@ -237,7 +200,7 @@ pub struct ServiceDeployment {
     pub arn: String,
     /// Id of the `Deployment` that it is about, `ecs-svc/…`.
     pub deployment: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When the first task was started.
     pub started_at: Option<Timestamp>,

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::task_definition::Tag;
-use crate::seed::SeedLoadBalancer;
 use crate::settings::Settings;
 use crate::time::Timestamp;
 
@@ -132,28 +131,6 @@ pub struct Target {
 }
 
 impl Elb {
-    /// What the seed asks for: a load balancer, its listener and its target group. What is there already stays as it is.
-    pub fn add_load_balancer(&mut self, settings: &Settings, wanted: &SeedLoadBalancer, now: Timestamp) {
-        let group = target_group_arn(settings, &wanted.name);
-        if !self.target_groups.contains_key(&group) {
-            let mut made = TargetGroup::new(&wanted.name, wanted.target_port);
-            made.health_check.path.clone_from(&wanted.health_check_path);
-            made.health_check.interval_seconds = wanted.health_check_interval_seconds;
-            made.health_check.timeout_seconds =
-                made.health_check.timeout_seconds.min(wanted.health_check_interval_seconds.max(2));
-            made.health_check.healthy_threshold = wanted.healthy_threshold;
-            made.health_check.unhealthy_threshold = wanted.unhealthy_threshold;
-            made.deregistration_delay_seconds = wanted.deregistration_delay_seconds;
-            self.target_groups.insert(group.clone(), made);
-        }
-        let arn = load_balancer_arn(settings, &wanted.name);
-        self.load_balancers.entry(arn).or_insert_with(|| {
-            let mut made = LoadBalancer::new(&wanted.name, now);
-            made.listen(settings, wanted.listen, group);
-            made
-        });
-    }
-
     /// The load balancer whose listener forwards to a target group, with its ARN.
     pub fn load_balancer_of(&self, target_group: &str) -> Option<(&String, &LoadBalancer)> {
         self.load_balancers
@@ -255,44 +232,5 @@ impl TargetGroup {
                 target.draining_since = Some(now);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_seeded_load_balancer_is_made_once_and_what_was_changed_since_stays() {
-        let settings = Settings {
-            endpoint: "127.0.0.1:1".parse().unwrap(),
-            region: "eu-central-1".into(),
-            state: "/state".into(),
-            engine: String::new(),
-            instance: String::new(),
-        };
-        let wanted = SeedLoadBalancer {
-            name: "web".into(),
-            listen: "127.0.0.1:8080".parse().unwrap(),
-            target_port: 80,
-            health_check_path: "/healthz".into(),
-            health_check_interval_seconds: 1,
-            healthy_threshold: 2,
-            unhealthy_threshold: 3,
-            deregistration_delay_seconds: 30,
-        };
-        let mut elb = Elb::default();
-        elb.add_load_balancer(&settings, &wanted, Timestamp::default());
-        let (arn, made) = elb.load_balancers.first_key_value().unwrap();
-        assert!(arn.starts_with("arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/"));
-        assert!(arn.ends_with(&made.id) && made.id.len() == 16);
-        let listener = made.listener.clone().unwrap();
-        assert!(listener.arn.contains(&format!(":listener/app/web/{}/", made.id)));
-        assert!(listener.rule_arn().starts_with(&listener.arn.replace(":listener/", ":listener-rule/")));
-        assert_eq!(elb.load_balancer_of(&listener.target_group).unwrap().0, arn);
-        elb.target_groups.values_mut().next().unwrap().deregistration_delay_seconds = 7;
-        elb.add_load_balancer(&settings, &wanted, Timestamp::default());
-        assert_eq!((elb.load_balancers.len(), elb.target_groups.len()), (1, 1));
-        assert_eq!(elb.target_groups[&listener.target_group].deregistration_delay_seconds, 7);
     }
 }

@@ -1,4 +1,4 @@
-//! Parameters of SSM's Parameter Store. Values lie in `state.json`, which is readable by its owner only: a stand-in for
+//! Parameters of SSM's Parameter Store. Values lie in `state.json`, which is readable by its owner only: an emulator for
 //! development has no key to encrypt them with.
 
 use std::collections::BTreeMap;

@@ -2,9 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ecs::{NetworkConfiguration, ServiceLoadBalancer};
 use super::task_definition::{KeyValue, Tag, TaskDefinition};
 use crate::time::Timestamp;
+
+/// `AwsVpcConfiguration`. Kept and handed on; all tasks are in the engine's one network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AwsVpcConfiguration {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
+    /// `ENABLED` or `DISABLED`.
+    #[serde(default = "disabled")]
+    pub assign_public_ip: String,
+}
+
+fn disabled() -> String {
+    "DISABLED".into()
+}
+
+/// `NetworkConfiguration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NetworkConfiguration {
+    /// The only kind.
+    pub awsvpc_configuration: AwsVpcConfiguration,
+}
+
+/// `LoadBalancer` of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceLoadBalancer {
+    /// Where the tasks are registered.
+    pub target_group_arn: String,
+    /// Which container.
+    pub container_name: String,
+    /// Which of its ports.
+    pub container_port: u16,
+}
 
 /// Where a task is in its life, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -174,7 +211,7 @@ pub struct Task {
     pub containers: Vec<Container>,
     /// Observed: address of its network namespace.
     pub private_ip: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When the first pull began.
     pub pull_started_at: Option<Timestamp>,
@@ -214,7 +251,7 @@ impl Task {
         self.group.strip_prefix("service:")
     }
 
-    /// Asks the runner to end it. Whoever asks first gives the reason.
+    /// Requests its stop from the runner. The first request gives the reason.
     pub fn request_stop(&mut self, code: StopCode, reason: impl Into<String>) {
         if self.stop.is_none() {
             self.stop = Some(Stop { code, reason: reason.into() });

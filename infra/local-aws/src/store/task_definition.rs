@@ -1,5 +1,5 @@
 //! The task definition: ECS's own document, field for field, as far as Fargate runs it. One type for what is registered,
-//! stored and described. What AWS has and the stand-in does not run is refused by `services/ecs`, never dropped.
+//! stored and described. What AWS has and the emulator does not run is refused by `services/ecs`, never dropped.
 
 use std::collections::BTreeMap;
 
@@ -120,7 +120,7 @@ pub struct LogConfiguration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ulimit {
-    /// `nofile` is the only one that Fargate lets anybody set.
+    /// `nofile` is the only one that Fargate allows.
     pub name: String,
     /// Soft limit.
     pub soft_limit: i64,

@@ -66,7 +66,7 @@ fn health_of_targets_that_are_not_there_is_told_and_others_are_filtered() {
     let other = &answer["TargetHealthDescriptions"][1];
     assert_eq!(other["Target"], json!({ "Id": "10.0.0.9", "Port": 80 }));
     assert_eq!(other["TargetHealth"]["Reason"], "Target.NotRegistered");
-    // What goes is what was asked for, wherever else it may be known.
+    // The requested one is removed, wherever else it is registered.
     let gone = json!({ "TargetGroupArn": stage.group, "Targets": [{ "Id": "10.0.0.9" }] });
     stage.call("DeregisterTargets", gone).unwrap();
     assert_eq!(stage.target(backend.address).unwrap().state, TargetState::Healthy);
@@ -105,7 +105,7 @@ fn attributes_and_tags_are_kept_and_unknown_ones_refused() {
 #[test]
 fn bad_calls_get_awss_errors_and_change_nothing() {
     let stage = Stage::with(&[]);
-    let before = stage.world.store.read(|state| serde_json::to_string(&state.elb).unwrap());
+    let before = stage.emulator.store.read(|state| serde_json::to_string(&state.elb).unwrap());
     let group = stage.group.clone();
     let create = |change: Value| {
         let mut input = json!({ "Name": "x", "Protocol": "HTTP", "Port": "80", "TargetType": "ip" });
@@ -143,7 +143,7 @@ fn bad_calls_get_awss_errors_and_change_nothing() {
         let answer = stage.call(action, input.clone());
         assert_eq!(code(answer), expected, "{action} {input}");
     }
-    assert_eq!(stage.world.store.read(|state| serde_json::to_string(&state.elb).unwrap()), before);
+    assert_eq!(stage.emulator.store.read(|state| serde_json::to_string(&state.elb).unwrap()), before);
 }
 
 #[test]

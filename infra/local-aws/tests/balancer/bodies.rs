@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::backend::{Backend, ok};
 use crate::client::{self, Client};
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{RETRY_LIMIT, Stage};
 
 fn echo() -> Backend {
     Backend::start(|request, stream| {
@@ -122,7 +122,7 @@ fn a_request_is_passed_on_as_it_comes_and_told_to_go_on() {
     client.send("PUT / HTTP/1.1\r\nhost: site\r\nx-unread: 1\r\nexpect: 100-continue\r\ncontent-length: 11\r\n\r\n");
     assert_eq!(client.head().unwrap().status(), 100);
     client.send("first");
-    assert_eq!(first.recv_timeout(PATIENCE).unwrap(), "first");
+    assert_eq!(first.recv_timeout(RETRY_LIMIT).unwrap(), "first");
     client.send("second");
     assert_eq!(client.response(false).unwrap().text(), "second");
 }

@@ -50,14 +50,14 @@ fn a_target_that_takes_too_long_has_timed_out() {
 #[test]
 fn a_target_where_nothing_listens_is_initial_and_then_unhealthy() {
     let stage = Stage::with(&[]);
-    let nobody = free_port();
-    stage.register(nobody);
+    let unused = free_port();
+    stage.register(unused);
     stage.wait("the first check", || {
-        stage.target(nobody).unwrap().reason.as_deref() == Some("Elb.InitialHealthChecking")
+        stage.target(unused).unwrap().reason.as_deref() == Some("Elb.InitialHealthChecking")
     });
-    assert_eq!(stage.target(nobody).unwrap().state, TargetState::Initial);
-    stage.wait_for(nobody, TargetState::Unhealthy);
-    assert_eq!(stage.target(nobody).unwrap().reason.as_deref(), Some("Target.FailedHealthChecks"));
+    assert_eq!(stage.target(unused).unwrap().state, TargetState::Initial);
+    stage.wait_for(unused, TargetState::Unhealthy);
+    assert_eq!(stage.target(unused).unwrap().reason.as_deref(), Some("Target.FailedHealthChecks"));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn unhealthy_targets_get_requests_only_where_none_is_healthy() {
     assert!(bad.seen().is_empty());
     good.set_health(500);
     stage.wait_for(good.address, TargetState::Unhealthy);
-    stage.wait("both to be asked", || {
+    stage.wait("requests to both", || {
         assert_eq!(client::get(stage.address, "/").status(), 200);
         !bad.seen().is_empty()
     });
@@ -84,17 +84,17 @@ fn unhealthy_targets_get_requests_only_where_none_is_healthy() {
 fn nothing_is_written_while_nothing_changes() {
     let backend = Backend::plain();
     let stage = Stage::with(&[&backend]);
-    let changes = *stage.world.store.changes().borrow();
+    let changes = *stage.emulator.store.changes().borrow();
     let checks = backend.checks();
     stage.wait("three more checks", || backend.checks() >= checks + 3);
-    assert_eq!(*stage.world.store.changes().borrow(), changes);
+    assert_eq!(*stage.emulator.store.changes().borrow(), changes);
 }
 
 #[test]
 fn a_target_group_without_a_load_balancer_is_not_checked() {
     let backend = Backend::plain();
     let stage = Stage::with(&[]);
-    stage.world.store.write(|state| {
+    stage.emulator.store.write(|state| {
         state.elb.load_balancers.get_mut(&stage.load_balancer).unwrap().listener = None;
     });
     stage.wait("the listener to go", || std::net::TcpStream::connect(stage.address).is_err());

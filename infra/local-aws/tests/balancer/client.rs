@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::stage::PATIENCE;
+use crate::stage::RETRY_LIMIT;
 
 /// A request or a response.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Client {
         let stream = TcpStream::connect(to).unwrap();
         // Longer than any wait here is meant to be, so that a hang is a failure and not a hang.
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(RETRY_LIMIT)).unwrap();
         Client { stream, buffer: Vec::new() }
     }
 

@@ -7,9 +7,9 @@ use local_aws::store::elb::TargetState;
 
 use crate::backend::{Backend, ok};
 use crate::client::{self, Client};
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{RETRY_LIMIT, Stage};
 
-/// A target whose answers wait: says when a request has come, and answers when it is told to. `/now` does not wait.
+/// A target whose answers wait: it signals each request, and answers on a signal. `/now` does not wait.
 fn held() -> (Backend, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (come, has_come) = mpsc::channel();
     let (go, may_go) = mpsc::channel();
@@ -32,7 +32,7 @@ fn a_draining_target_ends_what_it_has_and_is_then_removed() {
     let stage = Stage::with(&[&old]);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv_timeout(PATIENCE).unwrap();
+    has_come.recv_timeout(RETRY_LIMIT).unwrap();
     stage.register(new.address);
     stage.wait_for(new.address, TargetState::Healthy);
     stage.deregister(old.address);
@@ -59,7 +59,7 @@ fn a_target_whose_delay_is_over_is_removed_with_requests_in_flight() {
     stage.group(|group| group.deregistration_delay_seconds = 1);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv_timeout(PATIENCE).unwrap();
+    has_come.recv_timeout(RETRY_LIMIT).unwrap();
     stage.deregister(backend.address);
     stage.wait_until_gone(backend.address);
 }
@@ -70,7 +70,7 @@ fn a_target_that_comes_back_while_it_drains_gets_requests_again() {
     let stage = Stage::with(&[&backend]);
     let mut waiting = Client::connect(stage.address);
     waiting.send("GET / HTTP/1.1\r\nhost: site\r\n\r\n");
-    has_come.recv_timeout(PATIENCE).unwrap();
+    has_come.recv_timeout(RETRY_LIMIT).unwrap();
     stage.deregister(backend.address);
     stage.wait("no new requests", || client::get(stage.address, "/now").status() == 503);
     stage.register(backend.address);
@@ -88,7 +88,7 @@ fn a_group_that_goes_takes_its_targets_with_it() {
     assert_eq!(client::get(stage.address, "/").status(), 200);
     let mut kept = Client::connect(stage.address);
     assert_eq!(kept.get("/").unwrap().status(), 200);
-    stage.world.store.write(|state| {
+    stage.emulator.store.write(|state| {
         state.elb.load_balancers.clear();
         state.elb.target_groups.clear();
     });

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
-use local_aws::daemon::World;
+use local_aws::emulator::Emulator;
 use local_aws::error::AwsError;
 use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
@@ -22,10 +22,10 @@ use tokio::runtime::Runtime;
 use crate::backend::Backend;
 
 /// Longer than anything here takes on a machine under load.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(40);
 
 pub(crate) struct Stage {
-    pub(crate) world: World,
+    pub(crate) emulator: Emulator,
     pub(crate) address: SocketAddr,
     pub(crate) group: String,
     pub(crate) load_balancer: String,
@@ -64,7 +64,7 @@ impl Stage {
             state: folder.clone(),
             engine: String::new(),
         };
-        let world = World {
+        let emulator = Emulator {
             store: Store::open(&folder).unwrap(),
             logs: LogStore::new(&folder),
             faults: Faults::default(),
@@ -80,21 +80,21 @@ impl Stage {
             unhealthy_threshold: 2,
             deregistration_delay_seconds: 300,
         };
-        let (load_balancer, group) = world.store.write(|state| {
-            state.elb.add_load_balancer(&world.settings, &wanted, Timestamp::now());
+        let (load_balancer, group) = emulator.store.write(|state| {
+            wanted.create(&mut state.elb, &emulator.settings, Timestamp::now());
             let key = state.elb.load_balancers.keys().next().unwrap().clone();
             (key, state.elb.target_groups.keys().next().unwrap().clone())
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        runtime.spawn(balancer::run(world.clone()));
-        Stage { world, address, group, load_balancer, runtime: Some(runtime), folder }
+        runtime.spawn(balancer::run(emulator.clone()));
+        Stage { emulator, address, group, load_balancer, runtime: Some(runtime), folder }
     }
 
     /// Looks until something is so, for as long as a machine under load may need.
     pub(crate) fn wait(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !so() {
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}: {:?}", self.targets());
+            assert!(begun.elapsed() < RETRY_LIMIT, "waited in vain for {what}: {:?}", self.targets());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -108,7 +108,7 @@ impl Stage {
     }
 
     pub(crate) fn group<T>(&self, change: impl FnOnce(&mut TargetGroup) -> T) -> T {
-        self.world.store.write(|state| change(state.elb.target_groups.get_mut(&self.group).unwrap()))
+        self.emulator.store.write(|state| change(state.elb.target_groups.get_mut(&self.group).unwrap()))
     }
 
     pub(crate) fn register(&self, address: SocketAddr) {
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     pub(crate) fn targets(&self) -> Vec<Target> {
-        self.world.store.read(|state| state.elb.target_groups[&self.group].targets.clone())
+        self.emulator.store.read(|state| state.elb.target_groups[&self.group].targets.clone())
     }
 
     pub(crate) fn target(&self, address: SocketAddr) -> Option<Target> {
@@ -129,7 +129,7 @@ impl Stage {
 
     /// Shortens the idle timeout. Connections from before keep theirs.
     pub(crate) fn idle_after_a_second(&self) {
-        self.world.store.write(|state| {
+        self.emulator.store.write(|state| {
             let found = state.elb.load_balancers.get_mut(&self.load_balancer).unwrap();
             found.attributes.insert("idle_timeout.timeout_seconds".into(), "1".into());
         });
@@ -142,11 +142,11 @@ impl Stage {
 
     /// A call of the ELBv2 API.
     pub(crate) fn call(&self, action: &str, input: Value) -> Result<Value, AwsError> {
-        self.runtime.as_ref().unwrap().block_on(services::elb::call(&self.world, action, input))
+        self.runtime.as_ref().unwrap().block_on(services::elb::call(&self.emulator, action, input))
     }
 
     pub(crate) fn problem(&self) -> Option<String> {
-        self.world.store.read(|state| {
+        self.emulator.store.read(|state| {
             state.elb.load_balancers[&self.load_balancer].listener.as_ref().and_then(|one| one.problem.clone())
         })
     }

@@ -98,7 +98,7 @@ fn no_request_is_lost_when_targets_are_killed() {
 
 #[test]
 fn connections_that_targets_close_between_requests_cost_nothing() {
-    // Every third answer is the last on its connection, and nothing says so.
+    // Every third answer is the last on its connection, without a `Connection: close`.
     let count = AtomicUsize::new(0);
     let backend = Backend::start(move |_, stream| ok(stream, "ok") && count.fetch_add(1, Ordering::Relaxed) % 3 != 2);
     let stage = Stage::with(&[&backend]);

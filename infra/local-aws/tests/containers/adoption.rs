@@ -1,4 +1,4 @@
-//! A daemon that was killed finds its tasks again, in whatever state they are; what belongs to nobody goes.
+//! A daemon that was killed finds its tasks again, in whatever state they are; containers without an owner are removed.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ fn what_ended_meanwhile_is_seen() {
     let gone = stand.run(vec![stand.container("app", OBEDIENT)]);
     stand.until_running(&ends);
     let removed = stand.until_running(&gone).containers[0].runtime_id.clone().unwrap();
-    let world = stand.world().clone();
+    let emulator = stand.emulator().clone();
     stand.kill_daemon();
-    stand.wait(runner::kill(&world, &ends, None)).unwrap();
+    stand.wait(runner::kill(&emulator, &ends, None)).unwrap();
     let options = bollard::query_parameters::RemoveContainerOptionsBuilder::default().force(true).build();
     stand.wait(stand.docker.remove_container(&removed, Some(options))).unwrap();
     stand.begin();
@@ -91,7 +91,7 @@ fn an_engine_that_is_away_ends_no_task() {
     stand.kill_daemon();
     stand.settings.engine = real;
     stand.begin();
-    stand.wait(runner::stop_all(stand.world())).unwrap();
+    stand.wait(runner::stop_all(stand.emulator())).unwrap();
     assert_eq!(exit_of(&stand.task(&id), "app"), Some(0));
     assert_eq!(stand.left(), 0);
 }

@@ -32,11 +32,11 @@ fn the_end_of_a_container_that_is_not_essential_is_only_written_down() {
     let task = stand.until(&id, "over", |task| exit_of(task, "side").is_some());
     assert_eq!(exit_of(&task, "side"), Some(4));
     stand.until_running(&id);
-    stand.wait(runner::kill(stand.world(), &id, Some("app"))).unwrap();
+    stand.wait(runner::kill(stand.emulator(), &id, Some("app"))).unwrap();
     let task = stand.until_stopped(&id);
     assert_eq!(exit_of(&task, "app"), Some(137));
     assert_eq!(task.stop.unwrap().code, StopCode::EssentialContainerExited);
-    assert!(task.containers.iter().all(|container| container.reason.is_none()), "nobody was out of memory");
+    assert!(task.containers.iter().all(|container| container.reason.is_none()), "no container was out of memory");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn targets_come_and_go_and_health_is_the_definitions() {
         ServiceLoadBalancer { target_group_arn: group.clone(), container_name: "app".into(), container_port: 8080 };
     let id = stand.run_with(vec![app], |_| {}, |task| task.load_balancers.push(balanced));
     stand.until_running(&id);
-    let target = stand.world().store.read(|state| state.elb.target_groups[&group].targets[0].clone());
+    let target = stand.emulator().store.read(|state| state.elb.target_groups[&group].targets[0].clone());
     let task = stand.until(&id, "healthy", |task| task.health == Health::Healthy);
     let took = task.started_at.unwrap();
     assert!(local_aws::time::Timestamp::now().since(took).as_secs() < 25, "long before the first interval is over");

@@ -15,7 +15,7 @@ fn logged(mut container: ContainerDefinition) -> ContainerDefinition {
 }
 
 fn lines(stand: &Stand, id: &str) -> Vec<String> {
-    let (logs, stream) = (stand.world().logs.clone(), format!("ecs/app/{id}"));
+    let (logs, stream) = (stand.emulator().logs.clone(), format!("ecs/app/{id}"));
     let (mut lines, mut from) = (Vec::new(), 0);
     loop {
         let (events, next) = logs.after("/web", &stream, from, Span::ALL, MOST).unwrap();
@@ -37,7 +37,7 @@ fn nothing_is_lost_of_a_chatty_container() {
     assert_eq!(lines.len(), 50_001);
     assert!((1..=50_000).zip(&lines).all(|(number, line)| *line == number.to_string()), "in order");
     assert_eq!(lines[50_000], "no end");
-    assert!(stand.world().store.read(|state| state.logs.groups["/web"].streams.len() == 1));
+    assert!(stand.emulator().store.read(|state| state.logs.groups["/web"].streams.len() == 1));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 use bollard::{API_DEFAULT_VERSION, Docker};
 use camino::Utf8PathBuf;
 use futures_util::StreamExt;
-use local_aws::daemon::World;
+use local_aws::emulator::Emulator;
 use local_aws::faults::Faults;
 use local_aws::log_store::LogStore;
 use local_aws::runner;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// Nothing here takes as long on a machine that works.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Programs of busybox that the tests call.
 const APPLETS: [&str; 14] =
@@ -36,7 +36,7 @@ pub(crate) struct Stand {
     pub(crate) image: String,
     /// For calls of the tests themselves.
     own: Runtime,
-    daemon: Option<(Runtime, World)>,
+    daemon: Option<(Runtime, Emulator)>,
 }
 
 fn variable(name: &str) -> String {
@@ -67,7 +67,7 @@ impl Stand {
     /// Starts a daemon on whatever state is there.
     pub(crate) fn begin(&mut self) {
         let store = Store::open(&self.settings.state).unwrap();
-        let world = World {
+        let emulator = Emulator {
             logs: LogStore::new(&self.settings.state),
             settings: Arc::new(self.settings.clone()),
             store: store.clone(),
@@ -75,18 +75,18 @@ impl Stand {
         };
         let runtime = Runtime::new().unwrap();
         runtime.spawn(store.persist());
-        runtime.spawn(runner::run(world.clone()));
-        self.daemon = Some((runtime, world));
+        runtime.spawn(runner::run(emulator.clone()));
+        self.daemon = Some((runtime, emulator));
     }
 
-    /// As `kill -9` does: nothing is finished, nothing is told.
+    /// As `kill -9` does: nothing is finished, nothing is reported.
     pub(crate) fn kill_daemon(&mut self) {
-        let (runtime, world) = self.daemon.take().unwrap();
-        runtime.block_on(world.store.durable()).unwrap();
+        let (runtime, emulator) = self.daemon.take().unwrap();
+        runtime.block_on(emulator.store.durable()).unwrap();
         runtime.shutdown_timeout(Duration::from_secs(5));
     }
 
-    pub(crate) fn world(&self) -> &World {
+    pub(crate) fn emulator(&self) -> &Emulator {
         &self.daemon.as_ref().unwrap().1
     }
 
@@ -95,7 +95,7 @@ impl Stand {
     }
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        self.world().store.write(change)
+        self.emulator().store.write(change)
     }
 
     /// A container that runs a shell script.
@@ -141,7 +141,7 @@ impl Stand {
     }
 
     pub(crate) fn task(&self, id: &str) -> Task {
-        self.world().store.read(|state| state.ecs.tasks[id].clone())
+        self.emulator().store.read(|state| state.ecs.tasks[id].clone())
     }
 
     /// Polls until the task is as wanted; the one place where these tests sleep.
@@ -152,7 +152,7 @@ impl Stand {
             if wanted(&task) {
                 return task;
             }
-            assert!(start.elapsed() < PATIENCE, "not {what}: {task:#?}");
+            assert!(start.elapsed() < RETRY_LIMIT, "not {what}: {task:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -210,7 +210,7 @@ impl Drop for Stand {
     }
 }
 
-/// Imports busybox as an image; its reference by digest, so that nobody tries to pull it.
+/// Imports busybox as an image; its reference by digest, so that it is not pulled.
 async fn import(docker: &Docker, instance: &str) -> String {
     let busybox = std::fs::read(variable("SLIPWAY_TEST_BUSYBOX")).unwrap();
     let mut archive = Vec::new();
@@ -255,7 +255,7 @@ fn entry(archive: &mut Vec<u8>, name: &str, kind: u8, target: &str, content: &[u
     archive.resize(archive.len().next_multiple_of(512), 0);
 }
 
-/// The script of a container that ends at once when it is asked to.
+/// The script of a container that stops at once on SIGTERM.
 pub(crate) const OBEDIENT: &str = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
 pub(crate) fn exit_of(task: &Task, container: &str) -> Option<i64> {

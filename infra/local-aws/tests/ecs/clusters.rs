@@ -3,7 +3,7 @@
 use local_aws::store::task::TaskStatus;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local};
+use crate::emulator::{ARN, CLUSTER, Local};
 
 #[test]
 fn a_cluster_lives_and_dies() {
@@ -58,9 +58,9 @@ fn a_cluster_counts_and_is_not_deleted_while_it_is_in_use() {
 
     let delete = json!({"cluster": CLUSTER});
     local.refused("DeleteCluster", &delete, "ClusterContainsServicesException", "while Services are active.");
-    local.world.store.write(|state| state.ecs.services.clear());
+    local.emulator.store.write(|state| state.ecs.services.clear());
     local.refused("DeleteCluster", &delete, "ClusterContainsTasksException", "while Tasks are active.");
-    local.world.store.write(|state| state.ecs.tasks.clear());
+    local.emulator.store.write(|state| state.ecs.tasks.clear());
     local.ok("DeleteCluster", &delete);
 }
 

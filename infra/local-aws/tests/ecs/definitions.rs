@@ -3,7 +3,7 @@
 use local_aws::store::task::TaskStatus;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, Local, definition, merge};
+use crate::emulator::{ARN, Local, definition, merge};
 
 #[test]
 fn what_is_left_out_is_filled_in_as_aws_does_it() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local};
+use crate::emulator::{ARN, CLUSTER, Local};
 
 /// A service with two deployments.
 fn deployed() -> Local {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{merge, refused_all, web};
+use crate::emulator::{merge, refused_all, web};
 
 const CLIENT: &str = "ClientException";
 const INVALID: &str = "InvalidParameterException";

@@ -1,9 +1,9 @@
-//! The rest of what is refused in task definitions: variables, logs, the kernel's, and members that nobody knows or that
-//! the stand-in has not.
+//! The rest of what is refused in task definitions: variables, logs, the kernel's, and members that are unknown or that
+//! the emulator has not.
 
 use serde_json::{Value, json};
 
-use crate::world::{refused_all, web};
+use crate::emulator::{refused_all, web};
 
 const CLIENT: &str = "ClientException";
 const INVALID: &str = "InvalidParameterException";
@@ -87,7 +87,7 @@ fn the_kernels() {
         (web(&json!({"linuxParameters": {"devices": [{"hostPath": "/x"}]}})), CLIENT, "do not support devices"),
         (web(&json!({"linuxParameters": {"sharedMemorySize": 64}})), CLIENT, "do not support sharedMemorySize"),
         (web(&json!({"ulimits": [limit("nproc", 1, 2)]})), CLIENT, "not 'nproc'"),
-        (web(&json!({"ulimits": [limit("patience", 1, 2)]})), CLIENT, "'patience' is no ulimit"),
+        (web(&json!({"ulimits": [limit("retry", 1, 2)]})), CLIENT, "'retry' is no ulimit"),
         (web(&json!({"ulimits": [limit("nofile", 3, 2)]})), CLIENT, "between 0 and the hard limit"),
         (web(&json!({"ulimits": [limit("nofile", 1, 2), limit("nofile", 1, 2)]})), CLIENT, "more than once"),
         (
@@ -128,7 +128,7 @@ fn members_that_nobody_knows_say_where_they_are() {
 }
 
 #[test]
-fn what_fargate_or_the_stand_in_has_not() {
+fn what_fargate_or_the_emulator_lacks() {
     refused_all(&[
         (web(&json!({"links": ["other"]})), CLIENT, "Links are not supported when networkMode=awsvpc."),
         (web(&json!({"privileged": true})), CLIENT, "do not support privileged"),

@@ -3,7 +3,7 @@
 use local_aws::store::task::TaskStatus;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local, merge, network, service};
+use crate::emulator::{ARN, CLUSTER, Local, merge, network, service};
 
 fn started() -> Local {
     let local = Local::new();
@@ -54,7 +54,7 @@ fn a_service_is_created_with_a_deployment() {
 fn what_a_service_cannot_be() {
     let local = started();
     local.register("two", &json!({"containerDefinitions": [{"name": "a", "image": "busybox"}]}));
-    local.register("stranger", &json!({"taskRoleArn": "nobody"}));
+    local.register("stranger", &json!({"taskRoleArn": "stranger"}));
     let on = |container: &str, port: u16| json!([{"targetGroupArn": local.group(), "containerName": container, "containerPort": port}]);
     let nowhere = json!([{"targetGroupArn": "arn:none", "containerName": "web", "containerPort": 8080}]);
     let rollout = |members: Value| json!({"deploymentConfiguration": members});
@@ -125,14 +125,14 @@ fn what_a_service_cannot_be() {
         (json!({"serviceRegistries": [{"registryArn": "x"}]}), unsupported, "serviceRegistries"),
         (json!({"serviceConnectConfiguration": {"enabled": true}}), unsupported, "serviceConnectConfiguration"),
         (json!({"propagateTags": "ALL"}), invalid, "propagateTags should be one of"),
-        (json!({"taskDefinition": "stranger"}), client, "ECS was unable to assume the role 'nobody'"),
+        (json!({"taskDefinition": "stranger"}), client, "ECS was unable to assume the role 'stranger'"),
         (json!({"platformVersion": "9.9"}), "PlatformUnknownException", "does not exist"),
         (json!({"colour": "teal"}), invalid, "\"colour\""),
     ];
     for (change, code, part) in cases {
         local.refused("CreateService", &service("web", "web", &change), code, part);
     }
-    local.world.store.write(|state| state.elb.load_balancers.clear());
+    local.emulator.store.write(|state| state.elb.load_balancers.clear());
     let unheard = service("web", "web", &json!({"loadBalancers": on("web", 8080)}));
     local.refused("CreateService", &unheard, invalid, "does not have an associated load balancer");
     // What is said empty, or is what AWS has anyway, is nothing to refuse.
@@ -312,7 +312,7 @@ fn a_service_is_deleted_once_nothing_is_wanted_of_it() {
         "Unable to Start a service that is still Draining.",
     );
     // The scheduler is through with it.
-    local.world.store.write(|state| state.ecs.services.get_mut("main/web").unwrap().status = "INACTIVE".into());
+    local.emulator.store.write(|state| state.ecs.services.get_mut("main/web").unwrap().status = "INACTIVE".into());
     assert_eq!(local.describe("web")["status"], "INACTIVE");
     assert_eq!(local.ok("ListServices", &json!({"cluster": CLUSTER}))["serviceArns"], json!([]));
     local.refused("DeleteService", &delete, "ServiceNotFoundException", "Service not found.");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local};
+use crate::emulator::{ARN, CLUSTER, Local};
 
 fn list(local: &Local, arn: &str) -> Value {
     local.ok("ListTagsForResource", &json!({"resourceArn": arn}))["tags"].clone()

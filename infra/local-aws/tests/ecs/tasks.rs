@@ -4,7 +4,7 @@ use local_aws::store::task::{Health, TaskStatus};
 use local_aws::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, CLUSTER, Local, merge, network};
+use crate::emulator::{ARN, CLUSTER, Local, merge, network};
 
 fn started() -> Local {
     let local = Local::new();
@@ -57,7 +57,7 @@ fn tasks_are_started_as_asked() {
 #[test]
 fn what_cannot_be_started() {
     let local = started();
-    let revision = local.register("stranger", &json!({"taskRoleArn": "arn:aws:iam::123456789012:role/nobody"}));
+    let revision = local.register("stranger", &json!({"taskRoleArn": "arn:aws:iam::123456789012:role/stranger"}));
     let foreign = local.register("foreign", &json!({"taskRoleArn": "arn:aws:iam::111122223333:role/task"}));
     local.register("old", &json!({}));
     local.ok("DeregisterTaskDefinition", &json!({"taskDefinition": "old:1"}));
@@ -104,7 +104,7 @@ fn what_cannot_be_started() {
         (
             json!({"taskDefinition": revision}),
             client,
-            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/nobody'",
+            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/stranger'",
         ),
         (json!({"taskDefinition": foreign}), client, "Cross-account pass role is not allowed."),
         (json!({"placementStrategy": [{"type": "random"}]}), client, "do not support placementStrategy"),
@@ -161,7 +161,7 @@ fn what_the_runner_has_seen_is_described() {
     let local = started();
     let task = id(&local.run(&json!({}))["tasks"][0]);
     let moment = Timestamp::from_millis(1_795_478_400_500);
-    local.world.store.write(|state| {
+    local.emulator.store.write(|state| {
         let task = state.ecs.tasks.get_mut(&task).unwrap();
         task.last_status = TaskStatus::Stopped;
         task.private_ip = Some("10.0.0.7".into());

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 /// Longer than a loaded machine needs for anything here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder that is removed when dropped.
 pub(crate) struct Folder(pub(crate) Utf8PathBuf);
@@ -49,7 +49,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(begun.elapsed() < RETRY_LIMIT, "in vain: {what}");
         // The one place where these tests wait: nothing tells another process that a file is there.
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -88,7 +88,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one on a free port and waits until it says where it listens.
+    /// Starts one on a free port and waits until it has written where it listens.
     pub(crate) fn start(folder: &Folder) -> Daemon {
         Daemon::with(folder.command("127.0.0.1:0"), folder)
     }
@@ -96,7 +96,7 @@ impl Daemon {
     pub(crate) fn with(mut command: Command, folder: &Folder) -> Daemon {
         let mut child = command.spawn().unwrap();
         let file = folder.state().join("daemon.json");
-        let address = until("the daemon says where it listens", || {
+        let address = until("the daemon writes where it listens", || {
             assert_eq!(child.try_wait().unwrap(), None, "the daemon has ended");
             let said: Value = serde_json::from_slice(&fs::read(&file).ok()?).unwrap();
             (said["pid"] == child.id()).then(|| said["endpoint"].as_str().unwrap().to_owned())
@@ -122,7 +122,7 @@ impl Daemon {
     /// One request. `None` where the connection ends without an answer.
     pub(crate) fn try_send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(RETRY_LIMIT)).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             head.push_str(&format!("host: {}\r\n", self.address));

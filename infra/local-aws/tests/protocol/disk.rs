@@ -1,4 +1,4 @@
-//! A disk that takes nothing: calls that change something are told so, calls that look go on, and all is well once there
+//! A disk that takes nothing: mutating calls fail, reading calls work, and everything recovers once there
 //! is room. A folder in the place of the new document stands for a full disk: root may write everywhere else.
 
 use std::fs;

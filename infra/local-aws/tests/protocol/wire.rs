@@ -80,7 +80,7 @@ fn a_body_that_is_too_large_is_refused_by_its_length_and_while_it_comes() {
     let by_length = [headers.as_slice(), &[("content-length", "68719476736")]].concat();
     let answer = daemon.send("POST", "/", &by_length, b"");
     assert_eq!(answer.error(), (413, "RequestEntityTooLargeException".to_owned()));
-    // In pieces, so that no length is told in front: 11 of 1 MiB each. The answer may be lost with the connection.
+    // In pieces, so that no length is known in advance: 11 of 1 MiB each. The connection may close before the response.
     let mut body = format!("{:x}\r\n{}\r\n", 1 << 20, "a".repeat(1 << 20)).repeat(11);
     body.push_str("0\r\n\r\n");
     let in_pieces = [headers.as_slice(), &[("transfer-encoding", "chunked"), ("content-length", "")]].concat();

@@ -44,7 +44,7 @@ async fn a_login_outlives_the_daemon_but_not_its_state() {
     let (folder, other) = (Folder::new(), Folder::new());
     let first = Daemon::start(&folder).await;
     let authorization = first.authorization();
-    first.world.store.durable().await.unwrap();
+    first.emulator.store.durable().await.unwrap();
     drop(first);
     let second = Daemon::start(&folder).await;
     assert_eq!(ping(&second, Some(&authorization)).await.status, 200);

@@ -84,7 +84,7 @@ async fn patches_are_kept_but_their_range_stands_still() {
     assert_eq!((second.status.as_u16(), second.header("range")), (201, "0-3"));
     let status = daemon.get(&location).await;
     assert_eq!((status.status.as_u16(), status.header("range")), (204, "0-3"));
-    // Whoever trusts the range sends these bytes once more.
+    // A client that trusts the range sends these bytes once more.
     let repeated = patch("4-5", b"45").await;
     assert_eq!(repeated.error(), (416, "BLOB_UPLOAD_INVALID".to_owned()));
     assert_eq!(repeated.message(), "First byte of the layer part is 4 instead of 6");
@@ -114,7 +114,7 @@ async fn an_upload_that_was_cut_off_is_over() {
         // The daemon has taken the request in hand once it has no more to read; only then is it cut off.
         eventually("the first half is on disk", || {
             let files = daemon.files("uploads");
-            let uploads = daemon.world.settings.state.join("registry/uploads");
+            let uploads = daemon.emulator.settings.state.join("registry/uploads");
             files.iter().any(|file| std::fs::metadata(uploads.join(file)).is_ok_and(|data| data.len() == 5))
         })
         .await;

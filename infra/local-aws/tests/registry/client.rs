@@ -11,7 +11,8 @@ use bytes::Bytes;
 use camino::Utf8PathBuf;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use local_aws::daemon::{World, routes};
+use local_aws::daemon::routes;
+use local_aws::emulator::Emulator;
 use local_aws::log_store::LogStore;
 use local_aws::registry;
 use local_aws::settings::Settings;
@@ -36,7 +37,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // A daemon on another thread may still be writing its state: it has been told to end, and this waits for it.
+        // A daemon on another thread may still be writing its state: it is stopping, and this waits for it.
         for _ in 0..200 {
             if std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
                 return;
@@ -47,7 +48,7 @@ impl Drop for Folder {
 }
 
 pub(crate) struct Daemon {
-    pub(crate) world: World,
+    pub(crate) emulator: Emulator,
     pub(crate) address: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -94,16 +95,16 @@ impl Daemon {
             engine: String::new(),
             instance: Settings::instance_of(&folder.0),
         };
-        let world = World {
+        let emulator = Emulator {
             store: Store::open(&folder.0).unwrap(),
             logs: LogStore::new(&folder.0),
             settings: Arc::new(settings),
             faults: local_aws::faults::Faults::default(),
         };
-        registry::prepare(&world);
-        let serve = axum::serve(listener, routes(world.clone()));
-        let tasks = vec![tokio::spawn(world.store.clone().persist()), tokio::spawn(async { serve.await.unwrap() })];
-        Daemon { world, address, tasks }
+        registry::prepare(&emulator);
+        let serve = axum::serve(listener, routes(emulator.clone()));
+        let tasks = vec![tokio::spawn(emulator.store.clone().persist()), tokio::spawn(async { serve.await.unwrap() })];
+        Daemon { emulator, address, tasks }
     }
 
     /// A daemon with the repository `app`.
@@ -129,7 +130,7 @@ impl Daemon {
     }
 
     pub(crate) fn authorization(&self) -> String {
-        let token = registry::auth::credentials(&self.world);
+        let token = registry::auth::credentials(&self.emulator);
         format!("Basic {}", STANDARD.encode(format!("{}:{}", token.username, token.password)))
     }
 
@@ -231,7 +232,7 @@ impl Daemon {
 
     /// Names of files below `<state>/registry/<folder>`.
     pub(crate) fn files(&self, folder: &str) -> Vec<String> {
-        let folder = self.world.settings.state.join("registry").join(folder);
+        let folder = self.emulator.settings.state.join("registry").join(folder);
         let Ok(entries) = folder.read_dir_utf8() else { return Vec::new() };
         entries.map(|entry| entry.unwrap().file_name().to_owned()).collect()
     }

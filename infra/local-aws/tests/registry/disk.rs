@@ -38,7 +38,7 @@ async fn upload_larger_than_the_disk() {
 async fn a_folder_that_cannot_be_written_is_a_clear_error() {
     let folder = Folder::new();
     let daemon = Daemon::with_app(&folder).await;
-    let registry = daemon.world.settings.state.join("registry");
+    let registry = daemon.emulator.settings.state.join("registry");
     std::fs::create_dir_all(&registry).unwrap();
     std::fs::write(registry.join("uploads"), "in the way").unwrap();
     let refused = daemon.v2("POST", "/v2/app/blobs/uploads/", &[], b"").await;

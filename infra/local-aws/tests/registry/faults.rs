@@ -1,4 +1,4 @@
-//! Mishaps on request at the registry's door.
+//! Faults on request at the registry's door.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const UPLOADS: &str = "/v2/app/blobs/uploads/";
 fn ask_for(daemon: &Daemon, rule: &Value) {
     let rule: Rule = serde_json::from_value(rule.clone()).unwrap();
     assert_eq!(rule.problem(), None);
-    daemon.world.faults.add(rule);
+    daemon.emulator.faults.add(rule);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn an_old_token_is_refused_in_ecrs_words_and_a_new_one_is_good() {
     let old = daemon.authorization();
     let ping = async |authorization: &str| daemon.with_authorization("GET", "/v2/", authorization).await;
     assert_eq!(ping(&old).await.status, 200);
-    daemon.world.faults.expire_tokens(Timestamp::now());
+    daemon.emulator.faults.expire_tokens(Timestamp::now());
     let refused = ping(&old).await;
     assert_eq!(refused.error(), (403, "DENIED".to_owned()));
     assert_eq!(refused.message(), "Your authorization token has expired. Reauthenticate and try again.");

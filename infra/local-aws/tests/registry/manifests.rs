@@ -25,11 +25,11 @@ async fn an_image_comes_out_as_it_went_in() {
     assert_eq!(daemon.get("/v2/app/manifests/v2").await.error(), (404, "MANIFEST_UNKNOWN".to_owned()));
     assert_eq!(daemon.get("/v2/app/manifests/.v2").await.error(), (400, "TAG_INVALID".to_owned()));
 
-    let resolved = images::resolve(&daemon.world, "app", "v1").unwrap();
+    let resolved = images::resolve(&daemon.emulator, "app", "v1").unwrap();
     let platform = Platform { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: None };
     assert_eq!((resolved.digest, resolved.platforms), (digest, vec![platform]));
-    assert_eq!(images::resolve(&daemon.world, "app", "v2"), None);
-    assert_eq!(images::resolve(&daemon.world, "other", "v1"), None);
+    assert_eq!(images::resolve(&daemon.emulator, "app", "v2"), None);
+    assert_eq!(images::resolve(&daemon.emulator, "other", "v1"), None);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn an_index_needs_its_images_and_an_image_its_blobs() {
     let digest = digest_of(image.as_bytes());
     assert_eq!(daemon.put_manifest("app", &digest, IMAGE, &image).await.status, 201);
     assert_eq!(daemon.put_manifest("app", "v1", INDEX, &index).await.status, 201);
-    assert_eq!(images::resolve(&daemon.world, "app", "v1").unwrap().platforms[0].architecture, "arm64");
+    assert_eq!(images::resolve(&daemon.emulator, "app", "v1").unwrap().platforms[0].architecture, "arm64");
     let refused = daemon.v2("DELETE", &format!("/v2/app/manifests/{digest}"), &[], b"").await;
     assert_eq!(refused.error(), (403, "DENIED".to_owned()));
 }

@@ -63,7 +63,7 @@ async fn a_restart_keeps_images_and_clears_what_nobody_can_use() {
     let old = daemon.push_blob("app", b"pushed for a manifest that never came").await;
     let lost = daemon.push_image("app", "lost", "lost").await;
     daemon.v2("POST", "/v2/app/blobs/uploads/", &[], b"").await;
-    let registry = daemon.world.settings.state.join("registry");
+    let registry = daemon.emulator.settings.state.join("registry");
     let blob = |digest: &str| registry.join("blobs/sha256").join(&digest["sha256:".len()..]);
     let stray = digest_of(b"stray");
     std::fs::write(blob(&stray), "of a repository that was deleted while the daemon was killed").unwrap();
@@ -72,7 +72,7 @@ async fn a_restart_keeps_images_and_clears_what_nobody_can_use() {
     let yesterday = SystemTime::now() - Duration::from_secs(24 * 60 * 60);
     std::fs::File::options().write(true).open(blob(&old)).unwrap().set_modified(yesterday).unwrap();
     std::fs::File::options().write(true).open(blob(&image)).unwrap().set_modified(yesterday).unwrap();
-    daemon.world.store.durable().await.unwrap();
+    daemon.emulator.store.durable().await.unwrap();
     drop(daemon);
 
     let daemon = Daemon::start(&folder).await;

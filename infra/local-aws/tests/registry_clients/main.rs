@@ -68,7 +68,7 @@ fn needed(variable: &str) -> String {
 async fn docker_logs_in_pushes_and_pulls() {
     let stage = Stage::new().await;
     let (image, moving) = (stage.image("v1"), stage.image("moving"));
-    let password = auth::credentials(&stage.daemon.world).password;
+    let password = auth::credentials(&stage.daemon.emulator).password;
     let address = stage.daemon.address.to_string();
     stage.run("docker", &["login", "--username", "AWS", "--password", &password, &address]).await.unwrap();
     stage.run("docker", &["import", "layer.tar", &image]).await.unwrap();
@@ -77,7 +77,7 @@ async fn docker_logs_in_pushes_and_pulls() {
         stage.run("docker", &["push", "--quiet", &image]).await?;
         stage.run("docker", &["push", "--quiet", &moving]).await?;
         stage.run("docker", &["push", "--quiet", &moving]).await?;
-        let resolved = local_aws::registry::images::resolve(&stage.daemon.world, "app", "v1").unwrap();
+        let resolved = local_aws::registry::images::resolve(&stage.daemon.emulator, "app", "v1").unwrap();
         stage.run("docker", &["rmi", &image, &moving]).await?;
         let by_digest = format!("{address}/app@{}", resolved.digest);
         stage.run("docker", &["pull", "--quiet", &by_digest]).await?;
@@ -129,6 +129,6 @@ async fn skopeo_copies_there_and_back() {
     stage.daemon.api("DeleteRepository", json!({ "repositoryName": "app", "force": true })).await.unwrap();
     stage.daemon.api("CreateRepository", json!({ "repositoryName": "app" })).await.unwrap();
     copy("dir:there", &remote("v2")).await.unwrap();
-    let resolved = local_aws::registry::images::resolve(&stage.daemon.world, "app", "v2").unwrap();
+    let resolved = local_aws::registry::images::resolve(&stage.daemon.emulator, "app", "v2").unwrap();
     assert_eq!(resolved.digest, digest);
 }

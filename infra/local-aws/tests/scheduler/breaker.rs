@@ -7,10 +7,10 @@ use local_aws::store::State;
 use local_aws::store::task::{Health, Stop, StopCode, Task, TaskStatus};
 use local_aws::time::Timestamp;
 
+use crate::emulator::{self, Shape};
 use crate::simulator::{Fate, Simulator};
-use crate::world::{self, Shape};
 
-/// A service whose tasks end when the test says so, one after the other.
+/// A service whose tasks the test stops, one after the other.
 struct Bench {
     state: State,
     now: Timestamp,
@@ -19,10 +19,10 @@ struct Bench {
 
 impl Bench {
     fn new(desired: u32) -> Bench {
-        let mut bench = Bench { state: world::state(), now: Timestamp::from_millis(world::START), created: 0 };
-        let revision = world::register(&mut bench.state, true);
+        let mut bench = Bench { state: emulator::state(), now: Timestamp::from_millis(emulator::START), created: 0 };
+        let revision = emulator::register(&mut bench.state, true);
         let shape = Shape { desired, balanced: false, checked: true, rollback: false, ..Shape::default() };
-        world::create(&mut bench.state, shape, &revision, bench.now);
+        emulator::create(&mut bench.state, shape, &revision, bench.now);
         bench.tick();
         bench
     }
@@ -71,16 +71,16 @@ impl Bench {
             task.started_at = Some(now);
             task.health = Health::Healthy;
         });
-        // Nobody is to pick it again.
+        // No rollback may pick it again.
         let healthy = self.state.ecs.tasks.values_mut().find(|task| task.health == Health::Healthy).unwrap();
         healthy.health = Health::Unknown;
-        world::stop_task(healthy);
+        emulator::stop_task(healthy);
         healthy.last_status = TaskStatus::Stopped;
         self.tick();
     }
 
     fn rollout_state(&self) -> &str {
-        &world::service(&self.state).deployments[0].rollout_state
+        &emulator::service(&self.state).deployments[0].rollout_state
     }
 }
 
@@ -94,12 +94,12 @@ fn the_breaker_trips_at_exactly_the_formula() {
             for failures in 1..=threshold {
                 assert_eq!(bench.rollout_state(), "IN_PROGRESS", "{desired}: after {} failures", failures - 1);
                 fail(&mut bench);
-                let service = world::service(&bench.state);
+                let service = emulator::service(&bench.state);
                 assert_eq!(service.deployments[0].failed_tasks, failures);
                 let record = &service.service_deployments[0];
                 assert_eq!((record.breaker_failures, record.breaker_threshold), (failures, threshold));
             }
-            let service = world::service(&bench.state);
+            let service = emulator::service(&bench.state);
             assert_eq!(bench.rollout_state(), "FAILED", "{desired}");
             assert_eq!(
                 service.deployments[0].rollout_state_reason,
@@ -119,7 +119,7 @@ fn a_task_that_gets_healthy_sets_the_count_back() {
             bench.cannot_start();
         }
         bench.gets_healthy();
-        assert_eq!(world::service(&bench.state).service_deployments[0].breaker_failures, 0);
+        assert_eq!(emulator::service(&bench.state).service_deployments[0].breaker_failures, 0);
         for _ in 1..threshold {
             bench.cannot_start();
             assert_ne!(bench.rollout_state(), "FAILED");
@@ -132,11 +132,11 @@ fn tasks_that_somebody_stops_are_no_failures() {
     let mut bench = Bench::new(1);
     for _ in 0..10 {
         bench.touch(|task| {
-            world::stop_task(task);
+            emulator::stop_task(task);
             task.last_status = TaskStatus::Stopped;
         });
     }
-    assert_eq!(world::service(&bench.state).deployments[0].failed_tasks, 0);
+    assert_eq!(emulator::service(&bench.state).deployments[0].failed_tasks, 0);
     assert_eq!(bench.rollout_state(), "IN_PROGRESS");
     assert!(bench.created > 10, "replaced without a wait");
 }
@@ -149,17 +149,17 @@ fn a_revision_that_fails_is_rolled_back_and_the_first_one_serves_on() {
             let shape = Shape { desired, minimum, maximum, checked: true, ..Shape::default() };
             let mut simulator = Simulator::new(20, shape, Fate::Serves);
             simulator.run_until_steady(30);
-            let service = world::service(&simulator.state);
+            let service = emulator::service(&simulator.state);
             let (first, good) = (service.task_definition.clone(), service.deployments[0].clone());
             let before: Vec<_> = simulator.running().iter().map(|task| task.id.clone()).collect();
             simulator.update(true, fate);
-            let bad = world::service(&simulator.state).deployments[0].clone();
+            let bad = emulator::service(&simulator.state).deployments[0].clone();
             simulator.run_until(120, |simulator| {
-                world::service(&simulator.state).service_deployments[0].status.starts_with("ROLLBACK_")
+                emulator::service(&simulator.state).service_deployments[0].status.starts_with("ROLLBACK_")
             });
             simulator.run_until_steady(120);
 
-            let service = world::service(&simulator.state);
+            let service = emulator::service(&simulator.state);
             assert_eq!(service.task_definition, first);
             assert_eq!(service.deployments.len(), 1);
             let only = &service.deployments[0];
@@ -191,12 +191,12 @@ fn while_rolling_back_the_reason_says_so() {
     let mut simulator =
         Simulator::new(21, Shape { desired: 1, minimum: 0, maximum: 100, ..Shape::default() }, Fate::Serves);
     simulator.run_until_steady(30);
-    let good = world::service(&simulator.state).deployments[0].id.clone();
+    let good = emulator::service(&simulator.state).deployments[0].id.clone();
     simulator.update(false, Fate::CannotStart);
     simulator.run_until(120, |simulator| {
-        world::service(&simulator.state).service_deployments[0].status == "ROLLBACK_IN_PROGRESS"
+        emulator::service(&simulator.state).service_deployments[0].status == "ROLLBACK_IN_PROGRESS"
     });
-    let primary = &world::service(&simulator.state).deployments[0];
+    let primary = &emulator::service(&simulator.state).deployments[0];
     assert_eq!((primary.id.as_str(), primary.rollout_state.as_str()), (good.as_str(), "IN_PROGRESS"));
     let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {good}.");
     assert_eq!(primary.rollout_state_reason, reason);
@@ -208,12 +208,12 @@ fn without_rollback_nothing_more_is_started_and_the_first_one_serves_on() {
     simulator.run_until_steady(30);
     let before: Vec<_> = simulator.running().iter().map(|task| task.id.clone()).collect();
     simulator.update(false, Fate::ExitsAtOnce);
-    simulator.run_until(120, |simulator| world::service(&simulator.state).deployments[0].rollout_state == "FAILED");
+    simulator.run_until(120, |simulator| emulator::service(&simulator.state).deployments[0].rollout_state == "FAILED");
     let starts = simulator.starts.len();
     simulator.run(120);
     assert_eq!(simulator.starts.len(), starts);
     assert_eq!(simulator.running().iter().map(|task| task.id.clone()).collect::<Vec<_>>(), before);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!(service.deployments.iter().map(|one| one.status.as_str()).collect::<Vec<_>>(), ["PRIMARY", "ACTIVE"]);
     assert_eq!(
         (service.service_deployments[0].status.as_str(), &service.service_deployments[0].rollback),
@@ -227,9 +227,9 @@ fn without_rollback_nothing_more_is_started_and_the_first_one_serves_on() {
 #[test]
 fn a_first_deployment_that_fails_has_nowhere_to_go_back_to() {
     let mut simulator = Simulator::new(23, Shape::default(), Fate::FailsTargetChecks);
-    simulator.run_until(120, |simulator| world::service(&simulator.state).deployments[0].rollout_state == "FAILED");
+    simulator.run_until(120, |simulator| emulator::service(&simulator.state).deployments[0].rollout_state == "FAILED");
     simulator.run(60);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!((service.deployments.len(), simulator.running().len()), (1, 0));
     let record = &service.service_deployments[0];
     assert_eq!(record.status, "ROLLBACK_FAILED");
@@ -247,12 +247,12 @@ fn a_rollback_that_fails_too_ends_there() {
     simulator.update(false, Fate::ExitsAtOnce);
     simulator.fates.insert(second.clone(), Fate::ExitsAtOnce);
     simulator.run_until(300, |simulator| {
-        world::service(&simulator.state).service_deployments[0].status == "ROLLBACK_FAILED"
+        emulator::service(&simulator.state).service_deployments[0].status == "ROLLBACK_FAILED"
     });
     let starts = simulator.starts.len();
     simulator.run(120);
     assert_eq!(simulator.starts.len(), starts, "nor is it tried with the one before");
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!(service.deployments[0].rollout_state, "FAILED");
     assert_eq!((&service.deployments[0].task_definition, &service.task_definition), (&second, &second));
 }
@@ -261,13 +261,13 @@ fn a_rollback_that_fails_too_ends_there() {
 fn one_bad_revision_after_the_other_goes_back_to_the_last_good_one() {
     let mut simulator = Simulator::new(26, Shape::default(), Fate::Serves);
     simulator.run_until_steady(30);
-    let good = world::service(&simulator.state).deployments[0].clone();
+    let good = emulator::service(&simulator.state).deployments[0].clone();
     let before: Vec<_> = simulator.running().iter().map(|task| task.id.clone()).collect();
     for count in 1..=3 {
         simulator.update(false, Fate::CannotStart);
         simulator.step();
         simulator.run_until_steady(120);
-        let service = world::service(&simulator.state);
+        let service = emulator::service(&simulator.state);
         assert_eq!(service.deployments[0].id, good.id);
         assert_eq!(service.service_deployments[0].status, "ROLLBACK_SUCCESSFUL");
         assert_eq!(service.service_deployments.len(), 1 + count);
@@ -281,7 +281,7 @@ fn without_a_breaker_it_is_tried_forever_but_not_in_a_storm() {
         let shape = Shape { desired: 3, breaker: false, ..Shape::default() };
         let mut simulator = Simulator::new(25, shape, fate);
         simulator.run(600);
-        let service = world::service(&simulator.state);
+        let service = emulator::service(&simulator.state);
         assert_eq!(service.deployments[0].rollout_state, "IN_PROGRESS");
         assert_eq!(service.service_deployments[0].breaker_status, "DISABLED");
         let recent = |start: &&Timestamp| simulator.now.since(**start) < Duration::from_secs(300);

@@ -5,8 +5,8 @@ use local_aws::scheduler::deployments;
 use local_aws::store::elb::TargetState;
 use local_aws::store::task::{Health, Stop, StopCode, TaskStatus};
 
+use crate::emulator::{self, GROUP, Shape, settings};
 use crate::simulator::{Dice, Fate, Simulator};
-use crate::world::{self, GROUP, Shape, settings};
 
 const FATES: [Fate; 6] = [
     Fate::Serves,
@@ -35,8 +35,8 @@ fn shape(dice: &mut Dice) -> Shape {
     }
 }
 
-/// One call of the API, or one mishap.
-fn mishap(simulator: &mut Simulator, checked: bool) {
+/// One call of the API, or one fault.
+fn fault(simulator: &mut Simulator, checked: bool) {
     let now = simulator.now;
     let fate = pick(&mut simulator.dice, &FATES);
     let count = simulator.dice.roll(6) as u32;
@@ -45,14 +45,14 @@ fn mishap(simulator: &mut Simulator, checked: bool) {
         0 | 1 => {
             simulator.update(checked, fate);
         }
-        2 => simulator.call(|state| world::service_mut(state).desired_count = count),
+        2 => simulator.call(|state| emulator::service_mut(state).desired_count = count),
         3 => simulator.restart(),
         4 => {
-            let revision = world::service(&simulator.state).task_definition.clone();
-            simulator.call(|state| world::update(state, &revision, now));
+            let revision = emulator::service(&simulator.state).task_definition.clone();
+            simulator.call(|state| emulator::update(state, &revision, now));
         }
         5 => simulator.call(|state| {
-            let arn = world::service(state).service_deployments[0].arn.clone();
+            let arn = emulator::service(state).service_deployments[0].arn.clone();
             // Refused where it is over, as it should be.
             let _ = deployments::stop(state, &settings(), &arn, if count < 3 { "ROLLBACK" } else { "ABORT" }, now);
         }),
@@ -69,7 +69,7 @@ fn mishap(simulator: &mut Simulator, checked: bool) {
             let number = running.len().max(1);
             let Some(task) = running.get_mut(place % number) else { return };
             match kind {
-                7 => world::stop_task(task),
+                7 => emulator::stop_task(task),
                 8 if task.stop.is_none() => {
                     task.last_status = TaskStatus::Stopping;
                     task.stop = Some(Stop { code: StopCode::EssentialContainerExited, reason: "exited".into() });
@@ -89,18 +89,18 @@ fn play(seed: u64, thorough: bool) {
         for _ in 0..dice.roll(60) {
             simulator.step();
         }
-        mishap(&mut simulator, shape.checked);
+        fault(&mut simulator, shape.checked);
     }
     // Calm. The bounds allow every step from here on; those that do not are a test of their own.
     let revision = simulator.update(shape.checked, Fate::Serves);
     simulator.call(|state| {
-        let configuration = &mut world::service_mut(state).deployment_configuration;
+        let configuration = &mut emulator::service_mut(state).deployment_configuration;
         (configuration.minimum_healthy_percent, configuration.maximum_percent) = (100, 200);
-        world::service_mut(state).desired_count = 3;
+        emulator::service_mut(state).desired_count = 3;
     });
     simulator.step();
     simulator.run_until_steady(300);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!((service.deployments.len(), simulator.running().len()), (1, 3), "{}", simulator.summary());
     assert!(simulator.running().iter().all(|task| task.task_definition == revision));
     assert_eq!(service.service_deployments[0].status, "SUCCESSFUL");
@@ -108,8 +108,8 @@ fn play(seed: u64, thorough: bool) {
     simulator.run(60);
     assert_eq!(simulator.starts.len(), starts, "steady is steady");
     assert!(simulator.tasks().all(|task| task.stop.is_none() || task.last_status == TaskStatus::Stopped));
-    simulator.call(world::delete);
-    simulator.run_until(60, |simulator| world::service(&simulator.state).status == "INACTIVE");
+    simulator.call(emulator::delete);
+    simulator.run_until(60, |simulator| emulator::service(&simulator.state).status == "INACTIVE");
 }
 
 #[test]

@@ -2,21 +2,21 @@
 
 use local_aws::store::task::TaskStatus;
 
+use crate::emulator::{self, KEY, Shape};
 use crate::simulator::{Fate, Simulator};
-use crate::world::{self, KEY, Shape};
 
 #[test]
 fn a_deleted_service_drains_and_is_inactive_once_its_tasks_are_gone() {
     let mut simulator = Simulator::new(50, Shape::default(), Fate::Serves);
     simulator.run_until_steady(30);
-    simulator.call(world::delete);
+    simulator.call(emulator::delete);
     simulator.step();
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!((service.status.as_str(), service.deployments.len()), ("DRAINING", 1));
     assert!(simulator.tasks().all(|task| task.stop.is_some()));
-    simulator.run_until(60, |simulator| world::service(&simulator.state).status == "INACTIVE");
+    simulator.run_until(60, |simulator| emulator::service(&simulator.state).status == "INACTIVE");
     assert!(simulator.tasks().all(|task| task.last_status == TaskStatus::Stopped));
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert!(service.deployments.is_empty() && service.service_deployments.is_empty());
 
     // It and its tasks are kept for an hour.
@@ -35,9 +35,9 @@ fn a_service_can_be_deleted_amid_a_rollback() {
     simulator.run_until_steady(30);
     simulator.update(false, Fate::FailsTargetChecks);
     simulator.run(3);
-    simulator.call(world::delete);
+    simulator.call(emulator::delete);
     let starts = simulator.starts.len();
-    simulator.run_until(60, |simulator| world::service(&simulator.state).status == "INACTIVE");
+    simulator.run_until(60, |simulator| emulator::service(&simulator.state).status == "INACTIVE");
     assert_eq!(simulator.starts.len(), starts);
 }
 

@@ -3,8 +3,8 @@
 use local_aws::store::elb::TargetState;
 use local_aws::store::task::{Health, StopCode};
 
+use crate::emulator::{self, GROUP, Shape};
 use crate::simulator::{Fate, Simulator};
-use crate::world::{self, GROUP, Shape};
 
 #[test]
 fn a_task_whose_target_is_unhealthy_is_replaced() {
@@ -68,7 +68,7 @@ fn a_task_that_recovers_within_its_grace_stays() {
     let mut simulator = Simulator::new(33, shape, Fate::FailsContainerCheck);
     simulator.run_until(30, |simulator| simulator.running().iter().any(|task| task.health == Health::Unhealthy));
     simulator.run(5);
-    assert_eq!(world::service(&simulator.state).deployments[0].rollout_state, "IN_PROGRESS");
+    assert_eq!(emulator::service(&simulator.state).deployments[0].rollout_state, "IN_PROGRESS");
     for fate in simulator.fates.values_mut() {
         *fate = Fate::Serves;
     }

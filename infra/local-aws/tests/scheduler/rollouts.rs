@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use local_aws::store::task::{Stop, StopCode, TaskStatus};
 
+use crate::emulator::{self, GROUP, Shape};
 use crate::simulator::{Fate, Simulator};
-use crate::world::{self, GROUP, Shape};
 
 /// Revisions of all tasks that run, without repetition.
 fn revisions(simulator: &Simulator) -> Vec<String> {
@@ -19,7 +19,7 @@ fn revisions(simulator: &Simulator) -> Vec<String> {
 fn a_first_deployment_tells_its_story() {
     let mut simulator = Simulator::new(1, Shape { desired: 1, ..Shape::default() }, Fate::Serves);
     simulator.run_until_steady(30);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     let id = service.deployments[0].id.clone();
     let task = simulator.running()[0].clone();
     let expected = [
@@ -57,8 +57,8 @@ fn a_new_revision_replaces_the_old_one_within_its_bounds() {
             simulator.run_until_steady(120);
             assert_eq!(revisions(&simulator), [second], "{shape:?}");
             assert_eq!(simulator.running().len(), desired as usize);
-            assert_eq!(world::service(&simulator.state).deployments.len(), 1);
-            let service = world::service(&simulator.state);
+            assert_eq!(emulator::service(&simulator.state).deployments.len(), 1);
+            let service = emulator::service(&simulator.state);
             let statuses: Vec<_> = service.service_deployments.iter().map(|record| record.status.as_str()).collect();
             assert_eq!(statuses, ["SUCCESSFUL", "SUCCESSFUL"]);
             assert_eq!(service.service_deployments[0].source_revisions, [service.service_revisions[1].arn.clone()]);
@@ -77,7 +77,7 @@ fn bounds_that_allow_no_step_are_reported_once_and_the_old_task_serves_on() {
     assert_eq!(revisions(&simulator), first);
     assert_eq!(simulator.told("was unable to stop or start tasks during a deployment because of the service"), 1);
     // More room, and it goes on by itself.
-    simulator.call(|state| world::service_mut(state).deployment_configuration.maximum_percent = 200);
+    simulator.call(|state| emulator::service_mut(state).deployment_configuration.maximum_percent = 200);
     simulator.run_until_steady(60);
     assert_ne!(revisions(&simulator), first);
 }
@@ -91,7 +91,7 @@ fn a_deployment_that_is_superseded_is_stopped_and_its_tasks_go_first() {
     simulator.run(4);
     let third = simulator.update(false, Fate::Serves);
     simulator.step();
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!(
         service.deployments.iter().map(|one| one.status.as_str()).collect::<Vec<_>>(),
         ["PRIMARY", "ACTIVE", "ACTIVE"]
@@ -106,7 +106,7 @@ fn a_deployment_that_is_superseded_is_stopped_and_its_tasks_go_first() {
     assert_eq!((of(&simulator, &middle), of(&simulator, &oldest)), (0, 3));
     simulator.run_until_steady(60);
     assert_eq!(revisions(&simulator), [third]);
-    assert_eq!(world::service(&simulator.state).deployments.len(), 1);
+    assert_eq!(emulator::service(&simulator.state).deployments.len(), 1);
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn scaling_amid_a_deployment_and_after_it() {
     let second = simulator.update(false, Fate::Serves);
     simulator.run(1);
     for desired in [2, 5, 0, 3] {
-        simulator.call(|state| world::service_mut(state).desired_count = desired);
+        simulator.call(|state| emulator::service_mut(state).desired_count = desired);
         simulator.step();
         simulator.run_until_steady(60);
         assert_eq!(simulator.running().len(), desired as usize);
     }
     assert_eq!(revisions(&simulator), [second]);
     assert_eq!(simulator.told("deployment completed."), 2, "scaling is no deployment");
-    let id = world::service(&simulator.state).deployments[0].id.clone();
+    let id = emulator::service(&simulator.state).deployments[0].id.clone();
     let stopped: Vec<_> = simulator.tasks().filter_map(|task| task.stop.as_ref()).collect();
     assert!(stopped.iter().all(|stop| stop.code == StopCode::ServiceSchedulerInitiated));
     let reason = format!("Scaling activity initiated by (deployment {id})");
@@ -135,9 +135,9 @@ fn a_forced_deployment_replaces_every_task_by_one_of_the_same_revision() {
     let mut simulator = Simulator::new(6, Shape::default(), Fate::Serves);
     simulator.run_until_steady(30);
     let before: Vec<_> = simulator.running().iter().map(|task| task.id.clone()).collect();
-    let revision = world::service(&simulator.state).task_definition.clone();
+    let revision = emulator::service(&simulator.state).task_definition.clone();
     let now = simulator.now;
-    simulator.call(|state| world::update(state, &revision, now));
+    simulator.call(|state| emulator::update(state, &revision, now));
     simulator.run_until_steady(60);
     assert_eq!(revisions(&simulator), [revision]);
     assert!(simulator.running().iter().all(|task| !before.contains(&task.id)));
@@ -153,8 +153,8 @@ fn tags_are_propagated_as_asked() {
     ] {
         let mut simulator = Simulator::new(7, Shape::default(), Fate::Serves);
         simulator.call(|state| {
-            world::service_mut(state).propagate_tags = propagate.into();
-            world::service_mut(state).enable_ecs_managed_tags = managed;
+            emulator::service_mut(state).propagate_tags = propagate.into();
+            emulator::service_mut(state).enable_ecs_managed_tags = managed;
         });
         simulator.step();
         let task = simulator.tasks().next().unwrap();
@@ -201,7 +201,7 @@ fn a_task_that_served_and_crashed_is_replaced_at_once_and_one_that_never_did_lat
     crash(&mut simulator);
     assert_eq!(simulator.starts.len(), 2, "{}", simulator.summary());
     simulator.run_until_steady(30);
-    assert_eq!(world::service(&simulator.state).deployments[0].rollout_state, "COMPLETED");
+    assert_eq!(emulator::service(&simulator.state).deployments[0].rollout_state, "COMPLETED");
     assert_eq!(simulator.told("has reached a steady state."), 2);
 
     // From here on nothing gets up.
@@ -243,12 +243,12 @@ fn records_are_bounded_and_the_way_back_is_kept() {
     let mut simulator = Simulator::new(11, shape, Fate::Serves);
     simulator.thorough = false;
     simulator.step();
-    simulator.call(|state| world::service_mut(state).desired_count = 1);
+    simulator.call(|state| emulator::service_mut(state).desired_count = 1);
     for _ in 0..130 {
         simulator.update(false, Fate::CannotStart);
         simulator.step();
     }
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!(service.service_deployments.len(), 100);
     let good: Vec<_> = service.service_deployments.iter().filter(|record| record.status == "SUCCESSFUL").collect();
     assert_eq!(good.len(), 1);

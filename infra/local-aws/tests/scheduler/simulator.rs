@@ -11,7 +11,7 @@ use local_aws::store::elb::TargetState;
 use local_aws::store::task::{Health, Stop, StopCode, Task, TaskStatus};
 use local_aws::time::Timestamp;
 
-use crate::world::{self, GROUP, KEY, Shape};
+use crate::emulator::{self, GROUP, KEY, Shape};
 
 /// `SplitMix64`: the same numbers for the same seed, everywhere.
 pub(crate) struct Dice(pub(crate) u64);
@@ -55,9 +55,9 @@ pub(crate) struct Simulator {
 
 impl Simulator {
     pub(crate) fn new(seed: u64, shape: Shape, fate: Fate) -> Simulator {
-        let now = Timestamp::from_millis(world::START);
+        let now = Timestamp::from_millis(emulator::START);
         let mut simulator = Simulator {
-            state: world::state(),
+            state: emulator::state(),
             now,
             dice: Dice(seed),
             fates: BTreeMap::new(),
@@ -69,12 +69,12 @@ impl Simulator {
             starts: vec![],
         };
         let revision = simulator.register(shape.checked, fate);
-        world::create(&mut simulator.state, shape, &revision, now);
+        emulator::create(&mut simulator.state, shape, &revision, now);
         simulator
     }
 
     pub(crate) fn register(&mut self, checked: bool, fate: Fate) -> String {
-        let arn = world::register(&mut self.state, checked);
+        let arn = emulator::register(&mut self.state, checked);
         self.fates.insert(arn.clone(), fate);
         arn
     }
@@ -82,7 +82,7 @@ impl Simulator {
     /// Registers a revision and rolls it out.
     pub(crate) fn update(&mut self, checked: bool, fate: Fate) -> String {
         let arn = self.register(checked, fate);
-        world::update(&mut self.state, &arn, self.now);
+        emulator::update(&mut self.state, &arn, self.now);
         self.dirty = true;
         arn
     }
@@ -117,7 +117,7 @@ impl Simulator {
     }
 
     pub(crate) fn run_until_steady(&mut self, seconds: u64) {
-        self.run_until(seconds, |simulator| !simulator.dirty && world::service(&simulator.state).steady_announced);
+        self.run_until(seconds, |simulator| !simulator.dirty && emulator::service(&simulator.state).steady_announced);
     }
 
     pub(crate) fn step(&mut self) {
@@ -186,7 +186,7 @@ impl Simulator {
 
     /// A deployment is completed when all its tasks are healthy and no other one's task can get requests.
     fn check_completed(&self, healthy: &[String]) {
-        let service = world::service(&self.state);
+        let service = emulator::service(&self.state);
         let id = Some(service.deployments[0].id.as_str());
         let ours = healthy.iter().filter(|task| self.state.ecs.tasks[*task].started_by.as_deref() == id).count();
         assert_eq!(ours as u32, service.desired_count, "{}", self.summary());

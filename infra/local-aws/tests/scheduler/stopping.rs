@@ -2,15 +2,15 @@
 
 use local_aws::scheduler::deployments;
 
+use crate::emulator::{self, Shape, settings};
 use crate::simulator::{Fate, Simulator};
-use crate::world::{self, Shape, settings};
 
 fn amid_a_deployment(desired: u32) -> (Simulator, String) {
     let mut simulator = Simulator::new(40, Shape { desired, breaker: false, ..Shape::default() }, Fate::Serves);
     simulator.run_until_steady(30);
     simulator.update(false, Fate::FailsTargetChecks);
     simulator.run(3);
-    let arn = world::service(&simulator.state).service_deployments[0].arn.clone();
+    let arn = emulator::service(&simulator.state).service_deployments[0].arn.clone();
     (simulator, arn)
 }
 
@@ -22,14 +22,14 @@ fn stop(simulator: &mut Simulator, arn: &str, kind: &str) -> Result<(), &'static
 #[test]
 fn rollback_goes_back_whatever_the_service_is_configured_to_do() {
     let (mut simulator, arn) = amid_a_deployment(3);
-    let first = world::service(&simulator.state).service_revisions[1].clone();
+    let first = emulator::service(&simulator.state).service_revisions[1].clone();
     assert_eq!(stop(&mut simulator, &arn, "ROLLBACK"), Ok(()));
-    assert_eq!(world::service(&simulator.state).service_deployments[0].status, "ROLLBACK_REQUESTED");
+    assert_eq!(emulator::service(&simulator.state).service_deployments[0].status, "ROLLBACK_REQUESTED");
     simulator.step();
     // Asking again changes nothing.
     let _ = stop(&mut simulator, &arn, "ROLLBACK");
     simulator.run_until_steady(60);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!(service.task_definition, first.task_definition);
     let record = &service.service_deployments[0];
     assert_eq!(record.status, "ROLLBACK_SUCCESSFUL");
@@ -45,7 +45,7 @@ fn abort_leaves_things_as_they_are() {
     simulator.step();
     let starts = simulator.starts.len();
     simulator.run(60);
-    let service = world::service(&simulator.state);
+    let service = emulator::service(&simulator.state);
     assert_eq!((service.service_deployments[0].status.as_str(), simulator.starts.len()), ("STOPPED", starts));
     assert_eq!(service.deployments[0].rollout_state, "FAILED");
     assert_eq!(simulator.running().len(), 3, "the first revision serves on");
@@ -55,10 +55,10 @@ fn abort_leaves_things_as_they_are() {
 fn a_first_deployment_can_be_stopped_but_not_rolled_back() {
     let mut simulator = Simulator::new(41, Shape { breaker: false, ..Shape::default() }, Fate::CannotStart);
     simulator.run(2);
-    let arn = world::service(&simulator.state).service_deployments[0].arn.clone();
+    let arn = emulator::service(&simulator.state).service_deployments[0].arn.clone();
     assert_eq!(stop(&mut simulator, &arn, "ROLLBACK"), Ok(()));
     simulator.run(10);
-    let record = &world::service(&simulator.state).service_deployments[0];
+    let record = &emulator::service(&simulator.state).service_deployments[0];
     assert_eq!(record.status, "ROLLBACK_FAILED");
     assert_eq!(record.status_reason.as_deref(), Some("No rollback candidate was found to run the rollback."));
 }
@@ -67,7 +67,7 @@ fn a_first_deployment_can_be_stopped_but_not_rolled_back() {
 fn what_is_over_or_unknown_cannot_be_stopped() {
     let mut simulator = Simulator::new(42, Shape::default(), Fate::Serves);
     simulator.run_until_steady(30);
-    let arn = world::service(&simulator.state).service_deployments[0].arn.clone();
+    let arn = emulator::service(&simulator.state).service_deployments[0].arn.clone();
     assert_eq!(stop(&mut simulator, &arn, "ROLLBACK"), Err("ConflictException"));
     assert_eq!(stop(&mut simulator, &arn, "PAUSE"), Err("InvalidParameterException"));
     assert_eq!(stop(&mut simulator, "arn:none", "ABORT"), Err("ServiceDeploymentNotFoundException"));

@@ -14,11 +14,11 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Service,
         "stylesheet",
-        "the stylesheet that the page names is served, and may be kept for good",
+        "the stylesheet that the page names is served, and may be cached permanently",
         stylesheet,
     ),
-    Rule::new(Scope::Service, "health-release", "health answers with the release that the service is to run", health),
-    Rule::new(Scope::Service, "no-server-error", "no answer is a server error", errors),
+    Rule::new(Scope::Service, "health-release", "the health check returns the service's release", health),
+    Rule::new(Scope::Service, "no-server-error", "no response is a server error", errors),
 ];
 
 fn answer(fact: &Fact<Answer>) -> Fact<&Answer> {
@@ -79,7 +79,7 @@ fn stylesheet(facts: &Facts<'_>) -> Judgement {
         let text = format!("{} may be kept as `{cache}`: browsers ask for it again and again", file.url);
         problems.warn(text, "serve hashed names with `public, max-age=31536000, immutable`");
     }
-    problems.or(format!("{} is served and may be kept for good", file.url))
+    problems.or(format!("{} is served and may be cached permanently", file.url))
 }
 
 fn health(facts: &Facts<'_>) -> Judgement {
@@ -108,7 +108,7 @@ fn errors(facts: &Facts<'_>) -> Judgement {
     let all = [&observed.page, &observed.stylesheet, &observed.health];
     let answers: Vec<&Answer> = all.into_iter().flatten().collect();
     if answers.is_empty() {
-        return Err(Unknown::new("nothing was asked"));
+        return Err(Unknown::new("no request was made"));
     }
     let mut problems = Problems::default();
     for answer in answers.iter().filter(|answer| answer.status >= 500) {

@@ -12,32 +12,32 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "balancer-health-path",
-        "what the balancer asks for is answered by nginx or the app, and not redirected",
+        "nginx or the app answers the load balancer's path without a redirect",
         health_path,
     ),
-    Rule::new(Scope::Environment, "balancer-matcher", "only a good answer counts as healthy", matcher),
+    Rule::new(Scope::Environment, "balancer-matcher", "only a success status counts as healthy", matcher),
     Rule::new(
         Scope::Environment,
         "balancer-health-timing",
-        "one health check of the balancer's ends before the next begins",
+        "a health check of the load balancer ends before the next begins",
         health_timing,
     ),
     Rule::new(
         Scope::Environment,
         "keepalive-idle",
-        "idle connections are closed by the balancer and never by nginx",
+        "the load balancer closes idle connections, never nginx",
         keepalive,
     ),
     Rule::new(
         Scope::Environment,
         "read-timeout-idle",
-        "a request that takes too long is ended by nginx, which logs it, and not by the balancer",
+        "nginx, which logs it, ends a request that takes too long, not the load balancer",
         read_timeout,
     ),
     Rule::new(
         Scope::Environment,
         "deregistration-delay",
-        "a leaving task may finish its requests, and holds a deployment up no longer",
+        "a draining task can finish its requests, and delays a deployment no longer",
         delay,
     ),
 ];
@@ -86,7 +86,7 @@ fn health_path(facts: &Facts<'_>) -> Judgement {
             ),
             _ if location.alias.is_some() => problems.fail(
                 format!(
-                    "the balancer asks for {path}, a file of the front ({}): it says nothing about the app",
+                    "the balancer asks for {path}, a file of the front ({}): it does not reach the app",
                     location.place
                 ),
                 "let it ask for /healthz/live",
@@ -108,7 +108,7 @@ fn matcher(facts: &Facts<'_>) -> Judgement {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let number = |text: &str| text.trim().parse::<u16>().unwrap_or_default();
         if number(from) < 200 || number(to) > 299 || number(from) > number(to) {
-            let text = format!("the balancer takes {part} for healthy: a task that serves nobody would pass");
+            let text = format!("the balancer takes {part} for healthy: a task that serves no page would pass");
             problems.fail(text, "set the matcher to 200");
         }
     }

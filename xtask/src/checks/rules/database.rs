@@ -18,7 +18,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "connection-budget",
-        "all threads of all tasks of a deployment find a connection of the database",
+        "the database has a connection for every thread of every task of a deployment",
         budget,
     ),
 ];

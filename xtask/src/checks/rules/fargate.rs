@@ -46,20 +46,15 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "launch type and capacity providers do not contradict each other",
         launch_type,
     ),
-    Rule::new(
-        Scope::Environment,
-        "fargate-parameters",
-        "no container asks for what only a host of one's own gives",
-        parameters,
-    ),
-    Rule::new(Scope::Environment, "ulimits", "limits of processes are such as Fargate sets", ulimits),
+    Rule::new(Scope::Environment, "fargate-parameters", "no container uses a parameter that Fargate lacks", parameters),
+    Rule::new(Scope::Environment, "ulimits", "ulimits are those that Fargate supports", ulimits),
     Rule::new(
         Scope::Environment,
         "system-controls",
         "each kernel parameter is set once and belongs to the task",
         system_controls,
     ),
-    Rule::new(Scope::Environment, "exec-command", "ECS Exec has what it needs where it is switched on", exec_command),
+    Rule::new(Scope::Environment, "exec-command", "ECS Exec has its prerequisites where it is enabled", exec_command),
 ];
 
 fn mode(facts: &Facts<'_>) -> Judgement {

@@ -6,21 +6,11 @@ use super::super::{Rule, Scope};
 use crate::project::names::names;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(
-        Scope::Environment,
-        "files-readable",
-        "nginx's and uWSGI's configuration can be read as what they are",
-        readable,
-    ),
+    Rule::new(Scope::Environment, "files-readable", "nginx's and uWSGI's configuration can be parsed", readable),
     Rule::new(Scope::Environment, "caller-account", "the caller is in the environment's account", caller),
-    Rule::new(Scope::Environment, "cluster-active", "the environment's cluster is there", cluster),
-    Rule::new(Scope::Environment, "secrets-exist", "every parameter that a container refers to is there", secrets),
-    Rule::new(
-        Scope::Environment,
-        "target-group-exists",
-        "the target group is there in which the service registers its tasks",
-        target_group,
-    ),
+    Rule::new(Scope::Environment, "cluster-active", "the environment's cluster exists", cluster),
+    Rule::new(Scope::Environment, "secrets-exist", "every parameter that a container refers to exists", secrets),
+    Rule::new(Scope::Environment, "target-group-exists", "the target group of the service exists", target_group),
 ];
 
 fn readable(facts: &Facts<'_>) -> Judgement {

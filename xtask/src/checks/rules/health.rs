@@ -6,26 +6,21 @@ use super::super::{Rule, Scope};
 use crate::ecs::HealthCheck;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Environment, "health-check", "what serves has a health check of ECS's", present),
+    Rule::new(Scope::Environment, "health-check", "containers that serve have a health check of ECS", present),
     Rule::new(
         Scope::Environment,
         "health-timing",
-        "times of health checks are such as ECS takes, and one ends before the next begins",
+        "times of health checks are within ECS's limits, and a check ends before the next begins",
         timing,
     ),
+    Rule::new(Scope::Environment, "start-period", "containers that others depend on have a start period", start_period),
+    Rule::new(Scope::Environment, "grace-period", "the grace period covers the containers' start", grace_period),
     Rule::new(
         Scope::Environment,
-        "start-period",
-        "containers that are waited for may take a while to start",
-        start_period,
+        "health-database",
+        "the load balancer's health check does not query the database",
+        database,
     ),
-    Rule::new(
-        Scope::Environment,
-        "grace-period",
-        "the balancer's verdict counts no sooner than the containers'",
-        grace_period,
-    ),
-    Rule::new(Scope::Environment, "health-database", "the balancer's health check does not ask the database", database),
 ];
 
 /// What ECS takes where the document is silent (`HealthCheck` of the API reference).

@@ -13,7 +13,7 @@ const LARGE: u64 = 250_000_000;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(Scope::Images, "image-built", "every image of the project is in `release.json`", built),
-    Rule::new(Scope::Images, "image-whole", "each layout holds the very manifest that was proven", whole),
+    Rule::new(Scope::Images, "image-whole", "each layout contains the manifest that was verified", whole),
     Rule::new(
         Scope::Images,
         "image-proof",
@@ -25,10 +25,10 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Images,
         "image-stop-signal",
-        "nginx's image asks for SIGQUIT, which lets requests finish",
+        "nginx's image declares SIGQUIT, which lets requests finish",
         stop_signal,
     ),
-    Rule::new(Scope::Images, "image-substitute", "images on a labelled substitute stay in `local`", substitute),
+    Rule::new(Scope::Images, "image-substitute", "images with a substitute base stay in `local`", substitute),
     Rule::new(Scope::Images, "image-secret", "no secret is a variable of an image", secret),
     Rule::new(Scope::Images, "image-size", "images are small enough to start quickly", size),
 ];

@@ -12,13 +12,8 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "every container's output goes to CloudWatch, with region, group and prefix",
         driver,
     ),
-    Rule::new(
-        Scope::Environment,
-        "log-mode",
-        "whether a slow log stops the app is stated and not left to a default",
-        mode,
-    ),
-    Rule::new(Scope::Environment, "log-group", "output goes to the environment's own group, in its own region", group),
+    Rule::new(Scope::Environment, "log-mode", "the template sets whether a slow log blocks the app", mode),
+    Rule::new(Scope::Environment, "log-group", "logs go to the environment's own group, in its own region", group),
 ];
 
 fn driver(facts: &Facts<'_>) -> Judgement {
@@ -26,8 +21,10 @@ fn driver(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     for container in containers {
         let Some(log) = &container.log_configuration else {
-            let text =
-                format!("the output of container `{}` goes nowhere: nobody will see why it ended", container.name);
+            let text = format!(
+                "the output of container `{}` is discarded: the reason of a failure will be lost",
+                container.name
+            );
             problems.fail(text, "add a `logConfiguration` with the driver awslogs");
             continue;
         };

@@ -8,10 +8,10 @@ use super::super::{Rule, Scope};
 use crate::ecs::ContainerDefinition;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Environment, "essential-container", "the end of at least one container is the task's", essential),
+    Rule::new(Scope::Environment, "essential-container", "at least one container is essential", essential),
     Rule::new(Scope::Environment, "depends-on-known", "containers wait for containers of their own task", known),
     Rule::new(Scope::Environment, "depends-on-cycle", "no containers wait for each other", cycle),
-    Rule::new(Scope::Environment, "depends-on-condition", "what a container waits for can come true", condition),
+    Rule::new(Scope::Environment, "depends-on-condition", "the condition of each dependency can be met", condition),
     Rule::new(
         Scope::Environment,
         "stop-order",

@@ -1,4 +1,4 @@
-//! Names and ports: who listens where, and who is told to go there.
+//! Names and ports: listeners, and what points at them.
 
 use std::collections::BTreeMap;
 
@@ -31,13 +31,13 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "front-listens",
-        "nginx listens, for everybody, at the port that the balancer is told",
+        "nginx listens, on all addresses, at the port of the load balancer's target",
         front_listens,
     ),
     Rule::new(
         Scope::Environment,
         "health-command-port",
-        "health checks ask a port at which the container listens",
+        "health checks use a port at which the container listens",
         health_command_port,
     ),
 ];

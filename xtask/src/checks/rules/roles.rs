@@ -9,12 +9,12 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "execution-role",
-        "there is a role that pulls images, reads secrets and writes logs where a task needs it",
+        "a role to pull images, read secrets and write logs exists where a task needs it",
         execution,
     ),
-    Rule::new(Scope::Environment, "role-separation", "the app does not have the rights of what starts it", separation),
-    Rule::new(Scope::Environment, "role-account", "roles are those of the environment's account", account),
-    Rule::new(Scope::Environment, "container-user", "no container runs as root, whatever its image says", user),
+    Rule::new(Scope::Environment, "role-separation", "the task role and the execution role differ", separation),
+    Rule::new(Scope::Environment, "role-account", "roles are in the environment's account", account),
+    Rule::new(Scope::Environment, "container-user", "no container runs as root, whatever its image declares", user),
 ];
 
 fn execution(facts: &Facts<'_>) -> Judgement {

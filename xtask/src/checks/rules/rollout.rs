@@ -11,7 +11,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "service-name",
-        "the service's document is about the environment's cluster and service",
+        "the service document names the environment's cluster and service",
         name,
     ),
     Rule::new(
@@ -20,11 +20,11 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "the service has the subnets and the security group that awsvpc needs",
         network,
     ),
-    Rule::new(Scope::Environment, "deployment-percent", "the two percentages leave a deployment room to move", percent),
+    Rule::new(Scope::Environment, "deployment-percent", "the two percentages let a deployment proceed", percent),
     Rule::new(
         Scope::Environment,
         "circuit-breaker",
-        "a deployment that fails ends, and the release before it serves again",
+        "a failing deployment stops, and the previous release serves again",
         breaker,
     ),
     Rule::new(

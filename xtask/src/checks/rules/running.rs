@@ -9,11 +9,11 @@ use crate::ecs::{ContainerDefinition, RolloutState, ServiceDeploymentStatus, Tas
 use crate::image::Platform;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Service, "service-active", "the service is there and takes requests", active),
-    Rule::new(Scope::Service, "deployment-settled", "no deployment is under way", settled),
+    Rule::new(Scope::Service, "service-active", "the service exists and is active", active),
+    Rule::new(Scope::Service, "deployment-settled", "no deployment is in progress", settled),
     Rule::new(Scope::Service, "deployment-last", "the last deployment was not rolled back", last),
-    Rule::new(Scope::Service, "running-revision", "every task is of the revision that the service is to run", revision),
-    Rule::new(Scope::Service, "newest-revision", "the service is to run the newest revision", newest),
+    Rule::new(Scope::Service, "running-revision", "every task has the service's revision", revision),
+    Rule::new(Scope::Service, "newest-revision", "the service is configured with the newest revision", newest),
     Rule::new(Scope::Service, "running-digests", "every container runs the digest that its revision names", digests),
     Rule::new(Scope::Service, "running-release", "every container runs the digest that `release.json` has", release),
     Rule::new(Scope::Service, "running-platform", "tasks run on the project's platform", platform),
@@ -241,7 +241,7 @@ fn count(facts: &Facts<'_>) -> Judgement {
         problems.fail(text, facts.command("status"));
     }
     if wanted == 0 {
-        problems.fail("the service wants no task: nobody serves", facts.command("scale"));
+        problems.fail("the desired count is 0: no task serves", facts.command("scale"));
     }
     problems.or(format!("{running} of {wanted} tasks run"))
 }
@@ -286,7 +286,7 @@ fn targets(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     let healthy: BTreeSet<_> =
         targets.iter().filter(|one| one.state == "healthy").map(|one| (&one.address, one.port)).collect();
-    // A target that is leaving is nobody's loss.
+    // A draining target loses no request.
     for target in targets.iter().filter(|one| one.state != "healthy" && one.state != "draining") {
         let why = [target.reason.as_deref(), target.description.as_deref()]
             .into_iter()

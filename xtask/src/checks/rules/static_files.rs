@@ -22,7 +22,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "alias-slash",
-        "location and alias both end with a slash, so that no neighbor is served",
+        "location and alias both end with a slash, so that no neighboring file is served",
         slashes,
     ),
 ];
@@ -39,7 +39,7 @@ fn aliases<'a>(facts: &'a Facts<'_>) -> Result<Vec<(&'a Location, &'a str)>, sup
 
 fn collected(facts: &Facts<'_>) -> Judgement {
     let files = facts.static_files()?;
-    let Some(root) = &files.collected else { return unknown("no stage says where `STATIC_ROOT` is") };
+    let Some(root) = &files.collected else { return unknown("no stage sets `STATIC_ROOT`") };
     let mut problems = Problems::default();
     if !files.copied.iter().any(|copy| folder(&copy.source) == folder(root)) {
         let copied = files.copied.iter().map(|copy| copy.source.as_str());

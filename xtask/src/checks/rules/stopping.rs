@@ -16,7 +16,7 @@ const DEFAULT: u32 = 30;
 const SPOT_NOTICE: u32 = 120;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Environment, "stop-timeout", "no container asks for more time to stop than Fargate gives", most),
+    Rule::new(Scope::Environment, "stop-timeout", "no stop timeout exceeds Fargate's limit", most),
     Rule::new(
         Scope::Environment,
         "stop-timeout-front",
@@ -32,15 +32,10 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "stop-timeout-sum",
-        "all containers one after another stop within the notice that Spot gives",
+        "all containers one after another stop within Spot's notice",
         sum,
     ),
-    Rule::new(
-        Scope::Environment,
-        "stop-hook",
-        "uWSGI finishes requests at SIGTERM: its own default is to reload",
-        hook,
-    ),
+    Rule::new(Scope::Environment, "stop-hook", "uWSGI finishes requests on SIGTERM: its default is to reload", hook),
 ];
 
 fn timeout(container: &ContainerDefinition) -> u32 {
@@ -100,7 +95,7 @@ fn app(facts: &Facts<'_>) -> Judgement {
 
 fn sum(facts: &Facts<'_>) -> Judgement {
     let containers = facts.containers()?;
-    // Those that nobody waits for stop at the same time; those in a row stop one after another.
+    // Containers that no other one depends on stop at the same time; those in a row stop one after another.
     let chain = |container: &ContainerDefinition| longest(facts, container, containers.len());
     let longest = containers.iter().map(chain).max().unwrap_or_default();
     let mut problems = Problems::default();
@@ -131,7 +126,7 @@ fn hook(facts: &Facts<'_>) -> Judgement {
         problems.fail(text, "add `hook-master-start = unix_signal:15 gracefully_kill_them_all`");
     }
     if !uwsgi.is_on("master") {
-        problems.fail("uWSGI has no master: nobody stops or replaces its workers", "add `master = true`");
+        problems.fail("uWSGI has no master: its workers are neither stopped nor replaced", "add `master = true`");
     }
     problems.or("uWSGI finishes its requests at SIGTERM")
 }

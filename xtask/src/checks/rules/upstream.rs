@@ -17,18 +17,18 @@ const SOMAXCONN: u32 = 4096;
 const BUFFER_SIZE: u64 = 4096;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
-    Rule::new(Scope::Environment, "uwsgi-pass", "nginx goes to the address at which uWSGI listens", pass),
+    Rule::new(Scope::Environment, "uwsgi-pass", "nginx connects to the address at which uWSGI listens", pass),
     Rule::new(
         Scope::Environment,
         "uwsgi-loopback",
-        "uWSGI's protocol, by which code can be loaded, is open to the task alone",
+        "uWSGI's protocol, by which code can be loaded, is reachable within the task only",
         loopback,
     ),
-    Rule::new(Scope::Environment, "backlog", "no backlog is longer than the kernel lets it be", backlog),
-    Rule::new(Scope::Environment, "header-buffers", "a head that nginx takes fits uWSGI's buffer", headers),
-    Rule::new(Scope::Environment, "body-size", "a body that Django takes gets through nginx", body),
-    Rule::new(Scope::Environment, "harakiri", "uWSGI's own time-out is a backstop behind nginx's", harakiri),
-    Rule::new(Scope::Environment, "uwsgi-strict", "a uWSGI that serves nothing does not stay up", strict),
+    Rule::new(Scope::Environment, "backlog", "no backlog exceeds the kernel's limit", backlog),
+    Rule::new(Scope::Environment, "header-buffers", "request headers that nginx accepts fit uWSGI's buffer", headers),
+    Rule::new(Scope::Environment, "body-size", "nginx accepts every body that Django accepts", body),
+    Rule::new(Scope::Environment, "harakiri", "uWSGI's own timeout is longer than nginx's", harakiri),
+    Rule::new(Scope::Environment, "uwsgi-strict", "uWSGI exits where the app cannot be loaded", strict),
 ];
 
 fn sockets<'a>(facts: &'a Facts<'_>) -> Result<Vec<&'a str>, super::super::Unknown> {
@@ -71,7 +71,9 @@ fn loopback(facts: &Facts<'_>) -> Judgement {
             || socket.starts_with("localhost:")
             || socket.starts_with("[::1]:");
         if !is_private {
-            let text = format!("uWSGI listens at `{socket}`, the task's own address: whoever reaches it can run code");
+            let text = format!(
+                "uWSGI listens at `{socket}`, the task's own address: every client that reaches it can run code"
+            );
             problems.fail(text, "set `socket` to 127.0.0.1:8000");
         }
     }

@@ -23,14 +23,14 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "app-variables",
-        "Django's container has every variable that its settings ask for",
+        "Django's container has every variable that its settings require",
         complete,
     ),
-    Rule::new(Scope::Environment, "variable-twice", "no variable of a container is given twice", twice),
+    Rule::new(Scope::Environment, "variable-twice", "no variable of a container is defined twice", twice),
     Rule::new(
         Scope::Environment,
         "secret-in-environment",
-        "no secret stands in a task definition, which everybody in the account can read",
+        "no secret is in a task definition, which everyone in the account can read",
         in_plain_sight,
     ),
     Rule::new(
@@ -39,14 +39,14 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         "references of secrets are in the environment's own region and account",
         place,
     ),
-    Rule::new(Scope::Environment, "environment-name", "Django is told the environment that it is in", environment_name),
+    Rule::new(Scope::Environment, "environment-name", "Django receives the name of its environment", environment_name),
     Rule::new(
         Scope::Environment,
         "release-variable",
-        "Django is told its release, which its health check answers",
+        "Django receives its release, which its health check returns",
         release,
     ),
-    Rule::new(Scope::Environment, "debug-off", "no switch of a developer is on outside of `local`", debug_off),
+    Rule::new(Scope::Environment, "debug-off", "no setting for developers is on outside of `local`", debug_off),
     Rule::new(
         Scope::Environment,
         "allowed-hosts",
@@ -55,7 +55,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     ),
 ];
 
-/// Whether a variable's name says that its value is a secret.
+/// Whether a variable's name implies a secret value.
 pub(super) fn looks_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.split('_').any(|word| SECRET_WORDS.contains(&word))
@@ -170,7 +170,7 @@ fn environment_name(facts: &Facts<'_>) -> Judgement {
     let wanted = facts.environment.name.as_str();
     let mut problems = Problems::default();
     if found != wanted {
-        let text = format!("container `{}` is told that it is in `{found}`, and it is in `{wanted}`", app.name);
+        let text = format!("container `{}` gets the environment `{found}`, and it runs in `{wanted}`", app.name);
         problems.fail(text, "give it `SLIPWAY_ENVIRONMENT` from \"{{ environment }}\"");
     }
     problems.or(format!("Django knows that it is in `{wanted}`"))
@@ -180,7 +180,7 @@ fn release(facts: &Facts<'_>) -> Judgement {
     let (app, _) = facts.app_container()?;
     let mut problems = Problems::default();
     if app.variable("SLIPWAY_RELEASE").is_none_or(str::is_empty) {
-        let text = format!("container `{}` is not told its release: nobody can ask which one answers", app.name);
+        let text = format!("container `{}` does not get its release: its health check cannot name it", app.name);
         problems.fail(text, "give it `SLIPWAY_RELEASE` from \"{{ release }}\"");
     }
     problems.or(format!("health answers `{}`", app.variable("SLIPWAY_RELEASE").unwrap_or_default()))

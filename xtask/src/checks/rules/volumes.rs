@@ -22,7 +22,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
         Scope::Environment,
         "writable-paths",
-        "every path that a program writes lies on a volume that it may write",
+        "every path that a program writes is on a writable volume",
         writable,
     ),
 ];

@@ -156,7 +156,7 @@ fn settle(
         refused => Some(super::report::refused(report, refused).into()),
     };
     let Some(failure) = failure else { return Ok(release) };
-    // One error ends the command; the others are told before it.
+    // One error ends the command; the others are reported before it.
     unusable.iter().for_each(|error| report.warn(format!("{error:#}")));
     // What passed is kept: a refused image must not cost the others their build.
     files::write_release(root, &release)?;

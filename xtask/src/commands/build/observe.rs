@@ -31,7 +31,7 @@ const MOST_DATING_PATHS: usize = 2000;
 pub(super) struct Seen {
     /// The checked project, with `--file` applied.
     pub project: Project,
-    /// The environment asked for.
+    /// The requested environment.
     pub environment: Environment,
     /// One entry per selected image; taken by the plan.
     pub images: Vec<Observed>,
@@ -82,7 +82,7 @@ struct FoundBases {
     for_inputs: BTreeMap<String, Base>,
 }
 
-/// Resolves every base image that the Dockerfiles reach. The engine is asked only for what is not on record. A base with
+/// Resolves every base image that the Dockerfiles reach. The engine is called only for what is not on record. A base with
 /// `ONBUILD` triggers may reach further bases, so the question is put until nothing new comes of it.
 fn find_bases(
     root: &Utf8Path,
@@ -209,7 +209,7 @@ impl Seen {
     }
 }
 
-/// The images asked for, in the project's order.
+/// The requested images, in the project's order.
 fn select(project: &Project, asked: &[ImageName]) -> Result<Vec<ImageName>, Failure> {
     for name in asked {
         if project.image(name).is_none() {

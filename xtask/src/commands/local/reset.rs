@@ -1,4 +1,4 @@
-//! `local reset`: nothing is left of the stand-in.
+//! `local reset`: nothing is left of the emulator.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -39,7 +39,7 @@ pub(super) fn run(root: &Utf8Path, yes: bool, report: &Report) -> anyhow::Result
     Ok(())
 }
 
-/// Asks on a terminal. Elsewhere nobody can answer.
+/// Asks on a terminal. Without a terminal there is no answer.
 fn confirmed() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         let failure = Failure::usage("`reset` removes pushed images, services, parameters and the data of the tasks");

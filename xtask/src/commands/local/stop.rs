@@ -34,7 +34,7 @@ fn stop(root: &Utf8Path, place: &Place, report: &Report) -> anyhow::Result<&'sta
     if ending == Some(Ending::Graceful) {
         return Ok("stopped");
     }
-    // Nobody has ended the containers: the daemon had to be killed now, or was before.
+    // The containers still run: the daemon had to be killed now, or was before.
     let Some(engine) = engine::find(root)? else { return Ok(if ending.is_some() { "stopped" } else { "unchanged" }) };
     let left = leftovers::find(&engine, place)?;
     if left.is_empty() {

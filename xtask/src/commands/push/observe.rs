@@ -62,7 +62,7 @@ impl Here {
     }
 }
 
-/// Everything on this machine. Nothing is asked of a network before it is known that the images may leave.
+/// Everything on this machine. No request leaves this machine before it is known that the images may.
 pub(super) fn here(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Here> {
     let project = project_files::load(root)?;
     let environment = project_files::load_environment(root, request.environment, &project)?;
@@ -118,7 +118,7 @@ fn ready(root: &Utf8Path, name: ImageName, built: Built, tags: Tags) -> anyhow::
     Ok(Ready { name, built, tags, layout, manifest, blobs })
 }
 
-/// The images asked for, in the project's order.
+/// The requested images, in the project's order.
 fn select(project: &Project, asked: &[ImageName]) -> Result<Vec<ImageName>, Failure> {
     if let Some(unknown) = asked.iter().find(|name| project.image(name).is_none()) {
         let known = project.images.iter().map(|image| format!("`{}`", image.name)).collect::<Vec<_>>().join(", ");

@@ -10,7 +10,7 @@ use crate::effects::registry::{How, Sent};
 use crate::plan::push::{PushPlan, Step};
 use crate::report::Report;
 
-/// Shows the plan where there is something to do, or only the plan was asked for.
+/// Shows the plan where there is something to do, or only the plan was requested.
 pub(super) fn plan(report: &Report, request: &Request, plan: &PushPlan, place: &Place) {
     for step in &plan.steps {
         for (tag, other) in &step.kept {

@@ -10,7 +10,7 @@ const TERMINATED: i64 = 143;
 pub(super) const NOT_FOUND: i64 = 127;
 pub(super) const NOT_EXECUTABLE: i64 = 126;
 
-/// The essential container that ended first. The others were asked to end, so their codes are 0 or those of signals.
+/// The essential container that ended first. The others were stopped, so their codes are 0 or those of signals.
 pub(super) fn first_to_end<'a>(task: &'a Task, view: Option<&View>) -> Option<&'a Container> {
     let ended = task.containers.iter().filter(|one| one.exit_code.is_some() && is_essential(view, &one.name));
     // Of two that failed alike, the one that does not depend on the other was first.
@@ -28,7 +28,7 @@ fn suspicion(container: &Container) -> u8 {
     }
 }
 
-/// Whether ECS says that memory was the reason.
+/// Whether ECS names memory as the reason.
 pub(super) fn is_out_of_memory(container: &Container) -> bool {
     container.reason.as_ref().is_some_and(|reason| reason.contains("OutOfMemory"))
 }

@@ -1,28 +1,8 @@
 //! From evidence to the finding that is nearest to the root: each failed task is judged by itself, then the health checks, then
 //! the events.
 
-use super::{CauseId, Evidence, failing_container, health, output, reasons};
-use crate::ecs::{Container, LogLine, Task};
-
-/// What was found, and where.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding<'a> {
-    pub(super) id: CauseId,
-    /// The task that shows it.
-    pub(super) task: Option<&'a Task>,
-    /// The container that it is about.
-    pub(super) failing_container: Option<String>,
-    /// The words that tell most: of ECS, or of the container itself.
-    pub(super) said: Option<String>,
-    /// Exit code, or status of the health check's answer.
-    pub(super) code: Option<i64>,
-}
-
-impl<'a> Finding<'a> {
-    pub(super) fn new(id: CauseId) -> Finding<'a> {
-        Finding { id, task: None, failing_container: None, said: None, code: None }
-    }
-}
+use super::{CauseId, Evidence, Finding, failing_container, health, output, reasons};
+use crate::ecs::{Container, Task};
 
 /// The finding that wins.
 pub(super) fn root<'a>(evidence: &Evidence<'a>) -> Finding<'a> {
@@ -75,7 +55,7 @@ fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<
     }
     let of_reasons = of_reasons(task, evidence);
     let foreign = task.containers.iter().find(|one| {
-        one.exit_code.is_some_and(|code| code != 0) && output::shows_foreign_program(lines(task, one, evidence))
+        one.exit_code.is_some_and(|code| code != 0) && output::shows_foreign_program(evidence.output_of(task, one))
     });
     if let Some(container) = foreign {
         return Some(of_exit(CauseId::ExecFormatError, task, container, evidence));
@@ -100,7 +80,7 @@ fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<
         return Some(health::of_task(task, evidence));
     }
     let container = failing_container::first_to_end(task, evidence.definition)?;
-    // A task that the scheduler ended, and nobody knows why.
+    // A task that the scheduler stopped without a known reason.
     let was_ended = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
     (!was_ended).then(|| exited(task, container, evidence))
 }
@@ -145,7 +125,7 @@ fn of_image(task: &Task, text: &str) -> Option<String> {
 /// A container that ended by itself.
 fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
     let code = container.exit_code.unwrap_or_default();
-    let said = output::telling(lines(task, container, evidence));
+    let said = output::telling(evidence.output_of(task, container));
     let symptom = said.as_deref().and_then(output::symptom);
     let id = match code {
         _ if failing_container::is_out_of_memory(container) => CauseId::OutOfMemory,
@@ -162,7 +142,7 @@ fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) ->
 }
 
 fn of_exit<'a>(id: CauseId, task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
-    let said = output::telling(lines(task, container, evidence));
+    let said = output::telling(evidence.output_of(task, container));
     Finding { failing_container: Some(container.name.clone()), said, code: container.exit_code, ..Finding::new(id) }
 }
 
@@ -172,7 +152,7 @@ fn unhealthy_container(task: &Task) -> Option<&Container> {
 
 /// A container that runs and fails its own check: its output may say why.
 fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
-    let lines = lines(task, container, evidence);
+    let lines = evidence.output_of(task, container);
     let said = output::telling(lines);
     let id = match said.as_deref().and_then(output::symptom) {
         Some(symptom) => symptom,
@@ -181,12 +161,6 @@ fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>)
     };
     let said = if id == CauseId::HostNotAllowed { output::refused_host(lines).map(str::to_owned) } else { said };
     Finding { failing_container: Some(container.name.clone()), said, ..Finding::new(id) }
-}
-
-/// What the container wrote.
-pub(super) fn lines<'a>(task: &Task, container: &Container, evidence: &Evidence<'a>) -> &'a [LogLine] {
-    let key = (task.id().to_owned(), container.name.clone());
-    evidence.lines.get(&key).map_or(&[], Vec::as_slice)
 }
 
 /// What the service tells where no task does: tasks that could not be placed, the circuit breaker.

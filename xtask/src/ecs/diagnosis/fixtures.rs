@@ -1,10 +1,10 @@
 //! Evidence for tests, built up step by step.
 
-use super::{CauseId, Evidence, HealthProbe, Output, diagnose, is_permanent};
+use super::{CauseId, Evidence, HealthProbe, Output, diagnose, permanent_failure};
 use crate::ecs::{Container, ContainerDefinition, Dependency, Event, LogLine, PortMapping, TargetHealth, Task, View};
 
 /// What was seen, built up step by step. `app` and `nginx`, which depends on it and listens on 8080.
-pub(super) struct Story {
+pub(super) struct Scenario {
     view: View,
     tasks: Vec<Task>,
     lines: Output,
@@ -18,8 +18,8 @@ pub(super) struct Story {
 pub(super) const EXITED: (&str, &str) = ("EssentialContainerExited", "Essential container in task exited");
 pub(super) const NOT_STARTED: &str = "TaskFailedToStart";
 
-impl Story {
-    pub(super) fn new() -> Story {
+impl Scenario {
+    pub(super) fn new() -> Scenario {
         let container = |name: &str, port: u16, needs: &[&str]| ContainerDefinition {
             name: name.into(),
             image: format!("registry/linkbio/{name}:v1"),
@@ -30,7 +30,7 @@ impl Story {
                 .collect(),
             ..ContainerDefinition::default()
         };
-        Story {
+        Scenario {
             view: View {
                 memory: Some("512".into()),
                 execution_role_arn: Some("arn:aws:iam::1:role/linkbio-execution".into()),
@@ -47,7 +47,7 @@ impl Story {
         }
     }
 
-    fn task(mut self, stop: Option<(&str, &str)>, status: &str) -> Story {
+    fn task(mut self, stop: Option<(&str, &str)>, status: &str) -> Scenario {
         let number = self.tasks.len() + 1;
         let container = |name: &str| Container {
             name: name.into(),
@@ -67,11 +67,11 @@ impl Story {
         self
     }
 
-    pub(super) fn stopped(self, code: &str, reason: &str) -> Story {
+    pub(super) fn stopped(self, code: &str, reason: &str) -> Scenario {
         self.task(Some((code, reason)), "STOPPED")
     }
 
-    pub(super) fn running(self) -> Story {
+    pub(super) fn running(self) -> Scenario {
         self.task(None, "RUNNING")
     }
 
@@ -80,30 +80,30 @@ impl Story {
         task.containers.iter_mut().find(|container| container.name == name).unwrap()
     }
 
-    pub(super) fn codes(mut self, app: i64, nginx: i64) -> Story {
+    pub(super) fn codes(mut self, app: i64, nginx: i64) -> Scenario {
         self.of("app").exit_code = Some(app);
         self.of("nginx").exit_code = Some(nginx);
         self
     }
 
-    pub(super) fn reason(mut self, container: &str, reason: &str) -> Story {
+    pub(super) fn reason(mut self, container: &str, reason: &str) -> Scenario {
         self.of(container).reason = Some(reason.into());
         self
     }
 
-    pub(super) fn health(mut self, container: &str, health: &str) -> Story {
+    pub(super) fn health(mut self, container: &str, health: &str) -> Scenario {
         self.of(container).health_status = health.into();
         self
     }
 
-    pub(super) fn wrote(mut self, container: &str, text: &str) -> Story {
+    pub(super) fn wrote(mut self, container: &str, text: &str) -> Scenario {
         let lines = text.lines().map(|line| LogLine { message: line.into(), ..LogLine::default() });
         let task = self.tasks.last().unwrap().id().to_owned();
         self.lines.insert((task, container.into()), lines.collect());
         self
     }
 
-    pub(super) fn target(mut self, reason: &str, description: &str) -> Story {
+    pub(super) fn target(mut self, reason: &str, description: &str) -> Scenario {
         self.targets.push(TargetHealth {
             address: "10.0.1.5".into(),
             port: 8080,
@@ -114,25 +114,25 @@ impl Story {
         self
     }
 
-    pub(super) fn event(mut self, message: &str) -> Story {
+    pub(super) fn event(mut self, message: &str) -> Scenario {
         self.events.push(Event { message: format!("(service linkbio) {message}"), ..Event::default() });
         self
     }
 
-    pub(super) fn release_phase(mut self) -> Story {
+    pub(super) fn release_phase(mut self) -> Scenario {
         self.release_phase = Some("app");
         self
     }
 
-    pub(super) fn refused(mut self, text: &'static str) -> Story {
+    pub(super) fn refused(mut self, text: &'static str) -> Scenario {
         self.refusal = Some(text);
         self
     }
 
-    /// Whether the last task is hopeless.
-    pub(super) fn permanent(&self) -> Option<CauseId> {
+    /// The permanent failure of the last task, if it is one.
+    pub(super) fn permanent_failure(&self) -> Option<CauseId> {
         let (last, before) = self.tasks.split_last().unwrap();
-        is_permanent(last, before)
+        permanent_failure(last, before)
     }
 
     pub(super) fn cause(&self) -> super::Cause {
@@ -151,8 +151,8 @@ impl Story {
 }
 
 /// The id, the failing container, a part of the message.
-pub(super) fn check(story: &Story, id: CauseId, failing_container: &str, message: &str) {
-    let cause = story.cause();
+pub(super) fn check(scenario: &Scenario, id: CauseId, failing_container: &str, message: &str) {
+    let cause = scenario.cause();
     let found = (cause.id, cause.failing_container.as_deref().unwrap_or_default());
     assert_eq!(found, (id, failing_container), "{cause:#?}");
     assert!(cause.message.contains(message) && !cause.message.ends_with('.'), "{cause:#?}");

@@ -1,7 +1,6 @@
 //! What the load balancer's health checks found, from its targets or, when those are gone, from the service's events.
 
-use super::findings::{self, Finding};
-use super::{CauseId, Evidence, output};
+use super::{CauseId, Evidence, Finding, output};
 use crate::ecs::{Container, Task};
 
 /// What one check has said: ELB's description, and its code if there was an answer at all.
@@ -70,7 +69,7 @@ fn judge<'a>(failure: &Failure<'_>, task: Option<&'a Task>, evidence: &Evidence<
     };
     let lines = task
         .zip(failing_container)
-        .map(|(task, failing_container)| findings::lines(task, failing_container, evidence))
+        .map(|(task, failing_container)| evidence.output_of(task, failing_container))
         .unwrap_or_default();
     // What a server wrote explains its errors. For redirects and the like, the balancer's word is better.
     let of_output = match id {
@@ -103,12 +102,12 @@ fn behind_front<'a>(task: &'a Task, evidence: &Evidence<'_>) -> Option<&'a Conta
     let definition = view.container_definitions.iter().find(|container| container.name == front.name)?;
     let awaited = definition.depends_on.iter().find_map(|needed| task.container(&needed.container_name));
     let others = || task.containers.iter().filter(|other| other.name != front.name);
-    awaited.or_else(|| others().find(|other| !findings::lines(task, other, evidence).is_empty()))
+    awaited.or_else(|| others().find(|other| !evidence.output_of(task, other).is_empty()))
 }
 
-/// The container in which Django refused a `Host` header, and where it says so.
+/// The container in which Django refused a `Host` header, and the log line of it.
 fn refusing<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<(&'a Container, &'a str)> {
     task.containers
         .iter()
-        .find_map(|container| Some((container, output::refused_host(findings::lines(task, container, evidence))?)))
+        .find_map(|container| Some((container, output::refused_host(evidence.output_of(task, container))?)))
 }

@@ -1,7 +1,6 @@
 //! Each finding in plain words: one sentence that names the container, the object and what was said.
 
-use super::findings::Finding;
-use super::{CauseId, Evidence, failing_container};
+use super::{CauseId, Evidence, Finding, failing_container};
 
 /// Characters of what was said that a message repeats; the whole of it is evidence.
 const LONGEST: usize = 300;

@@ -1,7 +1,6 @@
 //! What to do about a cause: exact commands and settings, in the order in which they are tried.
 
-use super::findings::Finding;
-use super::{CauseId, Evidence};
+use super::{CauseId, Evidence, Finding};
 
 /// The steps.
 pub(super) fn steps(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<String> {

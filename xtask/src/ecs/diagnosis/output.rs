@@ -69,7 +69,7 @@ pub(super) fn symptom(telling: &str) -> Option<CauseId> {
         .then_some(CauseId::DatabaseUnreachable)
 }
 
-/// Whether a line shows that a program is for another processor: the shell or the runtime says so, no matter what follows.
+/// Whether a line shows that a program is for another processor: in the shell's or the runtime's words, no matter what follows.
 pub(super) fn shows_foreign_program(lines: &[LogLine]) -> bool {
     lines.iter().any(|line| line.message.to_lowercase().contains("exec format error"))
 }

@@ -1,7 +1,6 @@
 //! The facts that a cause rests on, as they were said.
 
-use super::findings::{self, Finding};
-use super::{CauseId, Evidence};
+use super::{CauseId, Evidence, Finding};
 use crate::ecs::{Container, TargetHealth, Task};
 
 /// Lines of output that are quoted of one container: what fits on a screen.
@@ -69,7 +68,7 @@ fn of_target(target: &TargetHealth) -> String {
 }
 
 fn output(task: &Task, container: &Container, is_failing_container: bool, evidence: &Evidence<'_>) -> Vec<String> {
-    let lines = findings::lines(task, container, evidence);
+    let lines = evidence.output_of(task, container);
     if lines.is_empty() {
         let ran = container.exit_code.is_some() || container.last_status == "RUNNING";
         let silent = format!("container `{}` wrote nothing that was found", container.name);

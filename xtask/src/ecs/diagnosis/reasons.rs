@@ -49,7 +49,7 @@ const ROWS: &[(CauseId, &[&str], &[&str])] = &[
             "connection timed out",
         ],
     ),
-    // Services that were asked too much or were ill for a moment: nothing is wrong with what they were asked.
+    // Throttling or a transient error of a service: the request itself is correct.
     (PullFailed, &["cannotpull"], PASSING),
     (ContainerNotStarted, &[], PASSING),
     (SecretKeyMissing, &["secret"], &["did not contain json key", "looking for beginning of value"]),
@@ -152,7 +152,7 @@ pub(super) fn is_denial(cause: CauseId) -> bool {
     matches!(cause, RoleNotAssumable | NoPermissionToPull | SecretDenied)
 }
 
-/// Whether another attempt may go better without anybody doing something.
+/// Whether another attempt may succeed without a change.
 pub(super) fn is_lasting(cause: CauseId) -> bool {
     matches!(
         cause,
@@ -249,7 +249,7 @@ mod tests {
                 "SECRETSEXECUTIONunable to retrieve secret from asm: service call has been retried 1 time(s): invalid character '\\'' looking for beginning of value",
             ]),
         );
-        // ECS cut the sentence off, or SSM had a bad moment: no reason to call it hopeless.
+        // ECS cut the sentence off, or SSM had a bad moment: not a permanent failure.
         check(
             Some(ContainerNotStarted),
             &texts(&[

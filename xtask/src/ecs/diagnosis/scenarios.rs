@@ -1,13 +1,13 @@
 //! Each cause from realistic evidence, in the words of AWS and of the emulator.
 
 use super::CauseId;
-use super::fixtures::{EXITED, NOT_STARTED, Story, check};
+use super::fixtures::{EXITED, NOT_STARTED, Scenario, check};
 
 const INIT: &str =
     "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ";
 
-fn not_started(reason: &str) -> Story {
-    Story::new().stopped(NOT_STARTED, reason)
+fn not_started(reason: &str) -> Scenario {
+    Scenario::new().stopped(NOT_STARTED, reason)
 }
 
 #[test]
@@ -17,8 +17,8 @@ fn tasks_that_never_start() {
         format!("{pull}failed to resolve ref registry/linkbio/nginx:v1: registry/linkbio/nginx:v1: not found");
     check(&not_started(&missing), CauseId::ImageNotFound, "nginx", "registry/linkbio/nginx:v1");
     let platform = format!("{pull}image Manifest does not contain descriptor matching platform 'linux/amd64'");
-    let story = not_started(&platform).reason("app", &platform);
-    check(&story, CauseId::ExecFormatError, "app", "another one: CannotPull");
+    let scenario = not_started(&platform).reason("app", &platform);
+    check(&scenario, CauseId::ExecFormatError, "app", "another one: CannotPull");
     check(
         &not_started(&format!(
             "{INIT}unable to retrieve ecr registry auth: AccessDeniedException: not authorized to perform: ecr:GetAuthorizationToken"
@@ -85,7 +85,7 @@ fn tasks_that_never_start() {
         "",
         "full",
     );
-    let start = |reason| Story::new().stopped(NOT_STARTED, "Task failed to start").reason("app", reason);
+    let start = |reason| Scenario::new().stopped(NOT_STARTED, "Task failed to start").reason("app", reason);
     check(
         &start("CannotStartContainerError: exec: \"gunicorn\": executable file not found in $PATH: unknown"),
         CauseId::CommandNotFound,
@@ -105,13 +105,13 @@ fn tasks_that_never_start() {
         "invalid mount config",
     );
     let waits = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [app(app:1)] for target [nginx(nginx:1)] as dependency did not resolve within 30 seconds";
-    let story = Story::new().stopped(NOT_STARTED, "Task failed to start").reason("nginx", waits);
-    check(&story, CauseId::DependencyFailed, "app", "never got ready");
+    let scenario = Scenario::new().stopped(NOT_STARTED, "Task failed to start").reason("nginx", waits);
+    check(&scenario, CauseId::DependencyFailed, "app", "never got ready");
 }
 
 #[test]
 fn containers_that_end() {
-    let exited = || Story::new().stopped(EXITED.0, EXITED.1);
+    let exited = || Scenario::new().stopped(EXITED.0, EXITED.1);
     let traceback = "Traceback (most recent call last):\n  File \"/app/config/wsgi.py\", line 3, in <module>\nModuleNotFoundError: No module named 'x'";
     check(
         &exited().codes(22, 0).wrote("app", traceback),
@@ -179,13 +179,13 @@ fn containers_that_end() {
         "exit code 1 in container `app`: CommandError",
     );
     check(
-        &Story::new().stopped("SpotInterruption", "Your Spot Task was interrupted.").codes(143, 0),
+        &Scenario::new().stopped("SpotInterruption", "Your Spot Task was interrupted.").codes(143, 0),
         CauseId::SpotInterruption,
         "",
         "Spot",
     );
     check(
-        &Story::new().stopped("UserInitiated", "Task stopped by user").codes(143, 0),
+        &Scenario::new().stopped("UserInitiated", "Task stopped by user").codes(143, 0),
         CauseId::UserStopped,
         "",
         "Task stopped by user",
@@ -195,7 +195,7 @@ fn containers_that_end() {
 #[test]
 fn tasks_that_fail_their_checks() {
     let stopped = || {
-        Story::new()
+        Scenario::new()
             .stopped("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:x)")
             .codes(143, 0)
     };
@@ -227,11 +227,11 @@ fn tasks_that_fail_their_checks() {
     check(&told("Request timed out"), CauseId::HealthCheckTimeout, "nginx", "no answer in time");
     check(&stopped(), CauseId::HealthCheckFailing, "", "fails");
     // While tasks still run, the targets themselves tell.
-    let runs = || Story::new().running();
+    let runs = || Scenario::new().running();
     check(&runs().target("Target.ResponseCodeMismatch", &codes(503)), CauseId::HealthCheckFailing, "app", "503");
     check(&runs().target("Target.Timeout", "Request timed out"), CauseId::HealthCheckTimeout, "nginx", "");
     check(&runs().target("Target.FailedHealthChecks", "Health checks failed"), CauseId::PortNotListening, "nginx", "");
-    let unhealthy = Story::new()
+    let unhealthy = Scenario::new()
         .stopped("ServiceSchedulerInitiated", "Task failed container health checks")
         .health("app", "UNHEALTHY");
     check(&unhealthy, CauseId::ContainerUnhealthy, "app", "its own health check");
@@ -241,28 +241,28 @@ fn tasks_that_fail_their_checks() {
 #[test]
 fn what_no_task_shows() {
     check(
-        &Story::new()
+        &Scenario::new()
             .refused("ClientException: No Fargate configuration exists for given values: 256 CPU, 4096 memory."),
         CauseId::CpuMemoryPairInvalid,
         "",
         "256 CPU",
     );
-    check(&Story::new().refused("ServerException: something"), CauseId::Unknown, "", "");
-    check(&Story::new().event("was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."), CauseId::Capacity, "", "Capacity is unavailable");
-    check(&Story::new().event("failed to launch a task with (error ECS was unable to assume the role 'arn:x' that was provided for this task.)."), CauseId::RoleNotAssumable, "", "role");
+    check(&Scenario::new().refused("ServerException: something"), CauseId::Unknown, "", "");
+    check(&Scenario::new().event("was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."), CauseId::Capacity, "", "Capacity is unavailable");
+    check(&Scenario::new().event("failed to launch a task with (error ECS was unable to assume the role 'arn:x' that was provided for this task.)."), CauseId::RoleNotAssumable, "", "role");
     check(
-        &Story::new().event("(deployment ecs-svc/1) deployment failed: tasks failed to start."),
+        &Scenario::new().event("(deployment ecs-svc/1) deployment failed: tasks failed to start."),
         CauseId::CircuitBreakerRolledBack,
         "",
         "again and again",
     );
-    check(&Story::new().event("has started 1 tasks: (task a)."), CauseId::Unknown, "", "all of it is below");
-    check(&Story::new(), CauseId::Unknown, "", "");
+    check(&Scenario::new().event("has started 1 tasks: (task a)."), CauseId::Unknown, "", "all of it is below");
+    check(&Scenario::new(), CauseId::Unknown, "", "");
 }
 
 #[test]
-fn permanent_failures_are_recognised() {
-    let of = |story: Story| story.permanent();
+fn permanent_failures() {
+    let of = |scenario: Scenario| scenario.permanent_failure();
     let pull = "CannotPullContainerError: pull image manifest has been retried 1 time(s): ";
     assert_eq!(of(not_started(&format!("{pull}failed to resolve ref x: x: not found"))), Some(CauseId::ImageNotFound));
     assert_eq!(
@@ -273,18 +273,18 @@ fn permanent_failures_are_recognised() {
         of(not_started(&format!("{INIT}unable to retrieve secrets from ssm: invalid parameters: /x"))),
         Some(CauseId::SecretMissing)
     );
-    assert_eq!(of(Story::new().stopped(EXITED.0, EXITED.1).codes(0, 127)), Some(CauseId::CommandNotFound));
-    // A permission may be on its way to where it is asked for; the second task that lacks it shows that it is not.
+    assert_eq!(of(Scenario::new().stopped(EXITED.0, EXITED.1).codes(0, 127)), Some(CauseId::CommandNotFound));
+    // A new permission may not have reached every host of IAM yet; a second task without it shows that it is missing.
     let denied = format!("{INIT}unable to retrieve secrets from ssm: AccessDeniedException: x");
     assert_eq!(of(not_started(&denied)), None);
     assert_eq!(of(not_started(&denied).stopped("TaskFailedToStart", &denied)), Some(CauseId::SecretDenied));
     // These may go better the next time.
     assert_eq!(of(not_started(&format!("{pull}toomanyrequests"))), None);
     assert_eq!(of(not_started("Timeout waiting for network interface provisioning to complete.")), None);
-    assert_eq!(of(Story::new().stopped(EXITED.0, EXITED.1).codes(1, 0)), None);
+    assert_eq!(of(Scenario::new().stopped(EXITED.0, EXITED.1).codes(1, 0)), None);
     assert_eq!(
-        of(Story::new().stopped("ServiceSchedulerInitiated", "Task failed container health checks").codes(127, 0)),
+        of(Scenario::new().stopped("ServiceSchedulerInitiated", "Task failed container health checks").codes(127, 0)),
         None
     );
-    assert_eq!(of(Story::new().running()), None);
+    assert_eq!(of(Scenario::new().running()), None);
 }

@@ -1,9 +1,9 @@
-//! What AWS fills in where a document says nothing, so that a document and AWS's answer to it say the same. Source of the
+//! AWS's defaults for absent members, so that a document and AWS's answer to it compare equal. Source of the
 //! defaults: Amazon ECS API reference, the members' own descriptions.
 
 use serde_json::{Map, Value, json};
 
-/// A member that AWS answers although nobody said it: the structure, the member, its value as JSON.
+/// A member that AWS adds to its answer: the structure, the member, its value as JSON.
 type Default = (&'static str, &'static str, &'static str);
 
 /// Of task definitions, outer structures first.

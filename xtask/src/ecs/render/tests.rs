@@ -124,7 +124,7 @@ fn what_is_wrong_has_line_path_and_suggestion() {
     );
     check(
         "\"image\": }",
-        Err("5:10: not JSON: expected value (templates are plain JSON; placeholders stand inside of \
+        Err("5:10: not JSON: expected value (templates are plain JSON; placeholders belong inside of \
          strings: `\"{{ task.cpu }}\"`)"),
     );
     check(

@@ -1,6 +1,6 @@
 //! When to look next, and which calls that look makes. Two promises: a verdict is known a second after ECS has it, and a
 //! rollout costs one call a second on average. They fit together because a rollout can only end where the counts say that
-//! it may: everywhere else there is time. Pure: time that passed is told, nobody waits here.
+//! it may: everywhere else there is time. Pure: elapsed time is an argument, nothing waits here.
 
 use super::{Look, Progress, Verdict};
 

@@ -48,7 +48,7 @@ fn ecspresso_929_of_two_deployments_at_once_each_run_follows_its_own() {
         ..ours()
     };
     assert_eq!(told(&verdict(&other, &service(&both), None)), "in progress");
-    // That the other one is done says nothing about ours.
+    // Completion of the other one implies nothing about ours.
     let done = [deployment(3, "PRIMARY", Completed)];
     check(&done, None, "in progress, noted, record wanted");
     check(&done, Some(record(Status::Stopped, "")), "superseded by ecs-svc/3");

@@ -1,5 +1,5 @@
 //! What a base image's own configuration adds to builds above it: variables and `ONBUILD` triggers. Read once per
-//! digest and kept beside the substitutes, so that an unchanged build asks nobody.
+//! digest and kept beside the substitutes, so that an unchanged build sends no request.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::image::{Digest, Platform, substitute};
 /// A registry answers within a second or two, for the manifest and the configuration.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// The facts of each base that are known without asking anybody. `None` as soon as those of one are not.
+/// The facts of each base that are known without a request. `None` as soon as those of one are not.
 pub fn known(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Option<BTreeMap<String, BaseFacts>> {
     bases.values().map(|base| Some((base.name.clone(), read(root, &base.digest)?))).collect()
 }
@@ -68,7 +68,7 @@ pub fn layers(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Vec<Ve
 }
 
 /// The platform that a base's own configuration claims, where it is known: `linux/arm64`, in OCI's words. BuildKit builds
-/// on a single image of another platform without a word, and gives the result the platform it was asked for.
+/// on a single image of another platform without a word, and labels the result with the requested platform.
 pub fn claimed_platform(root: &Utf8Path, base: &ResolvedBase) -> Option<String> {
     let config: Value = serde_json::from_slice(&fs::read(path(root, &base.digest)).ok()?).ok()?;
     Some(format!("{}/{}", config.get("os")?.as_str()?, config.get("architecture")?.as_str()?))

@@ -1,5 +1,5 @@
 //! Walks the part of a directory that the ignore file keeps and a Dockerfile reaches, and hashes its files, on as many
-//! threads as the machine has cores. What nobody reads is neither entered nor looked at.
+//! threads as the machine has cores. Paths outside of the build are not entered.
 
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;

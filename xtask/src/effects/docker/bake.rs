@@ -18,7 +18,7 @@ pub enum Outcome {
     Built,
     /// Something was not, and why.
     Failed(Failure),
-    /// The user interrupted; the client was told to stop and has stopped.
+    /// The user interrupted; the client was signalled and has stopped.
     Interrupted,
 }
 
@@ -43,6 +43,7 @@ pub fn bake(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0);
+    process::traced(&docker);
     let mut child = docker.spawn().context("failed to start `docker buildx bake`")?;
     build_directory.remember(child.id())?;
     let mut stdin = child.stdin.take().context("failed to reach the standard input of `docker buildx bake`")?;

@@ -130,15 +130,6 @@ pub(super) fn search_path(place: &Place) -> String {
     own.iter().map(|path| path.as_str()).chain(system).collect::<Vec<_>>().join(":")
 }
 
-/// Lets a program of the unpacked packages find the libraries that came with it.
-pub(super) fn with_libraries(command: &mut Command, place: &Place) {
-    let triplet = format!("{}-linux-gnu", env::consts::ARCH);
-    let own = ["usr/lib", "lib"].map(|folder| place.root().join(folder).join(&triplet).into_string());
-    command
-        .env("LD_LIBRARY_PATH", own.join(":"))
-        .env("XTABLES_LIBDIR", place.root().join("usr/lib").join(&triplet).join("xtables"));
-}
-
 fn spawn(place: &Place) -> anyhow::Result<Child> {
     let log = place.log();
     let output = File::create(&log).with_context(|| format!("failed to create `{log}`"))?;
@@ -147,7 +138,7 @@ fn spawn(place: &Place) -> anyhow::Result<Child> {
     let mut command = Command::new("setsid");
     command.arg(dockerd).arg("--config-file").arg(place.configuration());
     command.env_clear().env("PATH", search_path(place)).env("HOME", place.folder());
-    with_libraries(&mut command, place);
+    command.envs(place.library_variables());
     for name in INHERITED {
         if let Some(value) = env::var_os(name) {
             command.env(name, value);
@@ -172,7 +163,7 @@ fn configuration(place: &Place, store: Store, network: &Network) -> serde_json::
         "features": { "containerd-snapshotter": store == Store::Containerd },
         "bridge": place.bridge(),
         // Without this, a daemon with address pools of its own deletes the interface `docker0` whenever it starts
-        // again, whoever made it. Containers would then outlive the daemon: `stop` ends them.
+        // again, whichever process made it. Containers would then outlive the daemon: `stop` ends them.
         "live-restore": true,
         // Steps of builds need the way to package archives. The machine's own network has it wherever the machine does;
         // ours is behind address translation, which some machines do not carry (docs/decisions/0012).

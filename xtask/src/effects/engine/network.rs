@@ -1,5 +1,5 @@
 //! The network of the private engine: a bridge of its own and one chain of its own in each of two tables. The daemon
-//! itself is told to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
+//! itself is configured to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
 //! the user's engine.
 
 use std::fs;
@@ -171,7 +171,7 @@ fn iptables(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
     // Where someone deleted our packages, the host's own program can still remove the rules.
     let shim = place.folder().join("shim/iptables");
     let mut command = Command::new(if shim.exists() { shim.as_str() } else { "iptables" });
-    super::daemon::with_libraries(&mut command, place);
+    command.envs(place.library_variables());
     // `-w`: others change rules too, and the older variant has one lock for all.
     process::run(command.args(["-w", "10"]).args(arguments), LIMIT)
 }

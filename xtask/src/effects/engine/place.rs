@@ -40,6 +40,14 @@ impl Place {
         self.folder.join("root")
     }
 
+    /// Returns the variables with which programs of the unpacked packages find their libraries.
+    pub(super) fn library_variables(&self) -> [(&'static str, String); 2] {
+        let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+        let folders = ["usr/lib", "lib"].map(|folder| self.root().join(folder).join(&triplet));
+        let extensions = folders[0].join("xtables").into_string();
+        [("LD_LIBRARY_PATH", folders.map(Utf8PathBuf::into_string).join(":")), ("XTABLES_LIBDIR", extensions)]
+    }
+
     /// A file of the unpacked packages, wherever the distribution's merged or unmerged folders have it.
     pub fn program(&self, name: &str) -> Option<Utf8PathBuf> {
         let folders = ["usr/bin", "usr/sbin", "bin", "sbin"];

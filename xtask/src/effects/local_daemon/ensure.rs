@@ -1,4 +1,4 @@
-//! The daemon as whoever needs it wants it: found, or started with all that it needs.
+//! A running daemon: the existing one, or a new one with all that it needs.
 
 use std::net::SocketAddr;
 

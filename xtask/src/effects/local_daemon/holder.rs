@@ -9,7 +9,7 @@ use crate::effects::process;
 /// The state of a listening socket in `/proc/net/tcp` (include/net/tcp_states.h).
 const LISTEN: &str = "0A";
 
-/// `process 123 (nginx)`, or `None` where nobody can be named.
+/// `process 123 (nginx)`, or `None` where it cannot be determined.
 pub fn of(address: SocketAddr) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
     let sockets: Vec<String> = tables.iter().flat_map(|table| listeners(table, address.port())).collect();

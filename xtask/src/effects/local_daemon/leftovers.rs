@@ -69,7 +69,7 @@ pub fn find(engine: &Engine, place: &Place) -> anyhow::Result<Leftovers> {
     })
 }
 
-/// Removes what tasks have pulled from a registry that is about to go: nobody could pull it again. Another daemon's
+/// Removes what tasks have pulled from a registry that is about to go: it could not be pulled again. Another daemon's
 /// registry has another address.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Everything of the stand-in is removed: process, containers, networks, volumes, control groups, files.
+//! Everything of the emulator is removed: process, containers, networks, volumes, control groups, files.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ impl Removed {
     }
 }
 
-/// Removes everything. `engine` is the one that answers, if any; `going` says that engines which do not answer are about
+/// Removes everything. `engine` is the one that answers, if any; `going` states that engines which do not answer are about
 /// to be removed with all that is in them.
 ///
 /// # Errors
@@ -92,7 +92,7 @@ fn any_program(root: &Utf8Path, known: Option<&Utf8PathBuf>, report: &Report) ->
     }
 }
 
-/// The lock lies inside: the folder is moved away in one step, so that nobody is let in while half of it is deleted.
+/// The lock lies inside: the folder is moved away in one step, so that no other process uses it while half of it is deleted.
 fn remove_files(place: &Place) -> anyhow::Result<()> {
     let doomed = Utf8PathBuf::from(format!("{}.removed-{}", place.folder(), std::process::id()));
     fs::rename(place.folder(), &doomed).with_context(|| format!("failed to move `{}`", place.folder()))?;

@@ -175,7 +175,7 @@ impl Walk<'_> {
         Ok(end)
     }
 
-    /// For instructions that nobody can see: triggers of a base image may copy from the context, from any named context
+    /// For instructions that are not visible: triggers of a base image may copy from the context, from any named context
     /// and from any stage above.
     fn reach_everything(&mut self, index: usize) -> Result<(), Failure> {
         self.reach_contexts();

@@ -9,9 +9,9 @@ pub(crate) struct Variables {
     /// From `ENV`, here or in a stage or image below. `None`: set, to something that is not known.
     pub(crate) env: BTreeMap<String, Option<String>>,
     /// From `ARG`. Whether it wins over an `ENV` of the same name depends on the version of BuildKit: the documentation
-    /// says it does not, the one of Docker 26.1 lets a later `ARG` win.
+    /// documents that it does not, the one of Docker 26.1 lets a later `ARG` win.
     pub(crate) args: BTreeMap<String, Option<String>>,
-    /// The image below may set variables that nobody has looked at.
+    /// The base image may set variables that were not read.
     pub(crate) open: bool,
 }
 

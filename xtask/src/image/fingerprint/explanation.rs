@@ -52,7 +52,7 @@ impl fmt::Display for Change {
 pub(super) fn changes(before: &Inputs, after: &Inputs) -> Vec<Change> {
     let mut changes = Vec::new();
     compare(before, after, &mut changes);
-    // A file that is read through two contexts is told once.
+    // A file that is read through two contexts is listed once.
     let mut seen = BTreeSet::new();
     changes.retain(|change| seen.insert(change.to_string()));
     changes

@@ -45,7 +45,7 @@ pub struct Inputs {
 pub enum ContextInputs {
     /// The reachable part of a directory.
     Directory(Tree),
-    /// All inputs of another image, for the stage that is asked of it.
+    /// All inputs of another image, for the stage that is used of it.
     Image(Box<Inputs>),
 }
 

@@ -128,11 +128,11 @@ mod tests {
         ] {
             assert!(only_exact_keys(bad.as_bytes()).is_err(), "{bad}");
         }
-        for good in [
+        for valid in [
             r#"{"config":{"Labels":{"user":"x","USER":"y"}},"annotations":{"Digest":"z"},"os":null}"#,
             "[1,-2,0.5,true]",
         ] {
-            assert!(only_exact_keys(good.as_bytes()).is_ok(), "{good}");
+            assert!(only_exact_keys(valid.as_bytes()).is_ok(), "{valid}");
         }
     }
 }

@@ -28,7 +28,7 @@ impl Account {
     }
 }
 
-/// The account that `USER` names. Root in any spelling, and names that nobody has, are findings.
+/// The account that `USER` names. Root in any spelling, and unknown names, are findings.
 pub(super) fn judge(config: &Config, root: &Root, findings: &mut Findings) -> Account {
     let (user, group) = config.user.split_once(':').unwrap_or((&config.user, ""));
     let shown = finding::printable(config.user.as_bytes());

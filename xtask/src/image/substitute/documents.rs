@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::Substitute;
 use crate::image::{Digest, Platform};
 
-/// The label that says what an image is; `push` looks for it.
+/// The label of a substitute; `push` checks it.
 pub const LABEL: &str = "slipway.substitute";
-/// The label that says which base image it stands in for.
+/// The label that names the replaced base image.
 pub const LABEL_OF: &str = "slipway.substitute.of";
 
 /// The image configuration: bytes of the blob.

@@ -1,4 +1,4 @@
-//! The network that the steps of a build have, and how bake is told. Not here: which one an engine wants
+//! The network of build steps, and its form in the bake document. Not here: which one an engine wants
 //! (`effects::engine::probe`).
 
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub enum StepNetwork {
 }
 
 impl StepNetwork {
-    /// The machine's own, as this version of buildx wants to be asked.
+    /// The host's network, in the form that this version of buildx takes.
     pub fn host(buildx: Option<(u32, u32)>) -> StepNetwork {
         if buildx >= Some(FIRST_BUILDX_WITH_GRANTS) { StepNetwork::HostGranted } else { StepNetwork::HostUnderlaid }
     }

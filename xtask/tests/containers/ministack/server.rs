@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use serde_json::{Value, json};
+use xtask::dev::python;
 use xtask::effects::loopback::{self, Request};
-use xtask::effects::{process, python};
+use xtask::effects::process;
 use xtask::report::{Output, Report};
 
 use crate::world::{ENGINE, docker, docker_ok, repository};
@@ -65,7 +66,7 @@ impl Ministack {
         ministack
     }
 
-    /// What is there before anybody deploys: names are those that follow from project and environment.
+    /// What exists before the first deploy, under the names that follow from project and environment.
     pub(super) fn prepare(&self) {
         self.ecs("CreateCluster", &json!({ "clusterName": "hello-local" }));
         let ecr = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";

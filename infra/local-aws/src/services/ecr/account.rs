@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{invalid, required};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::registry::auth;
 use crate::settings::ACCOUNT;
@@ -18,16 +18,16 @@ pub(super) struct GetToken {
 }
 
 /// `GetAuthorizationToken`.
-pub(super) fn authorization_token(world: &World, input: &GetToken) -> Answer<Value> {
+pub(super) fn authorization_token(emulator: &Emulator, input: &GetToken) -> Answer<Value> {
     if let Some(other) = input.registry_ids.iter().flatten().find(|id| *id != ACCOUNT) {
-        return Err(invalid("registryIds", format!("'{other}' is not the account of the local stand-in")));
+        return Err(invalid("registryIds", format!("'{other}' is not the account of the local emulator")));
     }
-    let auth::Credentials { username, password, expires_at } = auth::credentials(world);
+    let auth::Credentials { username, password, expires_at } = auth::credentials(emulator);
     Ok(json!({
         "authorizationData": [{
             "authorizationToken": STANDARD.encode(format!("{username}:{password}")),
             "expiresAt": expires_at,
-            "proxyEndpoint": format!("http://{}", world.settings.registry()),
+            "proxyEndpoint": format!("http://{}", emulator.settings.registry()),
         }],
     }))
 }
@@ -42,9 +42,9 @@ pub(super) struct GetSetting {
 }
 
 /// `GetAccountSetting`.
-pub(super) fn get_setting(world: &World, input: &GetSetting) -> Answer<Value> {
+pub(super) fn get_setting(emulator: &Emulator, input: &GetSetting) -> Answer<Value> {
     check_setting(required("name", input.name.as_deref())?)?;
-    let value = if world.store.read(|state| state.ecr.blob_mounting) { "ENABLED" } else { "DISABLED" };
+    let value = if emulator.store.read(|state| state.ecr.blob_mounting) { "ENABLED" } else { "DISABLED" };
     Ok(json!({ "name": BLOB_MOUNTING, "value": value }))
 }
 
@@ -56,7 +56,7 @@ pub(super) struct PutSetting {
 }
 
 /// `PutAccountSetting`.
-pub(super) fn put_setting(world: &World, input: &PutSetting) -> Answer<Value> {
+pub(super) fn put_setting(emulator: &Emulator, input: &PutSetting) -> Answer<Value> {
     check_setting(required("name", input.name.as_deref())?)?;
     let value = required("value", input.value.as_deref())?;
     let enabled = match value {
@@ -64,7 +64,7 @@ pub(super) fn put_setting(world: &World, input: &PutSetting) -> Answer<Value> {
         "DISABLED" => false,
         _ => return Err(invalid("value", "Member must satisfy enum value set: [ENABLED, DISABLED]")),
     };
-    world.store.write(|state| state.ecr.blob_mounting = enabled);
+    emulator.store.write(|state| state.ecr.blob_mounting = enabled);
     Ok(json!({ "name": BLOB_MOUNTING, "value": value }))
 }
 

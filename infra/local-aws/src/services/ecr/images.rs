@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{Failure, ImageId, Paging, checked_name, existing, image_id, invalid, listed, not_found};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::registry::blobs::Blobs;
 use crate::registry::collect::{self, NotDeleted};
@@ -26,18 +26,18 @@ pub(super) struct BatchGet {
 }
 
 /// `BatchGetImage`.
-pub(super) fn batch_get(world: &World, input: BatchGet) -> Answer<Value> {
+pub(super) fn batch_get(emulator: &Emulator, input: BatchGet) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let ids = listed("imageIds", input.image_ids, MOST_IDS)?;
-    let blobs = Blobs::of(&world.settings);
-    let found: Vec<Result<(Digest, String), Failure>> = world.store.read(|state| {
+    let blobs = Blobs::of(&emulator.settings);
+    let found: Vec<Result<(Digest, String), Failure>> = emulator.store.read(|state| {
         let repository = existing(state, name)?;
         let one = |id: &ImageId| {
             let (digest, manifest) = find(repository, &id.resolve(repository)?).ok_or_else(not_found)?;
             let accepted = input.accepted_media_types.as_ref();
             if accepted.is_some_and(|accepted| !accepted.contains(&manifest.media_type)) {
                 let reason = format!(
-                    "The image is '{}', which acceptedMediaTypes does not name; the local stand-in converts nothing",
+                    "The image is '{}', which acceptedMediaTypes does not name; the local emulator converts nothing",
                     manifest.media_type
                 );
                 return Err(("ImageNotFound", reason));
@@ -75,11 +75,11 @@ pub(super) struct BatchDelete {
 }
 
 /// `BatchDeleteImage`.
-pub(super) fn batch_delete(world: &World, input: BatchDelete) -> Answer<Value> {
+pub(super) fn batch_delete(emulator: &Emulator, input: BatchDelete) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let ids = listed("imageIds", input.image_ids, MOST_IDS)?;
-    let blobs = Blobs::of(&world.settings);
-    let output = world.store.write(|state| {
+    let blobs = Blobs::of(&emulator.settings);
+    let output = emulator.store.write(|state| {
         let (mut gone, mut failures) = (Vec::new(), Vec::new());
         for id in &ids {
             let repository = super::input::existing_mut(state, name)?;
@@ -121,7 +121,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Whether an image with this many tags is asked for. All images here are active.
+    /// Whether an image with this many tags is requested. All images here are active.
     fn lets(&self, tags: usize) -> Answer<bool> {
         let by_tag = match self.tag_status.as_deref() {
             None | Some("ANY") => true,
@@ -152,7 +152,7 @@ pub(super) struct Describe {
 }
 
 /// `DescribeImages`.
-pub(super) fn describe(world: &World, input: Describe) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: Describe) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let filter = input.filter.unwrap_or_default();
     filter.lets(0)?;
@@ -161,7 +161,7 @@ pub(super) fn describe(world: &World, input: Describe) -> Answer<Value> {
             return Err(invalid("imageIds", "Member must be null where maxResults or nextToken is given"));
         }
         let ids = listed("imageIds", Some(ids), MOST_IDS)?;
-        return world.store.read(|state| {
+        return emulator.store.read(|state| {
             let repository = existing(state, name)?;
             let mut details: Vec<(&str, Value)> = Vec::new();
             for id in &ids {
@@ -176,7 +176,7 @@ pub(super) fn describe(world: &World, input: Describe) -> Answer<Value> {
         });
     }
     let paging = Paging::new(input.max_results, input.next_token.as_deref())?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let repository = existing(state, name)?;
         let wanted = |digest: &str| filter.lets(repository.tags_of(digest).count()).unwrap_or(false);
         let all = repository.manifests.iter().filter(|(digest, _)| wanted(digest));
@@ -242,12 +242,12 @@ pub(super) struct List {
 }
 
 /// `ListImages`: one entry a tag, and one for each image without any.
-pub(super) fn list(world: &World, input: List) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, input: List) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let filter = input.filter.unwrap_or_default();
     let (tagged, untagged) = (filter.lets(1)?, filter.lets(0)?);
     let paging = Paging::new(input.max_results, input.next_token.as_deref())?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let repository = existing(state, name)?;
         let entries = repository.manifests.keys().flat_map(|digest| {
             let mut tags = repository.tags_of(digest).filter(|_| tagged).map(Some).collect::<Vec<_>>();

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{checked_name, existing, invalid, listed, required};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::registry::auth;
 use crate::registry::digest::Digest;
@@ -19,10 +19,10 @@ pub(super) struct BatchCheck {
 }
 
 /// `BatchCheckLayerAvailability`. A layer that is not there is `UNAVAILABLE`, not a failure.
-pub(super) fn batch_check(world: &World, input: BatchCheck) -> Answer<Value> {
+pub(super) fn batch_check(emulator: &Emulator, input: BatchCheck) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let digests = listed("layerDigests", input.layer_digests, 100)?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let repository = existing(state, name)?;
         let (mut layers, mut failures) = (Vec::new(), Vec::new());
         for digest in digests {
@@ -52,12 +52,12 @@ pub(super) struct DownloadUrl {
 }
 
 /// `GetDownloadUrlForLayer`. AWS's address carries its own permission, and so does this one.
-pub(super) fn download_url(world: &World, input: &DownloadUrl) -> Answer<Value> {
+pub(super) fn download_url(emulator: &Emulator, input: &DownloadUrl) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let digest = required("layerDigest", input.layer_digest.as_deref())?;
     let pattern = || invalid("layerDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
     let digest = Digest::parse(digest).ok_or_else(pattern)?;
-    let is_there = world.store.read(|state| Ok(existing(state, name)?.blobs.contains_key(digest.as_str())))?;
+    let is_there = emulator.store.read(|state| Ok(existing(state, name)?.blobs.contains_key(digest.as_str())))?;
     if !is_there {
         let message = format!(
             "The layer with digest '{digest}' does not exist in the repository with name '{name}' in the registry with id \
@@ -65,7 +65,7 @@ pub(super) fn download_url(world: &World, input: &DownloadUrl) -> Answer<Value> 
         );
         return Err(AwsError::client("LayersNotFoundException", message));
     }
-    let auth::Credentials { username, password, .. } = auth::credentials(world);
-    let url = format!("http://{username}:{password}@{}/v2/{name}/blobs/{digest}", world.settings.registry());
+    let auth::Credentials { username, password, .. } = auth::credentials(emulator);
+    let url = format!("http://{username}:{password}@{}/v2/{name}/blobs/{digest}", emulator.settings.registry());
     Ok(json!({ "downloadUrl": url, "layerDigest": digest.as_str() }))
 }

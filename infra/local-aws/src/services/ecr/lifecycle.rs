@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{Named, existing, existing_mut, invalid, required};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::settings::ACCOUNT;
 
@@ -21,7 +21,7 @@ pub(super) struct Put {
 }
 
 /// `PutLifecyclePolicy`.
-pub(super) fn put(world: &World, input: Put) -> Answer<Value> {
+pub(super) fn put(emulator: &Emulator, input: Put) -> Answer<Value> {
     let named = Named { registry_id: input.registry_id, repository_name: input.repository_name };
     let name = named.check()?;
     let text = required("lifecyclePolicyText", input.lifecycle_policy_text)?;
@@ -30,25 +30,25 @@ pub(super) fn put(world: &World, input: Put) -> Answer<Value> {
         return Err(invalid("lifecyclePolicyText", "Member must have length between 100 and 30720"));
     }
     check(&text)?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         existing_mut(state, name)?.lifecycle_policy = Some(text.clone());
         Ok(answer(name, &text))
     })
 }
 
 /// `GetLifecyclePolicy`.
-pub(super) fn get(world: &World, input: &Named) -> Answer<Value> {
+pub(super) fn get(emulator: &Emulator, input: &Named) -> Answer<Value> {
     let name = input.check()?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let text = existing(state, name)?.lifecycle_policy.as_deref().ok_or_else(|| no_policy(name))?;
         Ok(answer(name, text))
     })
 }
 
 /// `DeleteLifecyclePolicy`.
-pub(super) fn delete(world: &World, input: &Named) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: &Named) -> Answer<Value> {
     let name = input.check()?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let text = existing_mut(state, name)?.lifecycle_policy.take().ok_or_else(|| no_policy(name))?;
         Ok(answer(name, &text))
     })
@@ -180,8 +180,8 @@ mod tests {
         let any = json!({ "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30 });
         let untagged =
             json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1 });
-        for good in [policy(&any), policy(&untagged)] {
-            assert_eq!(check(&good.to_string()), Ok(()), "{good}");
+        for valid in [policy(&any), policy(&untagged)] {
+            assert_eq!(check(&valid.to_string()), Ok(()), "{valid}");
         }
         let with = |key: &str, value: Value| {
             let mut selection = untagged.clone();

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{TAG_PATTERN, checked_name, image_id, invalid, no_repository, required};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::registry::digest::{Digest, is_tag};
 use crate::registry::publish::{Offer, Refused, publish};
@@ -23,7 +23,7 @@ pub(super) struct PutImage {
 }
 
 /// `PutImage`.
-pub(super) fn put(world: &World, input: PutImage) -> Answer<Value> {
+pub(super) fn put(emulator: &Emulator, input: PutImage) -> Answer<Value> {
     let name = checked_name(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let manifest = required("imageManifest", input.image_manifest)?;
     let tag = input.image_tag.as_deref();
@@ -45,7 +45,7 @@ pub(super) fn put(world: &World, input: PutImage) -> Answer<Value> {
         bytes: manifest.as_bytes(),
         must_be_new: true,
     };
-    let published = publish(world, &offer).map_err(|why| refused(name, tag, why))?;
+    let published = publish(emulator, &offer).map_err(|why| refused(name, tag, why))?;
     Ok(json!({
         "image": {
             "registryId": ACCOUNT,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::input::{Named, Paging, check_registry, checked_name, existing, existing_mut, invalid, required};
 use super::tags::{WireTag, checked_tags};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::registry::blobs::Blobs;
 use crate::registry::collect;
@@ -47,7 +47,7 @@ struct Encryption {
 }
 
 /// `CreateRepository`.
-pub(super) fn create(world: &World, input: Create) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: Create) -> Answer<Value> {
     let name = checked_name(None, input.repository_name.as_deref())?;
     check_registry(input.registry_id.as_deref(), name)?;
     let mutability = input.image_tag_mutability.as_deref().map_or(Ok(Mutability::Mutable), parse_mutability)?;
@@ -57,7 +57,7 @@ pub(super) fn create(world: &World, input: Create) -> Answer<Value> {
     }
     let resource_tags = checked_tags(input.tags.unwrap_or_default())?;
     let scan_on_push = input.image_scanning_configuration.is_some_and(|scanning| scanning.scan_on_push);
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         if state.ecr.repositories.contains_key(name) {
             let message =
                 format!("The repository with name '{name}' already exists in the registry with id '{ACCOUNT}'");
@@ -65,7 +65,7 @@ pub(super) fn create(world: &World, input: Create) -> Answer<Value> {
         }
         let repository =
             Repository { mutability, exclusions, scan_on_push, resource_tags, ..Repository::new(Timestamp::now()) };
-        let described = json(&world.settings, name, &repository);
+        let described = json(&emulator.settings, name, &repository);
         state.ecr.repositories.insert(name.to_owned(), repository);
         Ok(json!({ "repository": described }))
     })
@@ -81,14 +81,14 @@ pub(super) struct Describe {
 }
 
 /// `DescribeRepositories`.
-pub(super) fn describe(world: &World, input: Describe) -> Answer<Value> {
-    let settings = &world.settings;
+pub(super) fn describe(emulator: &Emulator, input: Describe) -> Answer<Value> {
+    let settings = &emulator.settings;
     if let Some(names) = input.repository_names {
         if input.max_results.is_some() || input.next_token.is_some() {
             return Err(invalid("repositoryNames", "Member must be null where maxResults or nextToken is given"));
         }
         let names = super::input::listed("repositoryNames", Some(names), 100)?;
-        return world.store.read(|state| {
+        return emulator.store.read(|state| {
             let one = |name: &String| {
                 let name = checked_name(input.registry_id.as_deref(), Some(name))?;
                 Ok(json(settings, name, existing(state, name)?))
@@ -99,7 +99,7 @@ pub(super) fn describe(world: &World, input: Describe) -> Answer<Value> {
     }
     let paging = Paging::new(input.max_results, input.next_token.as_deref())?;
     let is_ours = input.registry_id.is_none_or(|id| id == ACCOUNT);
-    Ok(world.store.read(|state| {
+    Ok(emulator.store.read(|state| {
         let all = state.ecr.repositories.iter().filter(|_| is_ours);
         let (page, next) = paging.cut(all.map(|(name, repository)| (name.clone(), json(settings, name, repository))));
         let mut output = json!({ "repositories": page });
@@ -120,11 +120,11 @@ pub(super) struct Delete {
 }
 
 /// `DeleteRepository`.
-pub(super) fn delete(world: &World, input: Delete) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: Delete) -> Answer<Value> {
     let named = Named { registry_id: input.registry_id, repository_name: input.repository_name };
     let name = named.check()?;
-    let blobs = Blobs::of(&world.settings);
-    let output = world.store.write(|state| {
+    let blobs = Blobs::of(&emulator.settings);
+    let output = emulator.store.write(|state| {
         if !existing(state, name)?.manifests.is_empty() && !input.force {
             let message = format!(
                 "The repository with name '{name}' in registry with id '{ACCOUNT}' cannot be deleted because it still \
@@ -136,7 +136,7 @@ pub(super) fn delete(world: &World, input: Delete) -> Answer<Value> {
             return Err(super::input::no_repository(name));
         };
         collect::discard(state, &blobs, &collect::everything_in(&repository));
-        let mut described = json(&world.settings, name, &repository);
+        let mut described = json(&emulator.settings, name, &repository);
         // AWS leaves these out where a repository is deleted.
         if let Some(members) = described.as_object_mut() {
             members.retain(|member, _| {
@@ -159,12 +159,12 @@ pub(super) struct PutMutability {
 }
 
 /// `PutImageTagMutability`.
-pub(super) fn put_mutability(world: &World, input: PutMutability) -> Answer<Value> {
+pub(super) fn put_mutability(emulator: &Emulator, input: PutMutability) -> Answer<Value> {
     let named = Named { registry_id: input.registry_id, repository_name: input.repository_name };
     let name = named.check()?;
     let mutability = parse_mutability(&required("imageTagMutability", input.image_tag_mutability)?)?;
     let exclusions = checked_filters(mutability, input.image_tag_mutability_exclusion_filters)?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let repository = existing_mut(state, name)?;
         repository.mutability = mutability;
         repository.exclusions = exclusions;
@@ -183,11 +183,11 @@ pub(super) struct PutScanning {
 }
 
 /// `PutImageScanningConfiguration`.
-pub(super) fn put_scanning(world: &World, input: PutScanning) -> Answer<Value> {
+pub(super) fn put_scanning(emulator: &Emulator, input: PutScanning) -> Answer<Value> {
     let named = Named { registry_id: input.registry_id, repository_name: input.repository_name };
     let name = named.check()?;
     let scan = required("imageScanningConfiguration", input.image_scanning_configuration)?.scan_on_push;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         existing_mut(state, name)?.scan_on_push = scan;
         let configuration = json!({ "scanOnPush": scan });
         Ok(json!({ "registryId": ACCOUNT, "repositoryName": name, "imageScanningConfiguration": configuration }))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::input::{existing, existing_mut, invalid, required};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::task_definition::Tag;
 
@@ -53,10 +53,10 @@ pub(super) struct TagResource {
 }
 
 /// `TagResource`.
-pub(super) fn tag(world: &World, input: TagResource) -> Answer<Value> {
-    let name = repository_of(world, input.resource_arn)?;
+pub(super) fn tag(emulator: &Emulator, input: TagResource) -> Answer<Value> {
+    let name = repository_of(emulator, input.resource_arn)?;
     let tags = checked_tags(required("tags", input.tags)?)?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let repository = existing_mut(state, &name)?;
         let mut all = repository.resource_tags.clone();
         all.retain(|old| tags.iter().all(|new| new.key != old.key));
@@ -77,10 +77,10 @@ pub(super) struct UntagResource {
 }
 
 /// `UntagResource`.
-pub(super) fn untag(world: &World, input: &UntagResource) -> Answer<Value> {
-    let name = repository_of(world, input.resource_arn.clone())?;
+pub(super) fn untag(emulator: &Emulator, input: &UntagResource) -> Answer<Value> {
+    let name = repository_of(emulator, input.resource_arn.clone())?;
     let keys = required("tagKeys", input.tag_keys.as_ref())?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         existing_mut(state, &name)?.resource_tags.retain(|tag| !keys.contains(&tag.key));
         Ok(json!({}))
     })
@@ -93,18 +93,18 @@ pub(super) struct ListTags {
 }
 
 /// `ListTagsForResource`.
-pub(super) fn list(world: &World, input: &ListTags) -> Answer<Value> {
-    let name = repository_of(world, input.resource_arn.clone())?;
-    world.store.read(|state| {
+pub(super) fn list(emulator: &Emulator, input: &ListTags) -> Answer<Value> {
+    let name = repository_of(emulator, input.resource_arn.clone())?;
+    emulator.store.read(|state| {
         let tags = existing(state, &name)?.resource_tags.iter();
         let tags: Vec<WireTag> = tags.map(|tag| WireTag { key: tag.key.clone(), value: tag.value.clone() }).collect();
         Ok(json!({ "tags": tags }))
     })
 }
 
-fn repository_of(world: &World, arn: Option<String>) -> Answer<String> {
+fn repository_of(emulator: &Emulator, arn: Option<String>) -> Answer<String> {
     let arn = required("resourceArn", arn)?;
-    let ours = world.settings.arn("ecr", "repository/");
+    let ours = emulator.settings.arn("ecr", "repository/");
     arn.strip_prefix(&ours)
         .filter(|name| !name.is_empty())
         .map(str::to_owned)

@@ -1,5 +1,5 @@
-//! What AWS knows and the stand-in does not run, member by member. Said with a value, it is refused; said empty, as
-//! whoever registers again what was described does, it is left out. What nobody knows is refused by `input`.
+//! What AWS knows and the emulator does not run, member by member. Said with a value, it is refused; said empty, as
+//! a client that registers a described document again does, it is left out. Unknown members are refused by `input`.
 
 use serde_json::Value;
 
@@ -147,7 +147,7 @@ fn walk(value: &mut Value, path: &str, place: &str, entry: &Beyond) -> Answer<()
             let (first, rest) = path.split_once('.').unwrap_or((path, ""));
             members.get_mut(first).map_or(Ok(()), |value| walk(value, rest, &below(place, first), entry))
         }
-        // `input` says what is wrong with it.
+        // `input` reports the error.
         _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::page::Page;
 use super::{failure, includes, input, invalid, with_token};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 
 /// The capacity providers of Fargate.
@@ -64,10 +64,10 @@ struct Describe {
     next_token: Option<String>,
 }
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { capacity_providers, include, max_results, next_token } = input::members(given)?;
     includes(&include, &["TAGS"])?;
-    let arn = |name: &str| world.settings.arn("ecs", &format!("capacity-provider/{name}"));
+    let arn = |name: &str| emulator.settings.arn("ecs", &format!("capacity-provider/{name}"));
     let wanted = |name: &str| {
         capacity_providers.is_empty() || capacity_providers.iter().any(|given| given == name || *given == arn(name))
     };

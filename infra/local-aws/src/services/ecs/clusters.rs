@@ -10,7 +10,7 @@ use super::counts::ClusterCounts;
 use super::page::Page;
 use super::reference::{self, DEFAULT_CLUSTER, cluster_name};
 use super::{capacity_providers, failure, includes, input, invalid, refused, tags};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::settings::Settings;
 use crate::store::State;
@@ -53,7 +53,7 @@ struct Create {
     capacity_providers: Vec<String>,
 }
 
-pub(super) fn create(world: &World, mut given: Value) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::CLUSTER)?;
     let Create { cluster_name, tags, settings, capacity_providers } = input::members(&given)?;
     let name = cluster_name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_CLUSTER.into());
@@ -63,7 +63,7 @@ pub(super) fn create(world: &World, mut given: Value) -> Answer<Value> {
     tags::check(&tags)?;
     check_settings(&settings)?;
     capacity_providers::check_names(capacity_providers.iter().map(String::as_str))?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let cluster = state.ecs.clusters.entry(name.clone()).or_insert_with(|| Cluster {
             name: name.clone(),
             status: "INACTIVE".into(),
@@ -75,7 +75,7 @@ pub(super) fn create(world: &World, mut given: Value) -> Answer<Value> {
             cluster.tags = tags;
         }
         let cluster = &state.ecs.clusters[&name];
-        Ok(json!({ "cluster": wire(state, &world.settings, cluster, &["TAGS", "SETTINGS"]) }))
+        Ok(json!({ "cluster": wire(state, &emulator.settings, cluster, &["TAGS", "SETTINGS"]) }))
     })
 }
 
@@ -91,24 +91,24 @@ struct Describe {
 /// AWS: at most 100 clusters a call.
 const MOST: usize = 100;
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { clusters, include } = input::members(given)?;
     let include = includes(&include, &["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"])?;
     if clusters.len() > MOST {
         return Err(invalid(format!("Clusters can not be more than {MOST}.")));
     }
     let wanted = if clusters.is_empty() { vec![DEFAULT_CLUSTER.to_owned()] } else { clusters };
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
         for given in &wanted {
-            let name = cluster_name(&world.settings, Some(given))?;
+            let name = cluster_name(&emulator.settings, Some(given))?;
             if !seen.insert(name.clone()) {
                 continue;
             }
             match state.ecs.clusters.get(&name) {
-                Some(cluster) => found.push(wire(state, &world.settings, cluster, &include)),
-                None => failures.push(failure(&world.settings.arn("ecs", &format!("cluster/{name}")))),
+                Some(cluster) => found.push(wire(state, &emulator.settings, cluster, &include)),
+                None => failures.push(failure(&emulator.settings.arn("ecs", &format!("cluster/{name}")))),
             }
         }
         Ok(json!({ "clusters": found, "failures": failures }))
@@ -122,13 +122,13 @@ struct List {
     next_token: Option<String>,
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { max_results, next_token } = input::members(given)?;
     let active = |state: &State| -> Vec<String> {
         let clusters = state.ecs.clusters.values().filter(|cluster| cluster.status == "ACTIVE");
-        clusters.map(|cluster| arn(&world.settings, &cluster.name)).collect()
+        clusters.map(|cluster| arn(&emulator.settings, &cluster.name)).collect()
     };
-    let arns = world.store.read(active);
+    let arns = emulator.store.read(active);
     let (arns, next) = Page { max_results, next_token }.of("ListClusters", arns, |arn| arn, (100, 100))?;
     Ok(super::with_token(json!({ "clusterArns": arns }), next))
 }
@@ -139,10 +139,10 @@ struct Delete {
     cluster: String,
 }
 
-pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Delete { cluster } = input::members(given)?;
-    let name = cluster_name(&world.settings, Some(&cluster))?;
-    world.store.write(|state| {
+    let name = cluster_name(&emulator.settings, Some(&cluster))?;
+    emulator.store.write(|state| {
         let ecs = &mut state.ecs;
         if !ecs.clusters.contains_key(&name) {
             return Err(reference::no_cluster());
@@ -158,7 +158,7 @@ pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
         if let Some(cluster) = ecs.clusters.get_mut(&name) {
             cluster.status = "INACTIVE".into();
         }
-        Ok(json!({ "cluster": wire(state, &world.settings, &state.ecs.clusters[&name], &[]) }))
+        Ok(json!({ "cluster": wire(state, &emulator.settings, &state.ecs.clusters[&name], &[]) }))
     })
 }
 
@@ -171,16 +171,16 @@ struct Update {
 }
 
 /// `UpdateCluster` and `UpdateClusterSettings`.
-pub(super) fn update(world: &World, mut given: Value) -> Answer<Value> {
+pub(super) fn update(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::CLUSTER)?;
     let Update { cluster, settings } = input::members(&given)?;
     check_settings(&settings)?;
-    world.store.read(|state| {
-        let cluster = reference::cluster(state, &world.settings, Some(&cluster))?;
+    emulator.store.read(|state| {
+        let cluster = reference::cluster(state, &emulator.settings, Some(&cluster))?;
         if cluster.status != "ACTIVE" {
             return Err(refused("The specified cluster is inactive. Specify an active cluster and try again."));
         }
-        Ok(json!({ "cluster": wire(state, &world.settings, cluster, &["TAGS", "SETTINGS"]) }))
+        Ok(json!({ "cluster": wire(state, &emulator.settings, cluster, &["TAGS", "SETTINGS"]) }))
     })
 }
 

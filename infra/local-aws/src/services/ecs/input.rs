@@ -1,4 +1,4 @@
-//! Members of a call into types. An error says where: `containerDefinitions[0].portMapings`. What a member may be is not
+//! Members of a call into types. An error names the path: `containerDefinitions[0].portMapings`. What a member may be is not
 //! checked here.
 
 use std::fmt;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::counts::Counts;
 use super::page::Page;
 use super::{failure, input, invalid, one_of, reference, service_wire, with_token};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::scheduler::deployments;
 use crate::settings::{ACCOUNT, Settings};
@@ -49,10 +49,10 @@ struct Describe {
     service_deployment_arns: Vec<String>,
 }
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { service_deployment_arns: arns } = input::members(given)?;
-    check_arns(&world.settings, &arns, "service-deployment")?;
-    world.store.read(|state| {
+    check_arns(&emulator.settings, &arns, "service-deployment")?;
+    emulator.store.read(|state| {
         let counts = Counts::of(&state.ecs);
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for arn in arns {
@@ -61,7 +61,7 @@ pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
                 services.flat_map(|service| service.service_deployments.iter().map(move |record| (service, record)));
             match records.find(|(_, record)| record.arn == arn) {
                 Some((service, record)) => {
-                    found.push(service_wire::service_deployment(&world.settings, service, record, &counts));
+                    found.push(service_wire::service_deployment(&emulator.settings, service, record, &counts));
                 }
                 None => failures.push(failure(&arn)),
             }
@@ -76,10 +76,10 @@ struct DescribeRevisions {
     service_revision_arns: Vec<String>,
 }
 
-pub(super) fn describe_revisions(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe_revisions(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let DescribeRevisions { service_revision_arns: arns } = input::members(given)?;
-    check_arns(&world.settings, &arns, "service-revision")?;
-    world.store.read(|state| {
+    check_arns(&emulator.settings, &arns, "service-revision")?;
+    emulator.store.read(|state| {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for arn in arns {
             let services = state.ecs.services.values();
@@ -87,7 +87,7 @@ pub(super) fn describe_revisions(world: &World, given: &Value) -> Answer<Value> 
                 services.flat_map(|service| service.service_revisions.iter().map(move |revision| (service, revision)));
             match revisions.find(|(_, revision)| revision.arn == arn) {
                 Some((service, revision)) => {
-                    found.push(service_wire::service_revision(&world.settings, service, revision));
+                    found.push(service_wire::service_revision(&emulator.settings, service, revision));
                 }
                 None => failures.push(failure(&arn)),
             }
@@ -123,20 +123,20 @@ impl Between {
     }
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { service, cluster, status, created_at, max_results, next_token } = input::members(given)?;
     for given in &status {
         one_of("status", given, &STATUSES)?;
     }
-    let records = world.store.read(|state| {
-        let cluster = &reference::cluster(state, &world.settings, cluster.as_deref())?.name;
-        let name = reference::service_name(&world.settings, cluster, &service)?;
+    let records = emulator.store.read(|state| {
+        let cluster = &reference::cluster(state, &emulator.settings, cluster.as_deref())?.name;
+        let name = reference::service_name(&emulator.settings, cluster, &service)?;
         let service = reference::service(&state.ecs, cluster, name)?;
         let fitting = service.service_deployments.iter().filter(|record| {
             (status.is_empty() || status.contains(&record.status)) && created_at.holds(record.created_at)
         });
         let briefs = fitting.map(|record| {
-            (record.arn.clone(), service_wire::service_deployment_brief(&world.settings, service, record))
+            (record.arn.clone(), service_wire::service_deployment_brief(&emulator.settings, service, record))
         });
         Ok(briefs.collect::<Vec<_>>())
     })?;
@@ -153,12 +153,12 @@ struct Stop {
     stop_type: Option<String>,
 }
 
-pub(super) fn stop(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn stop(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Stop { service_deployment_arn: arn, stop_type } = input::members(given)?;
     let stop_type = stop_type.as_deref().unwrap_or("ROLLBACK");
     one_of("stopType", stop_type, &["ABORT", "ROLLBACK"])?;
-    check_arns(&world.settings, std::slice::from_ref(&arn), "service-deployment")?;
+    check_arns(&emulator.settings, std::slice::from_ref(&arn), "service-deployment")?;
     let now = Timestamp::now();
-    world.store.write(|state| deployments::stop(state, &world.settings, &arn, stop_type, now))?;
+    emulator.store.write(|state| deployments::stop(state, &emulator.settings, &arn, stop_type, now))?;
     Ok(json!({ "serviceDeploymentArn": arn }))
 }

@@ -60,7 +60,7 @@ impl DeploymentConfigurationChange {
     }
 }
 
-/// AWS's own, for a service that says nothing.
+/// AWS's default.
 pub(super) fn usual_deployment_configuration() -> DeploymentConfiguration {
     DeploymentConfiguration {
         deployment_circuit_breaker: CircuitBreaker::default(),

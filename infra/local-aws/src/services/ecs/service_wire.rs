@@ -81,7 +81,7 @@ pub(super) fn service<'a>(settings: &Settings, service: &'a Service, counts: &Co
     answer
 }
 
-/// How many tasks a deployment should have: what is being replaced, those that nobody has asked to stop.
+/// How many tasks a deployment should have: for a deployment that is being replaced, its tasks without a stop request.
 fn wanted(service: &Service, deployment: &Deployment, counts: &Counts<'_>) -> u32 {
     if deployment.status == "PRIMARY" { service.desired_count } else { counts.deployment(&deployment.id).wanted }
 }

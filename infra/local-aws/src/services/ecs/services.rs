@@ -10,7 +10,7 @@ use super::counts::Counts;
 use super::page::Page;
 use super::reference::{self, key};
 use super::{failure, includes, input, invalid, one_of, service_wire, with_token};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 
 #[derive(Debug, Deserialize)]
@@ -25,7 +25,7 @@ struct Describe {
 /// AWS: at most 10 services a call.
 const MOST: usize = 10;
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { cluster, services, include } = input::members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
     if services.is_empty() {
@@ -34,15 +34,15 @@ pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
     if services.len() > MOST {
         return Err(invalid(format!("Services cannot have more than {MOST} items.")));
     }
-    world.store.read(|state| {
-        let cluster = &reference::cluster(state, &world.settings, cluster.as_deref())?.name;
+    emulator.store.read(|state| {
+        let cluster = &reference::cluster(state, &emulator.settings, cluster.as_deref())?.name;
         let counts = Counts::of(&state.ecs);
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for given in &services {
-            let name = reference::service_name(&world.settings, cluster, given)?;
+            let name = reference::service_name(&emulator.settings, cluster, given)?;
             match state.ecs.services.get(&key(cluster, name)) {
-                Some(service) => found.push(service_wire::service(&world.settings, service, &counts, with_tags)),
-                None => failures.push(failure(&world.settings.arn("ecs", &format!("service/{cluster}/{name}")))),
+                Some(service) => found.push(service_wire::service(&emulator.settings, service, &counts, with_tags)),
+                None => failures.push(failure(&emulator.settings.arn("ecs", &format!("service/{cluster}/{name}")))),
             }
         }
         Ok(json!({ "services": found, "failures": failures }))
@@ -60,7 +60,7 @@ struct List {
     next_token: Option<String>,
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { cluster, launch_type, scheduling_strategy, resource_management_type, max_results, next_token } =
         input::members(given)?;
     if let Some(given) = &launch_type {
@@ -75,15 +75,15 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
     // All services here are of one kind.
     let none = scheduling_strategy.is_some_and(|given| given != "REPLICA")
         || resource_management_type.is_some_and(|given| given != "CUSTOMER");
-    let arns = world.store.read(|state| {
-        let cluster = &reference::cluster(state, &world.settings, cluster.as_deref())?.name;
+    let arns = emulator.store.read(|state| {
+        let cluster = &reference::cluster(state, &emulator.settings, cluster.as_deref())?.name;
         let services = state.ecs.services.values().filter(|service| {
             !none
                 && service.cluster == *cluster
                 && service.status != "INACTIVE"
                 && launch_type.as_deref().is_none_or(|given| service.launch_type.as_deref() == Some(given))
         });
-        Ok(services.map(|service| service_wire::arn(&world.settings, service)).collect::<Vec<_>>())
+        Ok(services.map(|service| service_wire::arn(&emulator.settings, service)).collect::<Vec<_>>())
     })?;
     let (arns, next) = Page { max_results, next_token }.of("ListServices", arns, |arn| arn, (10, 100))?;
     Ok(with_token(json!({ "serviceArns": arns }), next))
@@ -98,11 +98,11 @@ struct Delete {
     force: bool,
 }
 
-pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Delete { cluster, service, force } = input::members(given)?;
-    world.store.write(|state| {
-        let cluster = reference::cluster(state, &world.settings, cluster.as_deref())?.name.clone();
-        let name = reference::service_name(&world.settings, &cluster, &service)?;
+    emulator.store.write(|state| {
+        let cluster = reference::cluster(state, &emulator.settings, cluster.as_deref())?.name.clone();
+        let name = reference::service_name(&emulator.settings, &cluster, &service)?;
         let found = reference::service(&state.ecs, &cluster, name)?;
         if found.status == "INACTIVE" {
             return Err(reference::no_service());
@@ -116,6 +116,6 @@ pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
             service.desired_count = 0;
         }
         let service = reference::service(&state.ecs, &cluster, name)?;
-        Ok(json!({ "service": service_wire::service(&world.settings, service, &Counts::of(&state.ecs), true) }))
+        Ok(json!({ "service": service_wire::service(&emulator.settings, service, &Counts::of(&state.ecs), true) }))
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::reference::{self, key};
 use super::{input, invalid};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::settings::Settings;
 use crate::store::State;
@@ -123,11 +123,11 @@ struct Add {
     tags: Vec<Tag>,
 }
 
-pub(super) fn add(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn add(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Add { resource_arn, tags } = input::members(given)?;
     check(&tags)?;
-    let resource = Resource::parse(&world.settings, &resource_arn)?;
-    world.store.write(|state| {
+    let resource = Resource::parse(&emulator.settings, &resource_arn)?;
+    emulator.store.write(|state| {
         let found = resource.tags(state)?;
         let mut all = found.clone();
         all.retain(|old| !tags.iter().any(|tag| tag.key == old.key));
@@ -148,13 +148,13 @@ struct Remove {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn remove(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn remove(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Remove { resource_arn, tag_keys } = input::members(given)?;
     if tag_keys.iter().any(|key| key.starts_with("aws:")) {
         return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
     }
-    let resource = Resource::parse(&world.settings, &resource_arn)?;
-    world.store.write(|state| {
+    let resource = Resource::parse(&emulator.settings, &resource_arn)?;
+    emulator.store.write(|state| {
         resource.tags(state)?.retain(|tag| !tag_keys.contains(&tag.key));
         Ok(json!({}))
     })
@@ -166,9 +166,9 @@ struct List {
     resource_arn: String,
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { resource_arn } = input::members(given)?;
-    let resource = Resource::parse(&world.settings, &resource_arn)?;
+    let resource = Resource::parse(&emulator.settings, &resource_arn)?;
     // Looking needs no change, but the one way to a resource is through a `State` that can be changed.
-    world.store.update(|state| (false, resource.tags(state).map(|tags| json!({ "tags": tags }))))
+    emulator.store.update(|state| (false, resource.tags(state).map(|tags| json!({ "tags": tags }))))
 }

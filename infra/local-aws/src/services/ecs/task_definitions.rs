@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::page::Page;
 use super::{failure, includes, input, invalid, one_of, reference, refused, with_token};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::store::ecs::Ecs;
 use crate::store::task::TaskStatus;
@@ -22,11 +22,11 @@ struct Describe {
     include: Vec<String>,
 }
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { task_definition, include } = input::members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
-    let named = reference::definition(&world.settings, &task_definition)?;
-    world.store.read(|state| {
+    let named = reference::definition(&emulator.settings, &task_definition)?;
+    emulator.store.read(|state| {
         let revision = named.find(&state.ecs).ok_or_else(|| refused("Unable to describe task definition."))?;
         let mut answer = json!({ "taskDefinition": revision.definition });
         if with_tags {
@@ -46,14 +46,14 @@ struct List {
     next_token: Option<String>,
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let List { family_prefix, status, sort, max_results, next_token } = input::members(given)?;
     let status = status.as_deref().unwrap_or("ACTIVE");
     one_of("status", status, &["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"])?;
     let sort = sort.as_deref().unwrap_or("ASC");
     one_of("sort", sort, &["ASC", "DESC"])?;
-    let mut arns = world.store.read(|state| {
-        // Its name notwithstanding, AWS takes the whole name of one family here.
+    let mut arns = emulator.store.read(|state| {
+        // Despite its name, AWS takes the whole name of one family here.
         let wanted = |family: &str| family_prefix.as_deref().is_none_or(|given| given.is_empty() || given == family);
         let families = state.ecs.families.iter().filter(|(name, _)| wanted(name));
         let revisions = families.flat_map(|(_, family)| family.revisions.values());
@@ -76,12 +76,12 @@ struct ListFamilies {
     next_token: Option<String>,
 }
 
-pub(super) fn list_families(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list_families(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let ListFamilies { family_prefix, status, max_results, next_token } = input::members(given)?;
     let status = status.as_deref().unwrap_or("ALL");
     one_of("status", status, &["ACTIVE", "INACTIVE", "ALL"])?;
     let prefix = family_prefix.unwrap_or_default();
-    let names = world.store.read(|state| {
+    let names = emulator.store.read(|state| {
         let families = state.ecs.families.iter().filter(|(name, _)| name.starts_with(&prefix));
         let fitting = families.filter(|(_, family)| {
             let active = family.revisions.values().any(|revision| revision.definition.status == "ACTIVE");
@@ -100,12 +100,12 @@ struct Deregister {
     task_definition: String,
 }
 
-pub(super) fn deregister(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn deregister(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Deregister { task_definition } = input::members(given)?;
-    let named = reference::definition(&world.settings, &task_definition)?;
+    let named = reference::definition(&emulator.settings, &task_definition)?;
     let number = named.revision.ok_or_else(|| refused("Revision is missing."))?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let family = state.ecs.families.get_mut(&named.family);
         let revision = family.and_then(|family| family.revisions.get_mut(&number));
         let definition =
@@ -128,7 +128,7 @@ struct Delete {
 /// AWS: at most 10 a call.
 const MOST_DELETED: usize = 10;
 
-pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Delete { task_definitions } = input::members(given)?;
     if task_definitions.is_empty() {
         return Err(invalid("size of TaskDefinition references list must be greater than 0"));
@@ -137,16 +137,16 @@ pub(super) fn delete(world: &World, given: &Value) -> Answer<Value> {
         return Err(invalid(format!("Size of TaskDefinition references list cannot exceed {MOST_DELETED}")));
     }
     let named = task_definitions.iter().map(|given| {
-        let named = reference::definition(&world.settings, given)?;
+        let named = reference::definition(&emulator.settings, given)?;
         let number = named.revision.ok_or_else(|| refused("Revision is missing."))?;
         Ok((named.family, number))
     });
     let named = named.collect::<Answer<Vec<_>>>()?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let (mut deleted, mut failures) = (Vec::new(), Vec::new());
         for (family, number) in named {
-            let arn = world.settings.arn("ecs", &format!("task-definition/{family}:{number}"));
+            let arn = emulator.settings.arn("ecs", &format!("task-definition/{family}:{number}"));
             let found = state.ecs.families.get_mut(&family).and_then(|family| family.revisions.get_mut(&number));
             let Some(definition) = found.map(|revision| &mut revision.definition) else {
                 failures.push(failure(&arn));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::page::Page;
 use super::{failure, includes, input, invalid, one_of, reference, task_wire, with_token};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::store::task::{StopCode, Task, TaskStatus};
 
@@ -23,7 +23,7 @@ struct Describe {
 /// AWS: at most 100 tasks a call.
 const MOST: usize = 100;
 
-pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Describe { cluster, tasks, include } = input::members(given)?;
     let with_tags = includes(&include, &["TAGS"])?.contains(&"TAGS");
     if tasks.is_empty() {
@@ -32,14 +32,14 @@ pub(super) fn describe(world: &World, given: &Value) -> Answer<Value> {
     if tasks.len() > MOST {
         return Err(invalid(format!("Tasks cannot have more than {MOST} items.")));
     }
-    world.store.read(|state| {
-        let cluster = &reference::cluster(state, &world.settings, cluster.as_deref())?.name;
+    emulator.store.read(|state| {
+        let cluster = &reference::cluster(state, &emulator.settings, cluster.as_deref())?.name;
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for given in &tasks {
-            let id = reference::task_id(&world.settings, cluster, given)?;
+            let id = reference::task_id(&emulator.settings, cluster, given)?;
             match state.ecs.tasks.get(id).filter(|task| task.cluster == *cluster) {
-                Some(task) => found.push(task_wire::task(&world.settings, &state.ecs, task, with_tags)),
-                None => failures.push(failure(&world.settings.arn("ecs", &format!("task/{cluster}/{id}")))),
+                Some(task) => found.push(task_wire::task(&emulator.settings, &state.ecs, task, with_tags)),
+                None => failures.push(failure(&emulator.settings.arn("ecs", &format!("task/{cluster}/{id}")))),
             }
         }
         Ok(json!({ "tasks": found, "failures": failures }))
@@ -66,7 +66,7 @@ pub(super) fn desired_status(task: &Task) -> &'static str {
     if task.stop.is_some() || task.last_status == TaskStatus::Stopped { "STOPPED" } else { "RUNNING" }
 }
 
-pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let given: List = input::members(given)?;
     let desired = given.desired_status.as_deref().unwrap_or("RUNNING");
     one_of("desiredStatus", desired, &["RUNNING", "PENDING", "STOPPED"])?;
@@ -76,10 +76,10 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
     if given.started_by.is_some() && given.service_name.is_some() {
         return Err(invalid("The startedBy and serviceName filters cannot be used together."));
     }
-    let arns = world.store.read(|state| {
-        let cluster = &reference::cluster(state, &world.settings, given.cluster.as_deref())?.name;
+    let arns = emulator.store.read(|state| {
+        let cluster = &reference::cluster(state, &emulator.settings, given.cluster.as_deref())?.name;
         let service = given.service_name.as_deref();
-        let service = service.map(|name| reference::service_name(&world.settings, cluster, name)).transpose()?;
+        let service = service.map(|name| reference::service_name(&emulator.settings, cluster, name)).transpose()?;
         if let Some(name) = service {
             reference::service(&state.ecs, cluster, name)?;
         }
@@ -95,7 +95,7 @@ pub(super) fn list(world: &World, given: &Value) -> Answer<Value> {
                 && given.launch_type.as_ref().is_none_or(|launch_type| task.launch_type.as_ref() == Some(launch_type))
                 && given.family.as_deref().is_none_or(|family| task_wire::family(task) == family)
         });
-        Ok(tasks.into_iter().map(|task| task_wire::arn(&world.settings, task)).collect::<Vec<_>>())
+        Ok(tasks.into_iter().map(|task| task_wire::arn(&emulator.settings, task)).collect::<Vec<_>>())
     })?;
     let (arns, next) = Page { max_results: given.max_results, next_token: given.next_token }.of(
         "ListTasks",
@@ -117,15 +117,15 @@ struct Stop {
 /// AWS: at most 1024 characters.
 const LONGEST_REASON: usize = 1024;
 
-pub(super) fn stop(world: &World, given: &Value) -> Answer<Value> {
+pub(super) fn stop(emulator: &Emulator, given: &Value) -> Answer<Value> {
     let Stop { cluster, task, reason } = input::members(given)?;
     let reason = reason.filter(|text| !text.is_empty()).unwrap_or_else(|| "Task stopped by user".into());
     if reason.chars().count() > LONGEST_REASON {
         return Err(invalid(format!("The reason can not be longer than {LONGEST_REASON} characters.")));
     }
-    world.store.write(|state| {
-        let cluster = reference::cluster(state, &world.settings, cluster.as_deref())?.name.clone();
-        let id = reference::task_id(&world.settings, &cluster, &task)?;
+    emulator.store.write(|state| {
+        let cluster = reference::cluster(state, &emulator.settings, cluster.as_deref())?.name.clone();
+        let id = reference::task_id(&emulator.settings, &cluster, &task)?;
         let found = state.ecs.tasks.get_mut(id).filter(|task| task.cluster == cluster);
         let found = found.ok_or_else(|| invalid("The referenced task was not found."))?;
         // One that is over stays as it is.
@@ -133,6 +133,6 @@ pub(super) fn stop(world: &World, given: &Value) -> Answer<Value> {
             found.request_stop(StopCode::UserInitiated, reason);
         }
         let task = &state.ecs.tasks[id];
-        Ok(json!({ "task": task_wire::task(&world.settings, &state.ecs, task, true) }))
+        Ok(json!({ "task": task_wire::task(&emulator.settings, &state.ecs, task, true) }))
     })
 }

@@ -18,7 +18,7 @@ use crate::store::task_definition::TaskDefinition;
 
 pub(super) use roles::check_usable as check_roles;
 
-/// AWS: 20 GiB is what a task has anyway; 21 to 200 may be asked for.
+/// AWS: 20 GiB is what a task has anyway; 21 to 200 may be requested.
 const STORAGE: std::ops::RangeInclusive<u32> = 21..=200;
 
 /// A family: letters, digits, `-` and `_`, at most 255.

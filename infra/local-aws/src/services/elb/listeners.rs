@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::{Value, json};
 
 use super::{Input, load_balancer, no_listener, no_load_balancer, no_target_group, page, unsupported, validation};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::elb::Listener;
 
@@ -51,7 +51,7 @@ fn forwarded_to(input: &Input) -> Answer<String> {
     }
 }
 
-pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn", "Protocol", "Port", "DefaultActions", "Tags"])?;
     let arn = input.required("LoadBalancerArn")?;
     input.required("Protocol")?;
@@ -60,7 +60,7 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
     let port = input.port("Port")?.unwrap_or_default();
     let group = forwarded_to(input)?;
     let tags = input.tags()?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         if !state.elb.target_groups.contains_key(&group) {
             return Err(no_target_group());
         }
@@ -81,17 +81,17 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
             Some(_) => return Err(unsupported("A second listener of a load balancer")),
             None => {}
         }
-        found.listen(&world.settings, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), group);
+        found.listen(&emulator.settings, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), group);
         let listener = found.listener.as_mut().ok_or_else(no_listener)?;
         listener.tags = tags;
         Ok(json!({ "Listeners": [render(arn, listener)] }))
     })
 }
 
-pub(super) fn delete(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["ListenerArn"])?;
     let arn = input.required("ListenerArn")?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let found = state
             .elb
             .load_balancers
@@ -102,14 +102,14 @@ pub(super) fn delete(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn", "ListenerArns", "Marker", "PageSize"])?;
     let (of, arns) = (input.text("LoadBalancerArn")?, input.texts("ListenerArns")?);
     if of.is_none() && arns.is_empty() {
         return Err(validation("You must specify either listener ARNs or a load balancer ARN"));
     }
-    let all = listeners(world);
-    if of.is_some_and(|of| !world.store.read(|state| state.elb.load_balancers.contains_key(of))) {
+    let all = listeners(emulator);
+    if of.is_some_and(|of| !emulator.store.read(|state| state.elb.load_balancers.contains_key(of))) {
         return Err(no_load_balancer());
     }
     if arns.iter().any(|arn| !all.iter().any(|(known, _)| known == arn)) {
@@ -123,13 +123,13 @@ pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn describe_rules(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe_rules(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["ListenerArn", "RuleArns", "Marker", "PageSize"])?;
     let (of, arns) = (input.text("ListenerArn")?, input.texts("RuleArns")?);
     if of.is_some() != arns.is_empty() {
         return Err(validation("You must specify either listener rule ARNs or a listener ARN"));
     }
-    let all = listeners(world);
+    let all = listeners(emulator);
     if of.is_some_and(|of| !all.iter().any(|(arn, _)| arn == of)) {
         return Err(no_listener());
     }
@@ -151,8 +151,8 @@ pub(super) fn describe_rules(world: &World, input: &Input) -> Answer<Value> {
 }
 
 /// All listeners by ARN, each with the ARN of its load balancer.
-fn listeners(world: &World) -> Vec<(String, (String, Listener))> {
-    let mut all = world.store.read(|state| {
+fn listeners(emulator: &Emulator) -> Vec<(String, (String, Listener))> {
+    let mut all = emulator.store.read(|state| {
         let all = state.elb.load_balancers.iter();
         all.filter_map(|(arn, one)| {
             let listener = one.listener.clone()?;

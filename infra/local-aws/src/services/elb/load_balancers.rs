@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Input, attributes, check_name, load_balancer, no_load_balancer, page, unsupported, validation};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::store::elb::{LoadBalancer, load_balancer_arn};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ fn render(arn: &str, one: &LoadBalancer) -> Value {
     })
 }
 
-pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: &Input) -> Answer<Value> {
     // Networks are not modelled: subnets and groups are taken, and mean nothing.
     input.only(&["Name", "Subnets", "SecurityGroups", "Scheme", "Type", "IpAddressType", "Tags"])?;
     let name = input.required("Name")?;
@@ -55,9 +55,9 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
         )));
     }
     let tags = input.tags()?;
-    let arn = load_balancer_arn(&world.settings, name);
+    let arn = load_balancer_arn(&emulator.settings, name);
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let made = state.elb.load_balancers.entry(arn.clone()).or_insert_with(|| {
             let mut made = LoadBalancer::new(name, now);
             made.tags = tags;
@@ -67,23 +67,23 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn delete(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn"])?;
     let arn = input.required("LoadBalancerArn")?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         // AWS: one that does not exist, or not any more, is a success.
         state.elb.load_balancers.remove(arn);
     });
     Ok(json!({}))
 }
 
-pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArns", "Names", "Marker", "PageSize"])?;
     let (arns, names) = (input.texts("LoadBalancerArns")?, input.texts("Names")?);
     if !arns.is_empty() && !names.is_empty() {
         return Err(validation("Load balancer names and load balancer ARNs cannot be specified at the same time"));
     }
-    let all = world.store.read(|state| state.elb.load_balancers.clone());
+    let all = emulator.store.read(|state| state.elb.load_balancers.clone());
     let missing = arns.iter().any(|arn| !all.contains_key(*arn))
         || names.iter().any(|name| !all.values().any(|one| one.name == *name));
     if missing {
@@ -101,16 +101,16 @@ fn rendered_attributes(set: &BTreeMap<String, String>) -> Value {
     attributes(FIXED.iter().map(|(key, value)| (*key, (*value).to_owned())).chain([(IDLE_TIMEOUT, idle)]))
 }
 
-pub(super) fn describe_attributes(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe_attributes(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn"])?;
     let arn = input.required("LoadBalancerArn")?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let found = state.elb.load_balancers.get(arn).ok_or_else(no_load_balancer)?;
         Ok(rendered_attributes(&found.attributes))
     })
 }
 
-pub(super) fn modify_attributes(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn modify_attributes(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn", "Attributes"])?;
     let arn = input.required("LoadBalancerArn")?;
     let mut set = Vec::new();
@@ -128,7 +128,7 @@ pub(super) fn modify_attributes(world: &World, input: &Input) -> Answer<Value> {
             return Err(validation(format!("Load balancer attribute key '{key}' is not recognized")));
         }
     }
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let found = load_balancer(&mut state.elb, arn)?;
         found.attributes.extend(set);
         Ok(rendered_attributes(&found.attributes))

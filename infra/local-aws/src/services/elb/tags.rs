@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Input, load_balancer, no_listener, target_group, validation};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::elb::Elb;
 use crate::store::task_definition::Tag;
@@ -34,10 +34,10 @@ fn resources(input: &Input) -> Answer<Vec<&str>> {
     Ok(arns)
 }
 
-pub(super) fn add(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn add(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["ResourceArns", "Tags"])?;
     let (arns, added) = (resources(input)?, input.tags()?);
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         for arn in &arns {
             let found = tags(&mut state.elb, arn)?;
             let fresh = added.iter().filter(|tag| !found.iter().any(|old| old.key == tag.key)).count();
@@ -55,10 +55,10 @@ pub(super) fn add(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn remove(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn remove(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["ResourceArns", "TagKeys"])?;
     let (arns, keys) = (resources(input)?, input.texts("TagKeys")?);
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         for arn in &arns {
             tags(&mut state.elb, arn)?;
         }
@@ -69,11 +69,11 @@ pub(super) fn remove(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["ResourceArns"])?;
     let arns = resources(input)?;
     // A copy, so that one look-up serves reading and changing.
-    let mut elb = world.store.read(|state| state.elb.clone());
+    let mut elb = emulator.store.read(|state| state.elb.clone());
     let mut descriptions = Vec::new();
     for arn in arns {
         let list = tags(&mut elb, arn)?.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value }));

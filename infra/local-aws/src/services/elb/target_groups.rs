@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Input, attributes, check_name, no_load_balancer, no_target_group, page, target_group, unsupported, validation,
 };
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::elb::{Elb, TargetGroup, TargetHealthCheck, target_group_arn};
 
@@ -101,7 +101,7 @@ fn checked(input: &Input, mut check: TargetHealthCheck) -> Answer<TargetHealthCh
     Ok(check)
 }
 
-pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: &Input) -> Answer<Value> {
     let mut known = vec!["Name", "Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "IpAddressType", "Tags"];
     known.extend(CHECK);
     input.only(&known)?;
@@ -121,8 +121,8 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
     let mut made = TargetGroup::new(name, port);
     made.health_check = checked(input, made.health_check)?;
     made.tags = input.tags()?;
-    let arn = target_group_arn(&world.settings, name);
-    world.store.write(|state| {
+    let arn = target_group_arn(&emulator.settings, name);
+    emulator.store.write(|state| {
         if let Some(found) = state.elb.target_groups.get(&arn) {
             if (found.port, &found.health_check) != (made.port, &made.health_check) {
                 return Err(AwsError::client(
@@ -138,10 +138,10 @@ pub(super) fn create(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn delete(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn"])?;
     let arn = input.required("TargetGroupArn")?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         target_group(&mut state.elb, arn)?;
         if state.elb.load_balancer_of(arn).is_some() {
             let message = format!("Target group '{arn}' is currently in use by a listener or a rule");
@@ -152,7 +152,7 @@ pub(super) fn delete(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["LoadBalancerArn", "TargetGroupArns", "Names", "Marker", "PageSize"])?;
     let (arns, names) = (input.texts("TargetGroupArns")?, input.texts("Names")?);
     let of = input.text("LoadBalancerArn")?;
@@ -161,7 +161,7 @@ pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
             "Target group names, target group ARNs, and a load balancer ARN cannot be specified at the same time",
         ));
     }
-    let elb = world.store.read(|state| state.elb.clone());
+    let elb = emulator.store.read(|state| state.elb.clone());
     if of.is_some_and(|of| !elb.load_balancers.contains_key(of)) {
         return Err(no_load_balancer());
     }
@@ -182,12 +182,12 @@ pub(super) fn describe(world: &World, input: &Input) -> Answer<Value> {
     page(input, "TargetGroups", &wanted, |arn, group| render(&elb, arn, group))
 }
 
-pub(super) fn modify(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn modify(emulator: &Emulator, input: &Input) -> Answer<Value> {
     let mut known = vec!["TargetGroupArn"];
     known.extend(CHECK);
     input.only(&known)?;
     let arn = input.required("TargetGroupArn")?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let group = target_group(&mut state.elb, arn)?;
         group.health_check = checked(input, group.health_check.clone())?;
         let group = state.elb.target_groups.get(arn).ok_or_else(no_target_group)?;
@@ -201,16 +201,16 @@ fn rendered_attributes(delay: u32, set: &BTreeMap<String, String>) -> Value {
     attributes(own.into_iter().chain(FIXED.iter().map(|(key, value)| (*key, (*value).to_owned()))))
 }
 
-pub(super) fn describe_attributes(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe_attributes(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn"])?;
     let arn = input.required("TargetGroupArn")?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let group = state.elb.target_groups.get(arn).ok_or_else(no_target_group)?;
         Ok(rendered_attributes(group.deregistration_delay_seconds, &group.attributes))
     })
 }
 
-pub(super) fn modify_attributes(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn modify_attributes(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn", "Attributes"])?;
     let arn = input.required("TargetGroupArn")?;
     let (mut delay, mut algorithm) = (None, None);
@@ -231,7 +231,7 @@ pub(super) fn modify_attributes(world: &World, input: &Input) -> Answer<Value> {
             },
         }
     }
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let group = target_group(&mut state.elb, arn)?;
         if let Some(delay) = delay {
             group.deregistration_delay_seconds = delay;

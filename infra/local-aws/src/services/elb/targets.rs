@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::{Value, json};
 
 use super::{Input, no_target_group, target_group, validation};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::elb::{Target, TargetState};
 use crate::time::Timestamp;
@@ -34,11 +34,11 @@ fn is_allowed(address: IpAddr) -> bool {
     }
 }
 
-pub(super) fn register(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn register(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn", "Targets"])?;
     let arn = input.required("TargetGroupArn")?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let group = target_group(&mut state.elb, arn)?;
         let targets = given(input, group.port)?;
         if targets.is_empty() {
@@ -57,11 +57,11 @@ pub(super) fn register(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn deregister(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn deregister(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn", "Targets"])?;
     let arn = input.required("TargetGroupArn")?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let group = target_group(&mut state.elb, arn)?;
         let mut gone = Vec::new();
         for target in input.structures("Targets")? {
@@ -78,13 +78,13 @@ pub(super) fn deregister(world: &World, input: &Input) -> Answer<Value> {
     })
 }
 
-pub(super) fn describe_health(world: &World, input: &Input) -> Answer<Value> {
+pub(super) fn describe_health(emulator: &Emulator, input: &Input) -> Answer<Value> {
     input.only(&["TargetGroupArn", "Targets", "Include"])?;
     let arn = input.required("TargetGroupArn")?;
     if !arn.contains(":targetgroup/") {
         return Err(validation(format!("'{arn}' is not a valid target group ARN")));
     }
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let group = state.elb.target_groups.get(arn).ok_or_else(no_target_group)?;
         let in_use = state.elb.load_balancer_of(arn).is_some();
         let asked = given(input, group.port)?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{bad_token, group, named, no_stream, on_disk, page_size};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::log_store::{MOST, Placed, Span};
 use crate::protocol::page;
@@ -33,8 +33,8 @@ enum Way {
     Backward(Option<u64>),
 }
 
-pub(super) async fn get(world: &World, input: GetLogEvents) -> Answer<Value> {
-    let name = named(world, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
+pub(super) async fn get(emulator: &Emulator, input: GetLogEvents) -> Answer<Value> {
+    let name = named(emulator, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
     let limit = page_size(input.limit, MOST)?;
     let span = span(input.start_time, input.end_time);
     let stream = input.log_stream_name;
@@ -44,8 +44,10 @@ pub(super) async fn get(world: &World, input: GetLogEvents) -> Answer<Value> {
         None => Way::Backward(None),
         Some(token) => way(&scope, token).ok_or_else(bad_token)?,
     };
-    world.store.read(|state| group(state, &name)?.streams.contains_key(&stream).then_some(()).ok_or_else(no_stream))?;
-    let (events, begin, end) = on_disk(world, move |logs| match way {
+    emulator
+        .store
+        .read(|state| group(state, &name)?.streams.contains_key(&stream).then_some(()).ok_or_else(no_stream))?;
+    let (events, begin, end) = on_disk(emulator, move |logs| match way {
         Way::Forward(from) => {
             let (events, next) = logs.after(&name, &stream, from, span, limit)?;
             let begin = events.first().map_or(from, |placed| placed.begin);

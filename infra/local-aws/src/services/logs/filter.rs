@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::pattern::Pattern;
 use super::{bad_token, group, invalid, named, no_stream, on_disk, page_size};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::log_store::{Found, MOST, Search};
 use crate::protocol::page;
@@ -37,8 +37,8 @@ pub(super) struct FilterLogEvents {
     _unmask: Option<bool>,
 }
 
-pub(super) async fn filter(world: &World, input: FilterLogEvents) -> Answer<Value> {
-    let name = named(world, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
+pub(super) async fn filter(emulator: &Emulator, input: FilterLogEvents) -> Answer<Value> {
+    let name = named(emulator, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
     let limit = page_size(input.limit, MOST)?;
     if input.start_from_head == Some(false) {
         return Err(AwsError::unsupported("Filtering from the end"));
@@ -60,9 +60,9 @@ pub(super) async fn filter(world: &World, input: FilterLogEvents) -> Answer<Valu
             places.ok_or_else(bad_token)?
         }
     };
-    let streams = world.store.read(|state| wanted(&group(state, &name)?.streams, names, prefix.as_deref()))?;
+    let streams = emulator.store.read(|state| wanted(&group(state, &name)?.streams, names, prefix.as_deref()))?;
     let in_group = name.clone();
-    let merged = on_disk(world, move |logs| {
+    let merged = on_disk(emulator, move |logs| {
         let fits = |message: &str| pattern.fits(message);
         logs.search(&in_group, &Search { streams: &streams, from: &from, span, limit, fits: &fits })
     })

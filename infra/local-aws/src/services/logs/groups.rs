@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{bad_token, group_mut, invalid, listing, no_group, page_size};
-use crate::daemon::World;
+use crate::api::Service;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol::{self, page};
-use crate::services::Service;
 use crate::settings::Settings;
 use crate::store::logs::LogGroup;
 use crate::time::Timestamp;
@@ -26,14 +26,14 @@ pub(super) struct CreateLogGroup {
     log_group_class: Option<String>,
 }
 
-pub(super) fn create(world: &World, input: &CreateLogGroup) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: &CreateLogGroup) -> Answer<Value> {
     let name = &input.log_group_name;
     check_name(name)?;
     if let Some(class) = input.log_group_class.as_deref().filter(|class| *class != "STANDARD") {
         return Err(AwsError::unsupported(format!("The log group class '{class}'")));
     }
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         if state.logs.groups.contains_key(name) {
             return Err(AwsError::client("ResourceAlreadyExistsException", "The specified log group already exists"));
         }
@@ -66,9 +66,9 @@ pub(super) struct LogGroupName {
     log_group_name: String,
 }
 
-pub(super) fn delete(world: &World, input: &LogGroupName) -> Answer<Value> {
-    world.store.write(|state| state.logs.groups.remove(&input.log_group_name).ok_or_else(no_group))?;
-    world.logs.remove(&input.log_group_name, None).map_err(|error| AwsError::server(format!("{error:#}")))?;
+pub(super) fn delete(emulator: &Emulator, input: &LogGroupName) -> Answer<Value> {
+    emulator.store.write(|state| state.logs.groups.remove(&input.log_group_name).ok_or_else(no_group))?;
+    emulator.logs.remove(&input.log_group_name, None).map_err(|error| AwsError::server(format!("{error:#}")))?;
     Ok(Value::Null)
 }
 
@@ -81,7 +81,7 @@ pub(super) struct DescribeLogGroups {
     next_token: Option<String>,
 }
 
-pub(super) fn describe(world: &World, input: &DescribeLogGroups) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &DescribeLogGroups) -> Answer<Value> {
     let size = page_size(input.limit, PAGE)?;
     let (prefix, pattern) = (input.log_group_name_prefix.as_deref(), input.log_group_name_pattern.as_deref());
     if prefix.is_some() && pattern.is_some() {
@@ -92,9 +92,9 @@ pub(super) fn describe(world: &World, input: &DescribeLogGroups) -> Answer<Value
         prefix.is_none_or(|prefix| name.starts_with(prefix))
             && pattern.is_none_or(|pattern| name.to_lowercase().contains(&pattern.to_lowercase()))
     };
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let found = state.logs.groups.iter().filter(|(name, _)| fits(name));
-        let shown = found.map(|(name, group)| (name.clone(), shown(&world.settings, name, group)));
+        let shown = found.map(|(name, group)| (name.clone(), shown(&emulator.settings, name, group)));
         let page = page::cut(&scope, size, input.next_token.as_deref(), shown).ok_or_else(bad_token)?;
         Ok(listing("logGroups", page))
     })
@@ -124,19 +124,19 @@ pub(super) struct PutRetentionPolicy {
     retention_in_days: u32,
 }
 
-pub(super) fn retain(world: &World, input: &PutRetentionPolicy) -> Answer<Value> {
+pub(super) fn retain(emulator: &Emulator, input: &PutRetentionPolicy) -> Answer<Value> {
     let days = input.retention_in_days;
     if !DAYS.contains(&days) {
         return Err(invalid(format!("'{days}' is not a number of days that events can be kept.")));
     }
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         group_mut(state, &input.log_group_name)?.retention_days = Some(days);
         Ok(Value::Null)
     })
 }
 
-pub(super) fn retain_forever(world: &World, input: &LogGroupName) -> Answer<Value> {
-    world.store.write(|state| {
+pub(super) fn retain_forever(emulator: &Emulator, input: &LogGroupName) -> Answer<Value> {
+    emulator.store.write(|state| {
         group_mut(state, &input.log_group_name)?.retention_days = None;
         Ok(Value::Null)
     })

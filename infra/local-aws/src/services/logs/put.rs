@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{group, invalid, no_stream, on_disk};
-use crate::daemon::World;
+use crate::api::Service;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::log_store::LogEvent;
 use crate::protocol;
-use crate::services::Service;
 use crate::time::Timestamp;
 
 /// AWS answers one and takes any: sequence tokens have had no meaning since 2023.
@@ -43,10 +43,10 @@ struct Given {
     message: String,
 }
 
-pub(super) async fn put(world: &World, input: PutLogEvents) -> Answer<Value> {
+pub(super) async fn put(emulator: &Emulator, input: PutLogEvents) -> Answer<Value> {
     let PutLogEvents { log_group_name, log_stream_name, log_events, .. } = input;
     check(&log_events)?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let streams = &group(state, &log_group_name)?.streams;
         streams.contains_key(&log_stream_name).then_some(()).ok_or_else(no_stream)
     })?;
@@ -64,7 +64,7 @@ pub(super) async fn put(world: &World, input: PutLogEvents) -> Answer<Value> {
             LogEvent { timestamp, ingested: now.max(timestamp), message: event.message }
         })
         .collect();
-    on_disk(world, move |logs| logs.append(&log_group_name, &log_stream_name, &taken)).await?;
+    on_disk(emulator, move |logs| logs.append(&log_group_name, &log_stream_name, &taken)).await?;
     let mut answer = json!({ "nextSequenceToken": SEQUENCE_TOKEN });
     let mut rejected = json!({});
     if old > 0 {

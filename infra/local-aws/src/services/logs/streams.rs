@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{bad_token, group, group_mut, invalid, listing, named, no_stream, on_disk, page_size};
-use crate::daemon::World;
+use crate::api::Service;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::log_store::{LogEvent, LogStore, Span};
 use crate::protocol::{self, page};
-use crate::services::Service;
 use crate::time::Timestamp;
 
 /// AWS's limit of `DescribeLogStreams`.
@@ -21,10 +21,10 @@ pub(super) struct Stream {
     log_stream_name: String,
 }
 
-pub(super) fn create(world: &World, input: &Stream) -> Answer<Value> {
+pub(super) fn create(emulator: &Emulator, input: &Stream) -> Answer<Value> {
     check_name(&input.log_stream_name)?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let streams = &mut group_mut(state, &input.log_group_name)?.streams;
         if streams.contains_key(&input.log_stream_name) {
             return Err(AwsError::client("ResourceAlreadyExistsException", "The specified log stream already exists"));
@@ -45,12 +45,12 @@ fn check_name(name: &str) -> Answer<()> {
     }
 }
 
-pub(super) fn delete(world: &World, input: &Stream) -> Answer<Value> {
+pub(super) fn delete(emulator: &Emulator, input: &Stream) -> Answer<Value> {
     let Stream { log_group_name, log_stream_name } = input;
-    world
+    emulator
         .store
         .write(|state| group_mut(state, log_group_name)?.streams.remove(log_stream_name).ok_or_else(no_stream))?;
-    let removed = world.logs.remove(log_group_name, Some(log_stream_name));
+    let removed = emulator.logs.remove(log_group_name, Some(log_stream_name));
     removed.map_err(|error| AwsError::server(format!("{error:#}")))?;
     Ok(Value::Null)
 }
@@ -75,8 +75,8 @@ struct Ends {
     last: Option<LogEvent>,
 }
 
-pub(super) async fn describe(world: &World, input: DescribeLogStreams) -> Answer<Value> {
-    let name = named(world, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
+pub(super) async fn describe(emulator: &Emulator, input: DescribeLogStreams) -> Answer<Value> {
+    let name = named(emulator, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?.to_owned();
     let size = page_size(input.limit, PAGE)?;
     let prefix = input.log_stream_name_prefix;
     let by_time = match input.order_by.as_deref() {
@@ -90,7 +90,7 @@ pub(super) async fn describe(world: &World, input: DescribeLogStreams) -> Answer
             return Err(protocol::unfit(Service::Logs, other, "orderBy", rule));
         }
     };
-    let streams: Vec<(String, Timestamp)> = world.store.read(|state| {
+    let streams: Vec<(String, Timestamp)> = emulator.store.read(|state| {
         let streams = &group(state, &name)?.streams;
         let wanted = streams.iter().filter(|(name, _)| prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix)));
         Ok(wanted.map(|(name, created)| (name.clone(), *created)).collect())
@@ -98,7 +98,7 @@ pub(super) async fn describe(world: &World, input: DescribeLogStreams) -> Answer
     let descending = input.descending.unwrap_or(false);
     let scope = format!("DescribeLogStreams {name} {prefix:?} {by_time} {descending}");
     let in_group = name.clone();
-    let mut all = on_disk(world, move |logs| {
+    let mut all = on_disk(emulator, move |logs| {
         streams
             .into_iter()
             .map(|(stream, created)| ends(logs, &in_group, stream, created))
@@ -112,7 +112,7 @@ pub(super) async fn describe(world: &World, input: DescribeLogStreams) -> Answer
         all.reverse();
     }
     // Pages are cut by place: the order need not be that of names.
-    let shown = all.iter().enumerate().map(|(at, one)| (format!("{at:08}"), shown(world, &name, one)));
+    let shown = all.iter().enumerate().map(|(at, one)| (format!("{at:08}"), shown(emulator, &name, one)));
     let page = page::cut(&scope, size, input.next_token.as_deref(), shown).ok_or_else(bad_token)?;
     Ok(listing("logStreams", page))
 }
@@ -124,8 +124,8 @@ fn ends(logs: &LogStore, group: &str, name: String, created: Timestamp) -> anyho
     Ok(Ends { first: event(first), last: event(last), name, created })
 }
 
-fn shown(world: &World, group: &str, one: &Ends) -> Value {
-    let arn = world.settings.arn("logs", &format!("log-group:{group}:log-stream:{}", one.name));
+fn shown(emulator: &Emulator, group: &str, one: &Ends) -> Value {
+    let arn = emulator.settings.arn("logs", &format!("log-group:{group}:log-stream:{}", one.name));
     let mut shown = json!({
         "logStreamName": one.name,
         "creationTime": one.created.as_millis(),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{arn, bad_token, kind, page_size};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol::page;
 use crate::settings::{ACCOUNT, Settings};
@@ -31,15 +31,15 @@ struct Filter {
     values: Vec<String>,
 }
 
-pub(super) fn describe(world: &World, input: &DescribeParameters) -> Answer<Value> {
+pub(super) fn describe(emulator: &Emulator, input: &DescribeParameters) -> Answer<Value> {
     let size = page_size(input.max_results, PAGE)?;
     let filters = input.parameter_filters.as_deref().unwrap_or_default();
     filters.iter().try_for_each(check)?;
     let scope = format!("DescribeParameters {filters:?}");
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let fits = |name: &str, parameter: &Parameter| filters.iter().all(|filter| filter.fits(name, parameter));
         let found = state.ssm.parameters.iter().filter(|(name, parameter)| fits(name, parameter));
-        let shown = found.map(|(name, parameter)| (name.clone(), metadata(&world.settings, name, parameter)));
+        let shown = found.map(|(name, parameter)| (name.clone(), metadata(&emulator.settings, name, parameter)));
         let (parameters, next) = page::cut(&scope, size, input.next_token.as_deref(), shown).ok_or_else(bad_token)?;
         let mut answer = json!({ "Parameters": parameters });
         if let Some(next) = next {
@@ -55,7 +55,7 @@ fn check(filter: &Filter) -> Answer<()> {
         "Type" => &["Equals"],
         "Path" => &["Recursive", "OneLevel"],
         other => {
-            let message = format!("The filter key '{other}' is not supported by the local stand-in.");
+            let message = format!("The filter key '{other}' is not supported by the local emulator.");
             return Err(AwsError::client("InvalidFilterKey", message));
         }
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::names::{self, Wanted};
 use super::{bad_token, check_names, invalid, not_found, page_size, shown};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol::page;
 use crate::store::State;
@@ -38,18 +38,18 @@ pub(super) struct GetParametersByPath {
     next_token: Option<String>,
 }
 
-pub(super) fn get(world: &World, input: &GetParameter) -> Answer<Value> {
+pub(super) fn get(emulator: &Emulator, input: &GetParameter) -> Answer<Value> {
     let with_decryption = input.with_decryption.unwrap_or(false);
-    world.store.read(|state| Ok(json!({ "Parameter": find(world, state, &input.name, with_decryption)? })))
+    emulator.store.read(|state| Ok(json!({ "Parameter": find(emulator, state, &input.name, with_decryption)? })))
 }
 
-pub(super) fn get_several(world: &World, input: &GetParameters) -> Answer<Value> {
+pub(super) fn get_several(emulator: &Emulator, input: &GetParameters) -> Answer<Value> {
     check_names(&input.names)?;
     let with_decryption = input.with_decryption.unwrap_or(false);
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for name in &input.names {
-            match find(world, state, name, with_decryption) {
+            match find(emulator, state, name, with_decryption) {
                 Ok(parameter) => found.push(parameter),
                 Err(_) => missing.push(name),
             }
@@ -59,10 +59,10 @@ pub(super) fn get_several(world: &World, input: &GetParameters) -> Answer<Value>
 }
 
 /// The parameter that `reference` means, as it is shown.
-fn find(world: &World, state: &State, reference: &str, with_decryption: bool) -> Answer<Value> {
-    let wanted = names::parse(&world.settings, reference).ok_or_else(|| not_found(reference))?;
+fn find(emulator: &Emulator, state: &State, reference: &str, with_decryption: bool) -> Answer<Value> {
+    let wanted = names::parse(&emulator.settings, reference).ok_or_else(|| not_found(reference))?;
     let (name, parameter) = existing(state, wanted).ok_or_else(|| not_found(reference))?;
-    let mut value = shown(&world.settings, name, parameter, with_decryption);
+    let mut value = shown(&emulator.settings, name, parameter, with_decryption);
     if let Some(selector) = wanted.selector {
         // Only the newest version is kept.
         if selector.parse() != Ok(parameter.version) {
@@ -82,7 +82,7 @@ fn existing<'s>(state: &'s State, wanted: Wanted<'_>) -> Option<(&'s String, &'s
     if wanted.in_arn { with_slash().or_else(|| all.get_key_value(wanted.name)) } else { all.get_key_value(wanted.name) }
 }
 
-pub(super) fn by_path(world: &World, input: &GetParametersByPath) -> Answer<Value> {
+pub(super) fn by_path(emulator: &Emulator, input: &GetParametersByPath) -> Answer<Value> {
     let GetParametersByPath { path, recursive, with_decryption, max_results, next_token } = input;
     if !path.starts_with('/') {
         return Err(invalid(
@@ -94,10 +94,10 @@ pub(super) fn by_path(world: &World, input: &GetParametersByPath) -> Answer<Valu
     let recursive = recursive.unwrap_or(false);
     let folder = if path.ends_with('/') { path.clone() } else { format!("{path}/") };
     let scope = format!("GetParametersByPath {folder} {recursive}");
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let below = state.ssm.parameters.iter().filter(|(name, _)| is_below(name, &folder, recursive));
         let shown = below.map(|(name, parameter)| {
-            (name.clone(), shown(&world.settings, name, parameter, with_decryption.unwrap_or(false)))
+            (name.clone(), shown(&emulator.settings, name, parameter, with_decryption.unwrap_or(false)))
         });
         let (parameters, next) = page::cut(&scope, size, next_token.as_deref(), shown).ok_or_else(bad_token)?;
         let mut answer = json!({ "Parameters": parameters });

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::invalid;
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::State;
 use crate::store::ssm::Parameter;
@@ -71,7 +71,7 @@ fn check_type(resource_type: &str) -> Answer<()> {
     }
     Err(AwsError::client(
         "InvalidResourceType",
-        format!("The resource type '{resource_type}' is not supported by the local stand-in."),
+        format!("The resource type '{resource_type}' is not supported by the local emulator."),
     ))
 }
 
@@ -86,10 +86,10 @@ fn parameter<'s>(state: &'s mut State, id: &str) -> Answer<&'s mut Parameter> {
     state.ssm.parameters.get_mut(id).ok_or_else(|| no_resource(id))
 }
 
-pub(super) fn add(world: &World, input: AddTags) -> Answer<Value> {
+pub(super) fn add(emulator: &Emulator, input: AddTags) -> Answer<Value> {
     check_type(&input.resource_type)?;
     let given = checked(input.tags)?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let parameter = parameter(state, &input.resource_id)?;
         let mut tags = parameter.tags.clone();
         tags.retain(|tag| given.iter().all(|new| new.key != tag.key));
@@ -102,18 +102,18 @@ pub(super) fn add(world: &World, input: AddTags) -> Answer<Value> {
     })
 }
 
-pub(super) fn list(world: &World, input: &ListTags) -> Answer<Value> {
+pub(super) fn list(emulator: &Emulator, input: &ListTags) -> Answer<Value> {
     check_type(&input.resource_type)?;
-    world.store.read(|state| {
+    emulator.store.read(|state| {
         let found = state.ssm.parameters.get(&input.resource_id).ok_or_else(|| no_resource(&input.resource_id))?;
         let tags: Vec<Value> = found.tags.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
         Ok(json!({ "TagList": tags }))
     })
 }
 
-pub(super) fn remove(world: &World, input: &RemoveTags) -> Answer<Value> {
+pub(super) fn remove(emulator: &Emulator, input: &RemoveTags) -> Answer<Value> {
     check_type(&input.resource_type)?;
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         parameter(state, &input.resource_id)?.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
         Ok(json!({}))
     })

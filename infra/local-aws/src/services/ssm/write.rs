@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::tags::{GivenTag, checked};
 use super::{check_names, invalid, names, not_found};
-use crate::daemon::World;
+use crate::api::Service;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::protocol;
-use crate::services::Service;
 use crate::store::ssm::{Parameter, ParameterType};
 use crate::time::Timestamp;
 
@@ -34,7 +34,7 @@ pub(super) struct PutParameter {
     key_id: Option<String>,
 }
 
-pub(super) fn put(world: &World, input: PutParameter) -> Answer<Value> {
+pub(super) fn put(emulator: &Emulator, input: PutParameter) -> Answer<Value> {
     names::check(&input.name)?;
     let kind = input.kind.as_deref().map(parse_kind).transpose()?;
     check_value(&input)?;
@@ -49,7 +49,7 @@ pub(super) fn put(world: &World, input: PutParameter) -> Answer<Value> {
         ));
     }
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let version = match state.ssm.parameters.get_mut(&name) {
             Some(_) if !overwrite => {
                 return Err(AwsError::client(
@@ -101,7 +101,7 @@ fn check_value(input: &PutParameter) -> Answer<()> {
     if input.value.len() > LARGEST {
         return Err(invalid(format!(
             "Standard tier parameters support a maximum parameter value of {LARGEST} characters. Advanced parameters are \
-             not supported by the local stand-in."
+             not supported by the local emulator."
         )));
     }
     if input.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
@@ -126,8 +126,8 @@ pub(super) struct DeleteParameter {
     name: String,
 }
 
-pub(super) fn delete(world: &World, input: &DeleteParameter) -> Answer<Value> {
-    let removed = world.store.update(|state| {
+pub(super) fn delete(emulator: &Emulator, input: &DeleteParameter) -> Answer<Value> {
+    let removed = emulator.store.update(|state| {
         let removed = state.ssm.parameters.remove(&input.name);
         (removed.is_some(), removed)
     });
@@ -140,9 +140,9 @@ pub(super) struct DeleteParameters {
     names: Vec<String>,
 }
 
-pub(super) fn delete_several(world: &World, input: DeleteParameters) -> Answer<Value> {
+pub(super) fn delete_several(emulator: &Emulator, input: DeleteParameters) -> Answer<Value> {
     check_names(&input.names)?;
-    let (deleted, missing): (Vec<String>, Vec<String>) = world
+    let (deleted, missing): (Vec<String>, Vec<String>) = emulator
         .store
         .write(|state| input.names.into_iter().partition(|name| state.ssm.parameters.remove(name).is_some()));
     Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": missing }))

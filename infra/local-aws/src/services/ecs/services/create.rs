@@ -10,7 +10,7 @@ use super::super::counts::Counts;
 use super::super::reference::{self, key};
 use super::super::service_input::{self, DeploymentConfigurationChange, PLATFORM};
 use super::super::{beyond, input, invalid, one_of, service_wire, tags};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::scheduler::deployments;
 use crate::store::ecs::{NetworkConfiguration, Service, ServiceLoadBalancer};
@@ -87,18 +87,18 @@ impl Create {
     }
 }
 
-pub(in super::super) fn create(world: &World, mut given: Value) -> Answer<Value> {
+pub(in super::super) fn create(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::SERVICE)?;
     let given: Create = input::members(&given)?;
     given.check()?;
-    let settings = &world.settings;
+    let settings = &emulator.settings;
     let named = given.task_definition.as_deref().filter(|text| !text.is_empty());
     let named = named.ok_or_else(|| invalid("TaskDefinition can not be blank."))?;
     let named = reference::definition(settings, named)?;
     let deployment_configuration =
         given.deployment_configuration.apply(&service_input::usual_deployment_configuration())?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let cluster = reference::active_cluster(state, settings, given.cluster.as_deref())?;
         let definition = &named.find_active(&state.ecs)?.definition;
         service_input::check_load_balancers(state, definition, &given.load_balancers)?;

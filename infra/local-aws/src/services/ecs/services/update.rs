@@ -9,7 +9,7 @@ use super::super::reference::{self, key};
 use super::super::service_input::{self, DeploymentConfigurationChange};
 use super::super::{beyond, input, invalid, refused, service_wire};
 use super::create::{DeploymentController, check_controller};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::scheduler::deployments;
 use crate::settings::Settings;
@@ -41,16 +41,16 @@ struct Update {
     propagate_tags: Option<String>,
 }
 
-pub(in super::super) fn update(world: &World, mut given: Value) -> Answer<Value> {
+pub(in super::super) fn update(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::SERVICE)?;
     let given: Update = input::members(&given)?;
     check_controller(given.deployment_controller.as_ref())?;
     given.desired_count.map_or(Ok(()), service_input::check_desired_count)?;
     service_input::check_platform_version(given.platform_version.as_deref())?;
     service_input::check_words(given.propagate_tags.as_deref(), given.availability_zone_rebalancing.as_deref())?;
-    let settings = &world.settings;
+    let settings = &emulator.settings;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let cluster = reference::active_cluster(state, settings, given.cluster.as_deref())?;
         let name = reference::service_name(settings, &cluster, &given.service)?;
         let service = reference::service(&state.ecs, &cluster, name)?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{attributes, beyond, input, tags, validation};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::Answer;
 use crate::settings::{ACCOUNT, Settings};
 use crate::store::ecs::Revision;
@@ -15,7 +15,7 @@ use crate::store::task_definition::{
 };
 use crate::time::Timestamp;
 
-/// Members of the call, as far as the stand-in takes them.
+/// Members of the call, as far as the emulator takes them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Register {
@@ -38,18 +38,18 @@ struct Register {
     runtime_platform: Option<RuntimePlatform>,
 }
 
-pub(in super::super) fn register(world: &World, mut given: Value) -> Answer<Value> {
+pub(in super::super) fn register(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::TASK_DEFINITION)?;
     let (definition, tags) = input::members::<Register>(&given)?.draft()?;
     tags::check(&tags)?;
-    validation::check(&definition, &world.settings)?;
-    let definition = filled_in(definition, &world.settings);
-    world.store.write(|state| {
+    validation::check(&definition, &emulator.settings)?;
+    let definition = filled_in(definition, &emulator.settings);
+    emulator.store.write(|state| {
         let family = state.ecs.families.entry(definition.family.clone()).or_default();
         family.last_revision += 1;
         let number = family.last_revision;
         let name = format!("task-definition/{}:{number}", definition.family);
-        let task_definition_arn = world.settings.arn("ecs", &name);
+        let task_definition_arn = emulator.settings.arn("ecs", &name);
         let definition =
             TaskDefinition { task_definition_arn, revision: number, registered_at: Timestamp::now(), ..definition };
         let mut answer = json!({ "taskDefinition": definition });

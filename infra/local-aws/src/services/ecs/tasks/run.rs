@@ -8,7 +8,7 @@ use super::super::reference;
 use super::super::service_input;
 use super::super::validation::sizes::{Size, cpu_units, memory_mib};
 use super::super::{beyond, input, invalid, tags, task_wire};
-use crate::daemon::World;
+use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::store::ecs::{Ecs, NetworkConfiguration, Revision};
 use crate::store::task::{ContainerOverride, Task, TaskOverride, new_id};
@@ -103,17 +103,17 @@ impl Run {
     }
 }
 
-pub(in super::super) fn run(world: &World, mut given: Value) -> Answer<Value> {
+pub(in super::super) fn run(emulator: &Emulator, mut given: Value) -> Answer<Value> {
     beyond::refuse(&mut given, beyond::RUN_TASK)?;
     if given.get("overrides").is_some_and(|overrides| overrides.to_string().len() > LONGEST_OVERRIDES) {
         return Err(invalid(format!("Container Overrides length must be at most {LONGEST_OVERRIDES}")));
     }
     let given: Run = input::members(&given)?;
     given.check()?;
-    let settings = &world.settings;
+    let settings = &emulator.settings;
     let named = reference::definition(settings, &given.task_definition)?;
     let now = Timestamp::now();
-    world.store.write(|state| {
+    emulator.store.write(|state| {
         let cluster = reference::active_cluster(state, settings, given.cluster.as_deref())?;
         let revision = named.find_active(&state.ecs)?;
         let definition = &revision.definition;
