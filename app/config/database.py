@@ -70,7 +70,7 @@ def _from_url(environment: Environment, where: str) -> dict[str, Any]:
         environment.problem("DATABASE_URL", "must begin with postgresql:// or sqlite:////")
         return {}
     query = parse_qs(url.query)
-    # A Unix socket's directory cannot stand in a URL's host part, so it may come as `?host=`, as libpq allows.
+    # A URL's host part cannot hold the directory of a Unix socket, so libpq and this reader accept `?host=` as well.
     host = unquote(url.hostname or "") or query.pop("host", [""])[0]
     ssl_mode = query.pop("sslmode", [None])[0]
     if not host or not url.username or len(url.path) < 2:
@@ -102,7 +102,7 @@ def _postgresql(
     password: str,
     ssl_mode: str | None = None,
 ) -> dict[str, Any]:
-    default_mode = "require" if where in ("staging", "production") else "prefer"
+    default_mode = "prefer" if where == "local" else "require"
     limits = {
         "statement_timeout": STATEMENT_TIMEOUT_MS,
         "lock_timeout": LOCK_TIMEOUT_MS,

@@ -4,12 +4,16 @@ Not here: what the variables mean (`config.settings` and its parts). No value is
 a secret put under the wrong name.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+
+# What Slipway accepts after `--env`.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -44,6 +48,15 @@ class Environment:
             return text
 
         return self._read(name, parse, f"must be one of {', '.join(choices)}", default, choices[0])
+
+    def name(self, name: str) -> str:
+        def parse(text: str) -> str:
+            if not _NAME.fullmatch(text):
+                raise ValueError
+            return text
+
+        rule = "must have 1 to 32 lower-case letters, digits and hyphens, no hyphen at either end"
+        return self._read(name, parse, rule, None, "")
 
     def boolean(self, name: str, default: bool | None = None) -> bool:
         def parse(text: str) -> bool:

@@ -10,8 +10,8 @@ SECRET_KEY_DISTINCT = 5
 
 
 def read_security(environment: Environment, where: str) -> dict[str, Any]:
-    """Returns the settings by name. `where` is the environment's name; `local` and `dev` may do without TLS."""
-    behind_tls = where in ("staging", "production")
+    """Returns the settings by name. `where` is the environment's name: only `local` is served without TLS."""
+    behind_tls = where != "local"
     hosts = _hosts(environment, behind_tls)
     redirect = environment.boolean("SECURE_SSL_REDIRECT", behind_tls)
     # Django itself warns of losing a whole domain to a hasty HSTS: it begins at a minute and is raised by hand.
@@ -24,7 +24,7 @@ def read_security(environment: Environment, where: str) -> dict[str, Any]:
             f"https://*{host}" if host.startswith(".") else f"https://{host}" for host in hosts if host != "*"
         ],
         # Safe because the server listens on 127.0.0.1 only and the proxy's port is open to the load balancer alone:
-        # nobody else can send the header.
+        # no other client can send the header.
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
         "SECURE_SSL_REDIRECT": redirect,
         "SECURE_HSTS_SECONDS": environment.integer(
@@ -57,7 +57,7 @@ def _secret_key(environment: Environment, where: str) -> str:
 def _hosts(environment: Environment, behind_tls: bool) -> list[str]:
     hosts = environment.list("ALLOWED_HOSTS")
     if behind_tls and "*" in hosts:
-        environment.problem("ALLOWED_HOSTS", "may not be * in staging and production")
+        environment.problem("ALLOWED_HOSTS", "may be * in local only")
     if any("/" in host for host in hosts):
         environment.problem("ALLOWED_HOSTS", "must hold host names, without scheme or path")
     return hosts

@@ -21,7 +21,7 @@ from observability.logs import logging_settings
 
 _environment = Environment(os.environ)
 
-ENVIRONMENT = _environment.choice("SLIPWAY_ENVIRONMENT", ("local", "dev", "staging", "production"))
+ENVIRONMENT = _environment.name("SLIPWAY_ENVIRONMENT")
 RELEASE = _environment.text("SLIPWAY_RELEASE", "unreleased")
 
 DEBUG = _environment.boolean("DEBUG", False)

@@ -1,6 +1,6 @@
 """The two health checks. They stand before host validation and TLS redirects, which would refuse a probe.
 
-`/healthz/live` says that this process answers, and never asks the database: a load balancer would otherwise replace
+`/healthz/live` shows that this process answers, and never asks the database: a load balancer would otherwise replace
 every task when the database pauses. `/healthz/ready` asks it, for deploys and people.
 """
 

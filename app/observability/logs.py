@@ -39,7 +39,7 @@ def log_stream(descriptor: int) -> TextIO:
     """
     if descriptor == 1:
         return sys.stdout
-    # Line buffered, and left open for good: workers inherit it over a fork.
+    # Line buffered, and left open permanently: workers inherit it over a fork.
     return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
 
 

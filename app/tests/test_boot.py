@@ -40,10 +40,10 @@ def test_nothing_set_is_one_line_with_every_problem(run_manage):
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("SLIPWAY_ENVIRONMENT", "prod", "must be one of local, dev, staging, production"),
+        ("SLIPWAY_ENVIRONMENT", "../prod", "must have 1 to 32 lower-case letters, digits and hyphens"),
         ("SECRET_KEY", "too-short-a-secret", "must have at least 50 characters"),
         ("SECRET_KEY", "a" * 60, "5 of them different"),
-        ("ALLOWED_HOSTS", "*", "may not be *"),
+        ("ALLOWED_HOSTS", "*", "may be * in local only"),
         ("ALLOWED_HOSTS", "https://links.example.org", "without scheme or path"),
         ("DATABASE_URL", "sqlite:////data/db.sqlite3", "SQLite is for local only"),
         ("DEBUG", "true", "may be true in local only"),

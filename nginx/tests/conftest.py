@@ -69,7 +69,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def page() -> str:
-    """A path that no other test has asked for, so that no entry of the cache is shared."""
+    """A path that no other test requests, so that no entry of the cache is shared."""
     return f"/@page{next(_numbers)}"
 
 

@@ -102,10 +102,20 @@ impl Command {
 pub struct Shared {
     /// Environment: the file `infra/environments/<ENV>.toml`.
     #[arg(long, value_name = "ENV", default_value = "local")]
-    pub env: EnvironmentName,
+    env: EnvironmentName,
+    /// Template that the environment is made from, where it has no file of its own: `--env pr-123 --from preview`.
+    #[arg(long, value_name = "TEMPLATE")]
+    from: Option<EnvironmentName>,
     /// Text for people, or one JSON object per line on standard output.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
+}
+
+impl Shared {
+    /// The selected environment.
+    pub fn environment(&self) -> EnvironmentName {
+        self.env.with_template(self.from)
+    }
 }
 
 /// `cargo xtask build`.
@@ -159,7 +169,7 @@ impl Build {
     /// Returns the request of the verb.
     pub fn request(self) -> build::Request {
         let Build { shared, images, no_cache, file, tags, explain, dry_run } = self;
-        build::Request { environment: shared.env, images, no_cache, file, tags, explain, dry_run }
+        build::Request { environment: shared.environment(), images, no_cache, file, tags, explain, dry_run }
     }
 }
 
@@ -167,7 +177,7 @@ impl Push {
     /// Returns the request of the verb.
     pub fn request(self) -> push::Request {
         let Push { shared, images, as_built, dry_run } = self;
-        push::Request { environment: shared.env, images, as_built, aws: None, dry_run }
+        push::Request { environment: shared.environment(), images, as_built, aws: None, dry_run }
     }
 }
 
@@ -271,7 +281,7 @@ impl LocalVerb {
 
     /// Returns the environment and the request.
     pub fn request(self) -> (EnvironmentName, local::Request) {
-        let environment = self.shared().env;
+        let environment = self.shared().environment();
         let request = match self {
             LocalVerb::Start(_) => local::Request::Start,
             LocalVerb::Stop(_) => local::Request::Stop,
@@ -310,7 +320,6 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::{Command, Flags};
-    use crate::project::EnvironmentName;
 
     #[test]
     fn the_command_line_is_consistent_and_every_verb_shows_an_example() {
@@ -331,11 +340,18 @@ mod tests {
     fn build_takes_what_the_design_promises() {
         let line = "cargo-xtask build --env staging --image app --no-cache -f x/Dockerfile -t v1 -t v2 --explain --dry-run --output json";
         let Command::Build(build) = Flags::try_parse_from(line.split(' ')).unwrap().command else { panic!() };
-        assert_eq!(build.shared.env, EnvironmentName::Staging);
+        assert_eq!(build.shared.environment().as_str(), "staging");
         assert_eq!(build.images[0].as_str(), "app");
         assert_eq!(build.tags, ["v1", "v2"]);
         assert!(build.no_cache && build.explain && build.dry_run);
-        for bad in ["build --env stagin", "build --image ../x", "bild", "build --output yaml"] {
+        for bad in [
+            "build --env ../staging",
+            "build --env Staging",
+            "build --env a.b",
+            "build --image ../x",
+            "bild",
+            "build --output yaml",
+        ] {
             assert!(Flags::try_parse_from(["x"].into_iter().chain(bad.split(' '))).is_err(), "{bad}");
         }
     }

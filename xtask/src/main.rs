@@ -57,7 +57,7 @@ fn closed(command: Command, root: &Utf8Path, report: &Report) -> anyhow::Result<
             verify::Outcome::Failed => return Ok(Exit::Failed as u8),
         },
         Command::Setup(flags) => setup::run(&setup::Setup { remove: flags.remove }, root, report)?,
-        Command::Status(flags) => status::run(root, flags.shared.env, flags.service.as_deref(), report)?,
+        Command::Status(flags) => status::run(root, flags.shared.environment(), flags.service.as_deref(), report)?,
         Command::History(flags) => history::run(root, &flags.request(), report)?,
         Command::Logs(flags) => logs::run(root, &flags.request(), report)?,
         Command::Run(flags) => return run::run(root, &flags.request(), report),

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use environment::{Bases, Environment, EnvironmentName, Local, Network, ServiceOverrides, Strategy, Volume};
+pub use environment::{
+    Bases, BuildSettings, Environment, EnvironmentName, Local, Network, ServiceOverrides, Strategy, Volume,
+};
 pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};
@@ -145,6 +147,20 @@ impl Default for Verify {
 }
 
 impl Project {
+    /// The project as the environment builds it: with the environment's platform and build settings.
+    #[must_use]
+    pub fn in_environment(mut self, environment: &Environment) -> Project {
+        self.platform = environment.platform.unwrap_or(self.platform);
+        for image in &mut self.images {
+            let Some(settings) = environment.images.get(&image.name) else { continue };
+            image.dockerfile = settings.dockerfile.clone().unwrap_or_else(|| image.dockerfile.clone());
+            image.target = settings.target.clone().or_else(|| image.target.take());
+            image.args.extend(settings.args.clone());
+            image.secrets.extend(settings.secrets.clone());
+        }
+        self
+    }
+
     /// The image of that name, if the project has it.
     pub fn image(&self, name: &ImageName) -> Option<&Image> {
         self.images.iter().find(|image| image.name == *name)

@@ -21,16 +21,18 @@ use xtask::project::{
     ReleasePhase, SecretSource, Strategy, Verify, Volume,
 };
 
+#[path = "configuration/environments.rs"]
+mod environments;
 #[path = "configuration/services.rs"]
 mod services;
 
 const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
 
-const OUR_ENVIRONMENTS: [(EnvironmentName, &str); 4] = [
-    (EnvironmentName::Local, include_str!("../../infra/environments/local.toml")),
-    (EnvironmentName::Dev, include_str!("../../infra/environments/dev.toml")),
-    (EnvironmentName::Staging, include_str!("../../infra/environments/staging.toml")),
-    (EnvironmentName::Production, include_str!("../../infra/environments/production.toml")),
+const OUR_ENVIRONMENTS: [(&str, &str); 4] = [
+    ("local", include_str!("../../infra/environments/local.toml")),
+    ("dev", include_str!("../../infra/environments/dev.toml")),
+    ("staging", include_str!("../../infra/environments/staging.toml")),
+    ("production", include_str!("../../infra/environments/production.toml")),
 ];
 
 /// What a user reads: the message, then one `hint:` line each.
@@ -163,7 +165,9 @@ fn our_own_environments_load() {
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
     let found: Vec<Environment> = OUR_ENVIRONMENTS
         .iter()
-        .map(|(name, text)| parse::environment(*name, text, &project).unwrap_or_else(|error| panic!("{error}")))
+        .map(|(name, text)| {
+            parse::environment(name.parse().unwrap(), text, &project).unwrap_or_else(|error| panic!("{error}"))
+        })
         .collect();
     let facts: Vec<_> = found
         .iter()
@@ -177,9 +181,9 @@ fn our_own_environments_load() {
     ];
     assert_eq!(facts, expected);
     for found in &found {
-        assert_eq!(found.accepts_substitutes(), found.name == EnvironmentName::Local);
-        assert_eq!(found.bases.substitutes.is_empty(), found.name != EnvironmentName::Local);
-        assert_eq!(found.local, (found.name == EnvironmentName::Local).then(Local::default));
+        assert_eq!(found.accepts_substitutes(), found.name.is_local());
+        assert_eq!(found.bases.substitutes.is_empty(), !found.name.is_local());
+        assert_eq!(found.local, (found.name.is_local()).then(Local::default));
         assert_eq!((found.service.as_str(), found.region.as_str()), ("linkbio", "eu-central-1"));
     }
     let rolling = Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true };
@@ -209,7 +213,7 @@ fn our_own_environments_load() {
     for found in &found[1..] {
         let network = found.network.as_ref().unwrap();
         assert_eq!((network.subnets.len(), network.security_groups.len()), (2, 1));
-        assert_eq!((network.assign_public_ip, found.volumes.len()), (found.name == EnvironmentName::Dev, 0));
+        assert_eq!((network.assign_public_ip, found.volumes.len()), (found.name.as_str() == "dev", 0));
     }
     let substitutes = &local.bases.substitutes;
     assert_eq!(substitutes.get("nginxinc/nginx-unprivileged:stable-alpine-slim"), Some(&front));
@@ -227,7 +231,7 @@ fn the_example_of_the_guide_loads() {
         "the error in the guide is not ours"
     );
     let project = parse::project(project).unchecked().unwrap_or_else(|error| panic!("{error}"));
-    parse::environment(EnvironmentName::Production, environment, &project).unwrap_or_else(|error| panic!("{error}"));
+    parse::environment("production".parse().unwrap(), environment, &project).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
@@ -276,7 +280,7 @@ fn images_come_after_those_they_take_files_from() {
 fn what_an_environment_leaves_out_is_derived() {
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
     let text = "region = \"us-gov-west-1\"\n[task]\ncpu = 16_384\nmemory = 122880\ncount = 5000\n";
-    let found = parse::environment(EnvironmentName::Local, text, &project).unwrap();
+    let found = parse::environment(EnvironmentName::LOCAL, text, &project).unwrap();
     assert_eq!((found.cluster.as_str(), found.service.as_str()), ("linkbio-local", "linkbio"));
     assert_eq!((found.cpu, found.memory, found.count), (16384, 122_880, 5000));
     let default = Strategy { minimum_healthy_percent: 100, maximum_percent: 200, circuit_breaker: true };
@@ -325,21 +329,34 @@ fn a_project_on_disk() {
 fn environments_on_disk() {
     let disk = Disk::new("environments");
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
-    let dev = |root: &Utf8Path| project_files::load_environment(root, EnvironmentName::Dev, &project).map(drop);
+    let dev = |root: &Utf8Path| project_files::load_environment(root, "dev".parse().unwrap(), &project).map(drop);
     assert_eq!(
         disk.refused(dev),
-        "infra/environments/dev.toml: there is no such file in `ROOT`\n\
+        "unknown environment `dev`: there is no file `infra/environments/dev.toml`\n\
          hint: write `infra/environments/dev.toml`: docs/guide/configuration.md shows one"
     );
     for (name, text) in OUR_ENVIRONMENTS {
-        disk.write(parse::environment_file(name).as_str(), text.as_bytes());
+        disk.write(format!("infra/environments/{name}.toml").as_str(), text.as_bytes());
     }
     disk.write("infra/environments/README.md", b"not an environment\n");
     dev(&disk.root).unwrap();
-    disk.write("infra/environments/prodution.toml", b"");
+    let qa = |root: &Utf8Path| project_files::load_environment(root, "qa".parse().unwrap(), &project).map(drop);
+    assert_eq!(
+        disk.refused(qa),
+        "unknown environment `qa`: there is no file `infra/environments/qa.toml`\n\
+         hint: the environments are `dev`, `local`, `production` and `staging`; to add one, copy its file to \
+         `infra/environments/qa.toml`"
+    );
+    let near =
+        disk.refused(|root| project_files::load_environment(root, "prodution".parse().unwrap(), &project).map(drop));
+    assert!(near.contains("\nhint: did you mean `production`?\n"), "{near}");
+    fs::copy(disk.root.join("infra/environments/dev.toml"), disk.root.join("infra/environments/qa.toml")).unwrap();
+    qa(&disk.root).unwrap();
+    disk.write("infra/environments/Q.A.toml", b"");
     assert_eq!(
         disk.refused(dev),
-        "infra/environments/prodution.toml: unknown environment\nhint: did you mean `production`?"
+        "infra/environments/Q.A.toml: not the name of an environment\nhint: rename or move the file: lower-case \
+         letters, digits and hyphens, no hyphen at either end, at most 32"
     );
 }
 

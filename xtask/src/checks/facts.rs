@@ -13,7 +13,7 @@ use crate::image::dockerfile::Copied;
 use crate::image::layout::Config;
 use crate::image::proof::Finding;
 use crate::image::{Digest, ImageName};
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::{Environment, Project};
 use crate::release::{Built, Release};
 
 /// A fact, or why it is not known.
@@ -164,10 +164,7 @@ pub struct Answer {
 impl Facts<'_> {
     /// A line that types a verb for this environment.
     pub(super) fn command(&self, verb: &str) -> String {
-        match self.environment.name {
-            EnvironmentName::Local => format!("cargo xtask {verb}"),
-            environment => format!("cargo xtask {verb} --env {environment}"),
-        }
+        format!("cargo xtask {verb}{}", self.environment.name.flags())
     }
 
     /// The task definition's containers.

@@ -129,7 +129,7 @@ fn on_target(
     if request.dry_run {
         return Ok(Outcome::Planned);
     }
-    observe::confirm(request)?;
+    observe::confirm(request, &target.settings.environment)?;
     interrupt::check()?;
 
     let name = lease::name(&target.settings.project.name, request.environment.as_str());

@@ -48,7 +48,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     let container = task.container(&name).ok_or_else(|| {
         Failure::usage(format!("no container `{name}` in task {}", task.id())).hint(format!("it has {names}"))
     })?;
-    if request.environment == EnvironmentName::Local {
+    if request.environment.is_local() {
         let engine = engine::find_or_wake(root, report)?.ok_or_else(|| Failure::failed("no Docker engine answers"))?;
         let id =
             container.runtime_id.as_deref().ok_or_else(|| Failure::failed(format!("`{name}` does not run yet")))?;

@@ -57,7 +57,7 @@ struct Target {
 /// # Errors
 /// Bad configuration (2), interrupted (130), everything else (1).
 pub fn run(root: &Utf8Path, environment: EnvironmentName, request: &Request, report: &Report) -> anyhow::Result<()> {
-    if environment != EnvironmentName::Local {
+    if !environment.is_local() {
         let failure = Failure::usage(format!("`{environment}` is on AWS: only `local` has an emulator"));
         return Err(failure.hint("leave out `--env`").into());
     }
@@ -72,7 +72,7 @@ pub fn run(root: &Utf8Path, environment: EnvironmentName, request: &Request, rep
 
 fn load(root: &Utf8Path) -> anyhow::Result<Target> {
     let project = project_files::load(root)?;
-    let environment = project_files::load_environment(root, EnvironmentName::Local, &project)?;
+    let environment = project_files::load_environment(root, EnvironmentName::LOCAL, &project)?;
     let names = local::names(&project, &environment);
     let local = environment.local.clone().unwrap_or_default();
     Ok(Target { environment, local, names })

@@ -150,7 +150,7 @@ mod tests {
         let line = LogLine { stream: "web/app/0123abcd".to_owned(), ..LogLine::default() };
         let check = |container: Option<&str>, task: Option<&str>, expected| {
             let request = Request {
-                environment: EnvironmentName::Local,
+                environment: EnvironmentName::LOCAL,
                 service: None,
                 follow: false,
                 container: container.map(str::to_owned),

@@ -18,13 +18,18 @@ pub(crate) fn project() -> Project {
 
 /// One of its environments.
 pub(crate) fn environment(name: EnvironmentName) -> Environment {
-    let text = match name {
-        EnvironmentName::Local => include_str!("../../../infra/environments/local.toml"),
-        EnvironmentName::Dev => include_str!("../../../infra/environments/dev.toml"),
-        EnvironmentName::Staging => include_str!("../../../infra/environments/staging.toml"),
-        EnvironmentName::Production => include_str!("../../../infra/environments/production.toml"),
+    let text = match name.as_str() {
+        "dev" => include_str!("../../../infra/environments/dev.toml"),
+        "staging" => include_str!("../../../infra/environments/staging.toml"),
+        "production" => include_str!("../../../infra/environments/production.toml"),
+        _ => include_str!("../../../infra/environments/local.toml"),
     };
     parse::environment(name, text, &project()).unwrap()
+}
+
+/// One of its environments, by the text of its name.
+pub(crate) fn environment_named(name: &str) -> Environment {
+    environment(name.parse().unwrap())
 }
 
 /// What placeholders stand for in one of them, with images of made-up digests.

@@ -29,11 +29,48 @@ pub fn load(root: &Utf8Path) -> anyhow::Result<Project> {
 /// # Errors
 /// The file is missing or wrong, or another `.toml` lies beside it that is no environment: exit code 2.
 pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Project) -> anyhow::Result<Environment> {
-    refuse_strays(root)?;
-    let file = parse::environment_file(name);
-    let hint = format!("write `{file}`: docs/guide/configuration.md shows one");
-    let text = read(root, &file, &hint)?;
-    Ok(parse::environment(name, &text, project)?)
+    let names = environment_names(root)?;
+    if let Some(template) = name.template()
+        && names.contains(&name.with_template(None))
+    {
+        let file = parse::environment_file(name.with_template(None));
+        return Err(Failure::usage(format!(
+            "`{name}` has a file of its own, `{file}`: it is not made from `{template}`"
+        ))
+        .hint(format!("leave out `--from {template}`, or choose another name for `--env`"))
+        .into());
+    }
+    if !names.contains(&name.template().unwrap_or(name)) {
+        return Err(parse::missing_environment(name, &names).into());
+    }
+    let text = read(root, &parse::environment_file(name), "docs/guide/configuration.md shows one")?;
+    let mut shared = parse::SharedFiles::new();
+    for stem in stems(root, parse::SHARED)? {
+        let file = Utf8Path::new(parse::SHARED).join(format!("{stem}.toml"));
+        let text = read(root, &file, "remove the link that leads nowhere")?;
+        shared.insert(stem, text);
+    }
+    let environment = parse::extended_environment(name, &text, &shared, project)?;
+    for (image, settings) in &environment.images {
+        if let Some(dockerfile) = settings.dockerfile.as_ref().filter(|path| find(root, path) != Found::File) {
+            let file = parse::environment_file(name);
+            return Err(Failure::usage(format!(
+                "{file}: `images.{image}.dockerfile`: there is no file `{dockerfile}`"
+            ))
+            .hint("name a file that exists; paths start at the root of the repository")
+            .into());
+        }
+    }
+    Ok(environment)
+}
+
+/// The environments and templates of the project below `root`, sorted: one for each file of their folder.
+///
+/// # Errors
+/// A `.toml` in the folder has a name that no environment can have: exit code 2.
+pub fn environment_names(root: &Utf8Path) -> anyhow::Result<Vec<EnvironmentName>> {
+    let stems = stems(root, parse::ENVIRONMENTS)?;
+    stems.iter().map(|stem| Ok(stem.parse().map_err(|_| parse::stray_file(stem))?)).collect()
 }
 
 /// The templates of a service: of its task definition, and of the service itself.
@@ -49,32 +86,20 @@ pub fn load_templates(root: &Utf8Path, service: Option<&ProjectService>) -> anyh
     Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))
 }
 
-/// A misspelled file would otherwise be an environment that is missing unnoticed.
-fn refuse_strays(root: &Utf8Path) -> anyhow::Result<()> {
-    let folder = root.join(parse::ENVIRONMENTS);
-    let entries = match fs::read_dir(&folder) {
+/// The names of the `.toml` files in a folder without their ending, sorted; none where there is no such folder.
+fn stems(root: &Utf8Path, folder: &str) -> anyhow::Result<Vec<String>> {
+    let entries = match fs::read_dir(root.join(folder)) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("failed to list `{folder}`")),
     };
-    let mut strays = Vec::new();
+    let mut stems = Vec::new();
     for entry in entries {
         let name = entry.with_context(|| format!("failed to list `{folder}`"))?.file_name();
-        let name = name.to_string_lossy();
-        if let Some(stem) = name.strip_suffix(".toml")
-            && stem.parse::<EnvironmentName>().is_err()
-        {
-            strays.push(stem.to_owned());
-        }
+        stems.extend(name.to_string_lossy().strip_suffix(".toml").map(str::to_owned));
     }
-    strays.sort();
-    match strays.first() {
-        None => Ok(()),
-        Some(stem) => {
-            let file = format!("{}/{}.toml", parse::ENVIRONMENTS, stem.escape_debug());
-            Err(Failure::usage(format!("{file}: unknown environment")).hint(parse::stray_environment_hint(stem)).into())
-        }
-    }
+    stems.sort();
+    Ok(stems)
 }
 
 fn read(root: &Utf8Path, file: &Utf8Path, missing: &str) -> anyhow::Result<String> {

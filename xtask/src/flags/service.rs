@@ -172,7 +172,13 @@ impl Deploy {
     pub fn request(&self) -> deploy::Request {
         let Deploy { shared, service, yes, dry_run, timeout } = self;
         let limit = Duration::from_secs(*timeout);
-        deploy::Request { environment: shared.env, service: service.clone(), yes: *yes, dry_run: *dry_run, limit }
+        deploy::Request {
+            environment: shared.environment(),
+            service: service.clone(),
+            yes: *yes,
+            dry_run: *dry_run,
+            limit,
+        }
     }
 }
 
@@ -180,7 +186,13 @@ impl Rollback {
     /// Returns the request of the verb.
     pub fn request(self) -> rollback::Request {
         let Rollback { shared, service, to, dry_run, timeout } = self;
-        rollback::Request { environment: shared.env, service, to, dry_run, limit: Duration::from_secs(timeout) }
+        rollback::Request {
+            environment: shared.environment(),
+            service,
+            to,
+            dry_run,
+            limit: Duration::from_secs(timeout),
+        }
     }
 }
 
@@ -188,7 +200,7 @@ impl History {
     /// Returns the request of the verb.
     pub fn request(&self) -> history::Request {
         history::Request {
-            environment: self.shared.env,
+            environment: self.shared.environment(),
             service: self.service.clone(),
             // The range above fits `usize` on every platform.
             count: usize::try_from(self.count).unwrap_or(usize::MAX),
@@ -200,7 +212,14 @@ impl Logs {
     /// Returns the request of the verb.
     pub fn request(self) -> logs::Request {
         let Logs { shared, service, follow, container, task, since } = self;
-        logs::Request { environment: shared.env, service, follow, container, task, since: Duration::from_secs(since) }
+        logs::Request {
+            environment: shared.environment(),
+            service,
+            follow,
+            container,
+            task,
+            since: Duration::from_secs(since),
+        }
     }
 }
 
@@ -208,7 +227,13 @@ impl Run {
     /// Returns the request of the verb.
     pub fn request(self) -> run::Request {
         let Run { shared, service, container, timeout, command } = self;
-        run::Request { environment: shared.env, service, container, command, limit: Duration::from_secs(timeout) }
+        run::Request {
+            environment: shared.environment(),
+            service,
+            container,
+            command,
+            limit: Duration::from_secs(timeout),
+        }
     }
 }
 
@@ -216,7 +241,7 @@ impl Exec {
     /// Returns the request of the verb.
     pub fn request(self) -> exec::Request {
         let Exec { shared, service, container, task, command } = self;
-        exec::Request { environment: shared.env, service, container, task, command }
+        exec::Request { environment: shared.environment(), service, container, task, command }
     }
 }
 
@@ -225,7 +250,7 @@ impl Scale {
     pub fn request(&self) -> scale::Request {
         let service = self.service.clone();
         scale::Request {
-            environment: self.shared.env,
+            environment: self.shared.environment(),
             service,
             count: self.count,
             limit: Duration::from_secs(self.timeout),

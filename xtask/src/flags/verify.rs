@@ -23,8 +23,8 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Returns the request of the verb.
+    /// The scopes and the environment.
     pub fn request(self) -> Request {
-        Request { environment: self.shared.env, service: self.service, scopes: self.scopes }
+        Request { environment: self.shared.environment(), service: self.service, scopes: self.scopes }
     }
 }

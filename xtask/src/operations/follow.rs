@@ -11,7 +11,6 @@ use crate::ecs::{Service, ServiceDeployment, Task};
 use crate::effects::aws::Aws;
 use crate::effects::ecs::{self, Stop};
 use crate::effects::interrupt;
-use crate::project::EnvironmentName;
 use crate::report::rollout::RolloutView;
 
 /// An interrupt is noticed within this, also in the middle of a wait.
@@ -56,7 +55,7 @@ pub fn follow(
 ) -> anyhow::Result<Followed> {
     // `wait` looks for interrupts; a look that has begun is finished, so that an interrupt has one way to end.
     let aws = target.aws.in_spite_of_interrupts();
-    let mut pace = Pace::new(target.environment() == EnvironmentName::Local);
+    let mut pace = Pace::new(target.environment().is_local());
     let mut seen =
         Followed { end: End::TimedOut, service: Service::default(), stopped: Vec::new(), permanent: None, lag: None };
     let begun = Instant::now();

@@ -7,7 +7,7 @@ use crate::effects::aws::{self, Caller};
 use crate::effects::local_daemon::{self, ensure};
 use crate::error::Failure;
 use crate::plan::local;
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::{Environment, Project};
 use crate::report::Report;
 
 /// Endpoint and caller.
@@ -39,7 +39,7 @@ pub fn reach(
     missing: Missing,
     report: &Report,
 ) -> anyhow::Result<Reach> {
-    let is_local = environment.name == EnvironmentName::Local;
+    let is_local = environment.name.is_local();
     let caller = if is_local { Caller::Anybody } else { Caller::Surroundings };
     let named = aws::endpoint_of_environment().or_else(|| environment.endpoint.clone());
     let endpoint = match (&environment.local, named) {

@@ -49,6 +49,7 @@ impl Settings {
     pub fn load(root: &Utf8Path, name: EnvironmentName) -> anyhow::Result<Settings> {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
+        let project = project.in_environment(&environment);
         let settings = Settings::new(project, environment);
         let main = settings.project.main_service().cloned();
         Ok(main.map_or(settings.clone(), |main| settings.for_service(&main)))
@@ -159,7 +160,7 @@ impl Target {
             let failure =
                 Failure::failed(format!("the target group `{name}` of `{}` does not exist", self.environment()));
             match self.environment() {
-                EnvironmentName::Local => failure.hint("cargo xtask local stop, then cargo xtask local start"),
+                EnvironmentName::LOCAL => failure.hint("cargo xtask local stop, then cargo xtask local start"),
                 _ => failure.hint("make the load balancer and a target group of that name first, of type `ip`"),
             }
         };
@@ -213,9 +214,6 @@ impl Target {
 
     /// A line that types a verb for this environment.
     pub fn command(&self, verb: &str) -> String {
-        match self.environment() {
-            EnvironmentName::Local => format!("cargo xtask {verb}"),
-            environment => format!("cargo xtask {verb} --env {environment}"),
-        }
+        format!("cargo xtask {verb}{}", self.environment().flags())
     }
 }

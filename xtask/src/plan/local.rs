@@ -59,7 +59,7 @@ mod tests {
         let project = parse::project(project).unchecked().unwrap();
         let text = "region = \"eu-central-1\"\ncluster = \"mine\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n\
                     [local]\nbalancer = \"127.0.0.1:9000\"\nhealth-check-path = \"/up\"\n";
-        let environment = parse::environment(EnvironmentName::Local, text, &project).unwrap();
+        let environment = parse::environment(EnvironmentName::LOCAL, text, &project).unwrap();
         let seed = seed(&names(&project, &environment), environment.local.as_ref().unwrap());
         assert_eq!(seed["clusters"], serde_json::json!(["mine"]));
         assert_eq!(seed["repositories"], serde_json::json!(["shop/web", "shop/front"]));

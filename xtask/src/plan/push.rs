@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::error::Failure;
 use crate::image::{Digest, ImageName, Tag};
-use crate::project::EnvironmentName;
+use crate::project::{Environment, EnvironmentName};
 use crate::release::{Built, Release};
 
 /// The tags of one image. The first one cannot be moved and is what a push is skipped by; the last one moves.
@@ -177,23 +177,27 @@ impl fmt::Display for PushPlan {
 /// What a release must be to leave this machine for an environment.
 ///
 /// # Errors
-/// Refused (3): substitutes anywhere but in `local`, a dirty tree in production.
-pub fn admit(release: &Release, names: &[ImageName], environment: EnvironmentName) -> Result<(), Failure> {
-    if environment != EnvironmentName::Local {
+/// Refused (3): substitutes anywhere but in `local`, a dirty tree in a protected environment.
+pub fn admit(release: &Release, names: &[ImageName], environment: &Environment) -> Result<(), Failure> {
+    let name = environment.name;
+    if !environment.accepts_substitutes() {
         let above = names.iter().filter_map(|name| Some((name, &release.images.get(name)?.substitutes)));
         let above = above.filter(|(_, substitutes)| !substitutes.is_empty());
         let above = above.map(|(name, substitutes)| format!("`{name}` stands on {}", substitutes.join(", ")));
         let above = above.collect::<Vec<_>>();
         if !above.is_empty() {
-            let text = format!("substitutes are good for `local` only, not for `{environment}`: {}", above.join("; "));
+            let text = format!("substitutes are good for `local` only, not for `{name}`: {}", above.join("; "));
             return Err(Failure::refused(text).hint(format!(
-                "build where the registry of the base images answers: cargo xtask build --env {environment}"
+                "build where the registry of the base images answers: cargo xtask build{}",
+                name.flags()
             )));
         }
     }
-    if environment == EnvironmentName::Production && release.dirty {
-        return Err(Failure::refused("the images were built from a tree with changes that no commit has")
-            .hint("commit, then `cargo xtask build --env production` and push again"));
+    if environment.protected && release.dirty {
+        return Err(Failure::refused(format!(
+            "the images were built from a tree with uncommitted changes, and `{name}` is protected"
+        ))
+        .hint(format!("commit, then `cargo xtask build{}` and push again", name.flags())));
     }
     Ok(())
 }
@@ -203,9 +207,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{Observed, PushPlan, Step, Tags, admit};
+    use crate::ecs::fixtures;
     use crate::error::Exit;
     use crate::image::{Digest, Fingerprint, Platform, Tag};
-    use crate::project::EnvironmentName;
     use crate::release::{Built, Release};
 
     fn release() -> Release {
@@ -233,7 +237,7 @@ mod tests {
     fn decide(found: &[(&str, &[u8])]) -> Result<Step, crate::error::Failure> {
         let release = release();
         let name = "app".parse().unwrap();
-        let tags = Tags::new(&release, &release.images[&name], EnvironmentName::Dev).unwrap();
+        let tags = Tags::new(&release, &release.images[&name], "dev".parse().unwrap()).unwrap();
         let found = found.iter().map(|(name, content)| (tag(name), Digest::of(content))).collect();
         let digest = Digest::of(b"image");
         let observed = Observed { name, repository: "shop/app".to_owned(), digest, bytes: 1_000_000, tags, found };
@@ -271,18 +275,19 @@ mod tests {
     }
 
     #[test]
-    fn substitutes_stay_here_and_production_takes_commits_only() {
+    fn rejects_substitutes_outside_local_and_dirty_trees_where_protected() {
         let names = ["app".parse().unwrap()];
         let mut release = release();
-        for environment in EnvironmentName::ALL {
+        let environments = ["local", "dev", "production"].map(fixtures::environment_named);
+        for environment in &environments {
             assert!(admit(&release, &names, environment).is_ok());
         }
         release.dirty = true;
-        let refused: Vec<_> = EnvironmentName::ALL.map(|name| admit(&release, &names, name).is_err()).into();
-        assert_eq!(refused, [false, false, false, true]);
+        let refused: Vec<_> = environments.iter().map(|one| admit(&release, &names, one).is_err()).collect();
+        assert_eq!(refused, [false, false, true]);
         release.images.values_mut().next().unwrap().substitutes = vec!["python:3.13-slim".to_owned()];
-        let refused: Vec<_> = EnvironmentName::ALL.map(|name| admit(&release, &names, name).is_err()).into();
-        assert_eq!(refused, [false, true, true, true]);
-        assert!(admit(&release, &[], EnvironmentName::Dev).is_ok());
+        let refused: Vec<_> = environments.iter().map(|one| admit(&release, &names, one).is_err()).collect();
+        assert_eq!(refused, [false, true, true]);
+        assert!(admit(&release, &[], &environments[1]).is_ok());
     }
 }

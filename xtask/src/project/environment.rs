@@ -5,66 +5,126 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use crate::image::ImageName;
+use super::{Project, ProjectService, SecretSource};
 use crate::image::substitute::Substitute;
+use crate::image::{ImageName, Platform};
+use camino::Utf8PathBuf;
 
-use super::{Project, ProjectService};
+/// Longest name of an environment. It is part of names that AWS limits, such as that of a target group.
+const NAME_LENGTH: usize = 32;
 
-/// The four environments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EnvironmentName {
-    /// This machine; needs no AWS account.
-    Local,
-    /// The team's shared playground.
-    Dev,
-    /// The rehearsal of production.
-    Staging,
-    /// What the users see.
-    Production,
+/// A name as text of bounded length, so that it can be copied.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Text {
+    bytes: [u8; NAME_LENGTH],
+    length: u8,
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        // The bytes are ASCII: `EnvironmentName::checked` lets no others pass.
+        self.bytes.get(..usize::from(self.length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+/// The name of an environment, `[a-z0-9-]{1,32}`, and the template that its settings come from where it has no file of
+/// its own. The files in `infra/environments/` are the environments: no other place lists them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentName {
+    text: Text,
+    template: Option<Text>,
 }
 
 impl EnvironmentName {
-    /// All of them, in order of promotion.
-    pub const ALL: [EnvironmentName; 4] =
-        [EnvironmentName::Local, EnvironmentName::Dev, EnvironmentName::Staging, EnvironmentName::Production];
+    /// The default of `--env`, which deploys to the local AWS emulator and needs no account.
+    pub const LOCAL: EnvironmentName = EnvironmentName { text: LOCAL, template: None };
 
     /// The name as typed after `--env`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EnvironmentName::Local => "local",
-            EnvironmentName::Dev => "dev",
-            EnvironmentName::Staging => "staging",
-            EnvironmentName::Production => "production",
+    pub fn as_str(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// Whether this is the environment of the local AWS emulator.
+    pub fn is_local(self) -> bool {
+        self == EnvironmentName::LOCAL
+    }
+
+    /// The same name with its settings from the file of `template`.
+    #[must_use]
+    pub fn with_template(self, template: Option<EnvironmentName>) -> EnvironmentName {
+        EnvironmentName { text: self.text, template: template.map(|template| template.text) }
+    }
+
+    /// The environment whose file is the template, as typed after `--from`.
+    pub fn template(self) -> Option<EnvironmentName> {
+        self.template.map(|text| EnvironmentName { text, template: None })
+    }
+
+    /// The flags that select the environment on a command line, with a space in front; empty for the default.
+    pub fn flags(self) -> String {
+        match self.template() {
+            Some(template) => format!(" --env {self} --from {template}"),
+            None if self.is_local() => String::new(),
+            None => format!(" --env {self}"),
         }
     }
 }
 
-/// The text names no environment.
-#[derive(Debug, PartialEq, Eq)]
-pub struct UnknownEnvironment(String);
+const LOCAL: Text = {
+    let mut bytes = [0; NAME_LENGTH];
+    let mut at = 0;
+    while at < LOCAL_NAME.len() {
+        bytes[at] = LOCAL_NAME[at];
+        at += 1;
+    }
+    Text { bytes, length: 5 }
+};
 
-impl fmt::Display for UnknownEnvironment {
+const LOCAL_NAME: &[u8; 5] = b"local";
+
+/// The text is no name of an environment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidEnvironmentName(String);
+
+impl fmt::Display for InvalidEnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown environment `{}`: there are `local`, `dev`, `staging` and `production`", self.0)
+        let text = self.0.escape_debug();
+        write!(
+            f,
+            "`{text}` is not the name of an environment: lower-case letters, digits and hyphens, no hyphen at either \
+             end, at most {NAME_LENGTH}"
+        )
     }
 }
 
-impl std::error::Error for UnknownEnvironment {}
+impl std::error::Error for InvalidEnvironmentName {}
 
 impl FromStr for EnvironmentName {
-    type Err = UnknownEnvironment;
+    type Err = InvalidEnvironmentName;
 
-    fn from_str(text: &str) -> Result<EnvironmentName, UnknownEnvironment> {
-        EnvironmentName::ALL
-            .into_iter()
-            .find(|name| name.as_str() == text)
-            .ok_or_else(|| UnknownEnvironment(text.to_owned()))
+    fn from_str(text: &str) -> Result<EnvironmentName, InvalidEnvironmentName> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-');
+        let invalid = || InvalidEnvironmentName(text.chars().take(2 * NAME_LENGTH).collect());
+        let length = u8::try_from(text.len()).map_err(|_| invalid())?;
+        let mut bytes = [0; NAME_LENGTH];
+        match bytes.get_mut(..text.len()) {
+            Some(start) if fits => start.copy_from_slice(text.as_bytes()),
+            _ => return Err(invalid()),
+        }
+        Ok(EnvironmentName { text: Text { bytes, length }, template: None })
     }
 }
 
 impl fmt::Display for EnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EnvironmentName").field(&self.as_str()).finish()
     }
 }
 
@@ -77,7 +137,7 @@ pub struct Bases {
     pub substitutes: BTreeMap<String, Substitute>,
 }
 
-/// `[local]`, in `local` only: where the substitute for AWS is on this machine.
+/// `[local]`, in `local` only: where the local AWS emulator listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
     /// Where AWS's API and the registry answer. Loopback.
@@ -89,7 +149,7 @@ pub struct Local {
 }
 
 impl Default for Local {
-    /// The values without the table.
+    /// The defaults of the table.
     fn default() -> Local {
         Local {
             endpoint: (Ipv4Addr::LOCALHOST, 4510).into(),
@@ -102,8 +162,14 @@ impl Default for Local {
 /// `infra/environments/<name>.toml`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
-    /// From the file's name.
+    /// From the file's name, or from `--env` where the file is a template.
     pub name: EnvironmentName,
+    /// Whether a deploy asks first, and takes images of committed trees only.
+    pub protected: bool,
+    /// The platform of the images and tasks, where it is not the project's.
+    pub platform: Option<Platform>,
+    /// `[images.<name>]`: build settings that replace the project's.
+    pub images: BTreeMap<ImageName, BuildSettings>,
     /// AWS region, such as `eu-central-1`.
     pub region: String,
     /// The twelve-digit account that the caller must be in; `None` in `local` only.
@@ -134,11 +200,11 @@ pub struct Environment {
     pub network: Option<Network>,
     /// File systems that outlive tasks, by the name of the volume.
     pub volumes: BTreeMap<String, Volume>,
-    /// Connections that the database takes, where the environment states it.
+    /// Connections that the database accepts, where the file states them.
     pub max_connections: Option<u32>,
     /// Where base images come from.
     pub bases: Bases,
-    /// Where the substitute for AWS is; `None` everywhere but in `local`.
+    /// Where the local AWS emulator listens; `None` everywhere but in `local`.
     pub local: Option<Local>,
     /// What single services have of their own, by name.
     pub services: BTreeMap<String, ServiceOverrides>,
@@ -161,6 +227,19 @@ pub struct ServiceOverrides {
     pub variables: BTreeMap<String, String>,
     /// References, added to those of `[secrets]` or in their place.
     pub secrets: BTreeMap<String, String>,
+}
+
+/// Build settings of one image in one environment. What is absent stays as `infra/slipway.toml` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// Another Dockerfile.
+    pub dockerfile: Option<Utf8PathBuf>,
+    /// Another stage.
+    pub target: Option<String>,
+    /// Build arguments, added to the project's or in place of them.
+    pub args: BTreeMap<String, String>,
+    /// Build secrets, added to the project's or in place of them.
+    pub secrets: BTreeMap<String, SecretSource>,
 }
 
 /// How a deployment replaces tasks: ECS's rolling update and its limits.
@@ -217,6 +296,35 @@ impl Environment {
 
     /// Labelled substitute base images are accepted in `local` only.
     pub fn accepts_substitutes(&self) -> bool {
-        self.name == EnvironmentName::Local
+        self.name.is_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnvironmentName;
+
+    #[test]
+    fn accepts_names_of_files_and_rejects_others() {
+        let longest = "a".repeat(32);
+        for text in ["local", "qa", "pr-123", "1", longest.as_str()] {
+            let name: EnvironmentName = text.parse().unwrap();
+            assert_eq!((name.as_str(), name.to_string().as_str()), (text, text));
+            assert_eq!(name.is_local(), text == "local");
+        }
+        let too_long = "a".repeat(33);
+        for text in ["", "QA", "a/b", "..", "a.b", "-a", "a-", "a_b", "a b", "\u{e9}", "a\n", "\\", too_long.as_str()] {
+            let error = text.parse::<EnvironmentName>().unwrap_err().to_string();
+            assert!(error.contains("lower-case letters, digits and hyphens"), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_select_the_environment() {
+        let name: EnvironmentName = "pr-1".parse().unwrap();
+        assert_eq!(EnvironmentName::LOCAL.flags(), "");
+        assert_eq!(name.flags(), " --env pr-1");
+        let from = name.with_template("preview".parse().ok());
+        assert_eq!((from.flags().as_str(), from.as_str()), (" --env pr-1 --from preview", "pr-1"));
     }
 }

@@ -4,10 +4,12 @@
 
 mod bases;
 mod environments;
+mod extends;
 mod images;
 mod local;
 mod network;
 mod order;
+mod overrides;
 mod paths;
 mod problems;
 mod references;
@@ -31,6 +33,7 @@ use self::table::Table;
 use super::{Environment, EnvironmentName, Project};
 use crate::error::Failure;
 
+pub use self::environments::{missing_environment, stray_file};
 pub use self::paths::Found;
 pub use self::sizes::memories;
 
@@ -40,10 +43,16 @@ pub const PROJECT_FILE: &str = "infra/slipway.toml";
 /// The folder of the environments' files, relative to the repository root.
 pub const ENVIRONMENTS: &str = "infra/environments";
 
-/// Where an environment's file lies, relative to the repository root.
+/// The folder of what environments share: files that `extends` names, and that are no environments themselves.
+pub const SHARED: &str = "infra/environments/shared";
+
+/// The path of an environment's file, or of its template's, relative to the repository root.
 pub fn environment_file(name: EnvironmentName) -> Utf8PathBuf {
-    Utf8Path::new(ENVIRONMENTS).join(format!("{name}.toml"))
+    Utf8Path::new(ENVIRONMENTS).join(format!("{}.toml", name.template().unwrap_or(name)))
 }
+
+/// The texts of the files in `SHARED`, by name without `.toml`.
+pub type SharedFiles = BTreeMap<String, String>;
 
 /// `infra/slipway.toml`, checked but for the existence of the directories and files that it names.
 #[derive(Debug)]
@@ -95,23 +104,31 @@ pub fn project(text: &str) -> Draft {
     Draft { project, paths, problems }
 }
 
-/// Reads `infra/environments/<name>.toml`. Names that the file leaves out are derived from the project's.
+/// Reads `infra/environments/<name>.toml` that extends no other file. Names that the file leaves out are derived from
+/// the project's.
 ///
 /// # Errors
 /// All problems of the file, in its order: exit code 2.
 pub fn environment(name: EnvironmentName, text: &str, project: &Project) -> Result<Environment, Failure> {
+    extended_environment(name, text, &SharedFiles::new(), project)
+}
+
+/// The same with the files that `extends` may name.
+///
+/// # Errors
+/// All problems of the file and of those that it extends: exit code 2.
+pub fn extended_environment(
+    name: EnvironmentName,
+    text: &str,
+    shared: &SharedFiles,
+    project: &Project,
+) -> Result<Environment, Failure> {
     let file = environment_file(name);
-    let problems = Problems::new(file.as_str(), text);
-    let environment = syntax::parse(&problems).and_then(|document| {
-        let root = Table::new(document.get_ref(), file.as_str(), 0..0, &problems);
+    let mut problems = Problems::new(file.as_str(), text);
+    let texts = extends::texts(&mut problems, shared);
+    let environment = extends::merged(&texts, name, &problems).and_then(|document| {
+        let root = Table::new(&document, file.as_str(), 0..0, &problems);
         environments::environment(name, root, project)
     });
     problems.into_result(environment)
-}
-
-/// What to do about another file in the folder of environments.
-pub fn stray_environment_hint(stem: &str) -> String {
-    let names: Vec<&str> = EnvironmentName::ALL.iter().map(|name| name.as_str()).collect();
-    let otherwise = format!("the environments are {}: move the file out of the folder", problems::listed(&names));
-    suggestions::hint(stem, names.iter().copied(), otherwise)
 }

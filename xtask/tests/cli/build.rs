@@ -254,6 +254,40 @@ fn another_environment_that_cannot_be_had_loses_nothing() {
 }
 
 #[test]
+fn an_environment_is_added_by_copying_a_file() {
+    let sandbox = Sandbox::new("copied");
+    let account = "account = \"123456789012\"\n";
+    let settings = sandbox.read("infra/environments/local.toml");
+    sandbox.write("infra/environments/dev.toml", &format!("{account}{settings}"));
+    sandbox.json(&["build", "--env", "qa", "--dry-run"]).fails(
+        2,
+        "failed",
+        &["unknown environment `qa`", "the environments are `dev` and `local`"],
+    );
+    sandbox.write("infra/environments/qa.toml", &sandbox.read("infra/environments/dev.toml"));
+    let run = sandbox.json(&["build", "--env", "qa", "--dry-run"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+
+    let build = "[images.app.args]\nLEVEL = \"1\"\n";
+    sandbox.write("infra/environments/qa.toml", &format!("{}{build}", sandbox.read("infra/environments/dev.toml")));
+    let run = sandbox.json(&["build", "--env", "qa"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(sandbox.baked().unwrap()["target"]["app"]["args"]["LEVEL"], "1");
+    let run = sandbox.json(&["build", "--env", "dev"]);
+    assert_eq!((run.code, run.finished()["outcome"].as_str()), (0, Some("built")), "arguments are inputs");
+
+    sandbox.write("infra/environments/shared/preview.toml", &settings);
+    let template = format!("template = true\nextends = \"preview\"\ncluster = \"small-{{name}}\"\n{account}");
+    sandbox.write("infra/environments/preview.toml", &template);
+    let preview = ["build", "--env", "pr-123", "--from", "preview", "--dry-run"];
+    let run = sandbox.json(&preview);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    sandbox.write("infra/environments/pr-123.toml", &format!("{account}{settings}"));
+    sandbox.json(&preview).fails(2, "failed", &["`pr-123` has a file of its own", "\nhint: leave out"]);
+    sandbox.json(&["build", "--env", "preview"]).fails(2, "failed", &["`preview` is a template", "--from preview"]);
+}
+
+#[test]
 fn a_dry_run_pins_no_base_and_a_build_does() {
     let sandbox = Sandbox::new("dry");
     sandbox.write("app/Dockerfile", &sandbox.read("app/Dockerfile").replace("FROM scratch", "FROM base.test/python:3"));

@@ -62,7 +62,9 @@ fn what_is_misspelled_gets_a_suggestion_and_exit_code_2() {
         (&["biuld"][..], "build"),
         (&["build", "--explian"], "--explain"),
         (&["build", "--output", "jsn"], "json"),
-        (&["build", "--env", "prodution"], "production"),
+        (&["build", "--env", "locl"], "local"),
+        (&["build", "--env", "../local"], "lower-case letters, digits and hyphens"),
+        (&["build", "--env", "Local"], "lower-case letters, digits and hyphens"),
         (&["build", "--image", "App"], "lower-case"),
         (&["bench", "--only", "prof"], "proof"),
     ] {

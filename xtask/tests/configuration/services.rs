@@ -31,7 +31,7 @@ fn services_have_an_order_and_names_of_their_own() {
     let text = "region = \"eu-central-1\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n[variables]\nA = \"all\"\nB = \"all\"\n\
                 [services.worker]\nmemory = 1024\ncount = 3\nservice = \"queue\"\nvariables = { B = \"own\" }\n\
                 secrets = { A = \"ssm:/a\" }\n";
-    let environment = parse::environment(EnvironmentName::Local, text, &project).unwrap();
+    let environment = parse::environment(EnvironmentName::LOCAL, text, &project).unwrap();
     let names = |service: &ProjectService| {
         let own = environment.for_service(&project, service);
         let family = xtask::project::names::names(&project, &own).family;

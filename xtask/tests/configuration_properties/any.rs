@@ -165,8 +165,8 @@ pub(crate) fn written(project: &Project) -> String {
 
 /// An environment with every key that its name allows, and room for deployments.
 pub(crate) fn any_environment(random: &mut Random) -> Environment {
-    let name = *random.pick(&EnvironmentName::ALL);
-    let is_local = name == EnvironmentName::Local;
+    let name: EnvironmentName = random.pick(&["local", "dev", "qa", "pr-1"]).parse().unwrap();
+    let is_local = name.is_local();
     let mut maybe = |text: &str| random.one_in(2).then(|| text.to_owned());
     let account = if is_local { maybe("000000000001") } else { Some("012345678901".to_owned()) };
     let domain = maybe("links.example.com");
@@ -198,6 +198,9 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
     let regions = ["eu-central-1", "us-gov-west-1", "cn-northwest-1", "eusc-de-east-1", "us-isob-east-1"];
     Environment {
         name,
+        protected: random.one_in(2),
+        platform: random.one_in(2).then_some(Platform::LinuxArm64),
+        images: BTreeMap::new(),
         region: (*random.pick(&regions)).to_owned(),
         account,
         cluster: "Shared_cluster-1".to_owned(),
@@ -249,7 +252,11 @@ pub(crate) fn written_environment(environment: &Environment) -> String {
     {
         let _ = writeln!(text, "{key} = {}", string(value));
     }
-    let Environment { cpu, memory, count, .. } = environment;
+    let Environment { cpu, memory, count, protected, .. } = environment;
+    let _ = writeln!(text, "protected = {protected}");
+    if let Some(platform) = environment.platform {
+        let _ = writeln!(text, "platform = \"{platform}\"");
+    }
     let _ = writeln!(text, "task = {{ cpu = {cpu}, memory = 0x{memory:x}, count = {count} }}");
     let Strategy { minimum_healthy_percent, maximum_percent, circuit_breaker } = environment.strategy;
     let _ = writeln!(text, "strategy.minimum-healthy-percent = {minimum_healthy_percent}");

@@ -64,7 +64,7 @@ fn garbage_never_panics_and_is_always_explained() {
             read_failure("infra/slipway.toml", &failure);
             refused += 1;
         }
-        for (name, text) in [(EnvironmentName::Local, LOCAL), (EnvironmentName::Production, PRODUCTION)] {
+        for (name, text) in [(EnvironmentName::LOCAL, LOCAL), ("production".parse().unwrap(), PRODUCTION)] {
             if let Err(failure) = parse::environment(name, &broken(&mut random, text), &project) {
                 read_failure(parse::environment_file(name).as_str(), &failure);
                 refused += 1;
@@ -83,7 +83,7 @@ fn noise_never_panics() {
         let text: String = (0..random.below(60)).map(|_| *random.pick(&alphabet)).collect();
         let failure = parse::project(&text).unchecked().expect_err("noise is no project");
         read_failure("infra/slipway.toml", &failure);
-        assert!(parse::environment(EnvironmentName::Dev, &text, &project).is_err());
+        assert!(parse::environment("dev".parse().unwrap(), &text, &project).is_err());
     }
     for deep in [
         "[".repeat(5000),
@@ -143,7 +143,7 @@ fn secrets_in_the_right_table_never_show_whatever_else_is_wrong() {
         for _ in 0..random.below(3) {
             let _ = writeln!(text, "{}", random.pick(&lines));
         }
-        let failure = parse::environment(EnvironmentName::Dev, &text, &project).expect_err(&text);
+        let failure = parse::environment("dev".parse().unwrap(), &text, &project).expect_err(&text);
         let shown = read_failure("infra/environments/dev.toml", &failure);
         assert!(!shown.contains("sentinel"), "{text}\n----\n{shown}");
     }
@@ -176,10 +176,10 @@ fn what_is_written_of_an_environment_is_what_is_read() {
 
 #[test]
 fn names_of_environments_print_as_they_parse() {
-    for name in EnvironmentName::ALL {
+    for name in ["local", "dev", "qa", "production"].map(|name| name.parse::<EnvironmentName>().unwrap()) {
         assert_eq!(name.to_string().parse(), Ok(name));
         assert_eq!(format!("[{name:>10}]"), format!("[{:>10}]", name.as_str()));
     }
-    let error = "prod".parse::<EnvironmentName>().unwrap_err();
-    assert_eq!(error.to_string(), "unknown environment `prod`: there are `local`, `dev`, `staging` and `production`");
+    let error = "Prod".parse::<EnvironmentName>().unwrap_err();
+    assert!(error.to_string().starts_with("`Prod` is not the name of an environment: "), "{error}");
 }

@@ -48,7 +48,10 @@ fn local() -> Environment {
     let mirrors = [PYTHON, NGINX].map(|name| (name.to_owned(), NOWHERE.to_owned()));
     let substitutes = [(PYTHON.to_owned(), python), (NGINX.to_owned(), nginx)];
     Environment {
-        name: EnvironmentName::Local,
+        name: EnvironmentName::LOCAL,
+        protected: false,
+        platform: None,
+        images: Default::default(),
         region: "eu-central-1".into(),
         account: None,
         cluster: "c".into(),
@@ -199,7 +202,7 @@ fn substitutes_carry_a_build_where_no_registry_answers() {
     let environment = local();
 
     // Elsewhere than in `local` nothing stands in.
-    let staging = Environment { name: EnvironmentName::Staging, ..environment.clone() };
+    let staging = Environment { name: "staging".parse().unwrap(), ..environment.clone() };
     let error = bases::resolve(&engine, &Wanted { environment: &staging, ..wanted }, &REPORT()).unwrap_err();
     assert!(error.to_string().contains("does not answer"), "{error}");
 }

@@ -4,7 +4,6 @@
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
-use crate::project::EnvironmentName;
 
 /// Part of the database's connections that the app may use. The rest is for migrations, people and the database itself.
 const SHARE_PERCENT: u32 = 80;
@@ -28,7 +27,7 @@ fn kind(facts: &Facts<'_>) -> Judgement {
     let Some(url) = app.variable("DATABASE_URL") else { return unknown("the database's address is a secret") };
     let Some(path) = url.strip_prefix("sqlite:///") else { return unknown("the database is not SQLite") };
     let mut problems = Problems::default();
-    if facts.environment.name != EnvironmentName::Local {
+    if !facts.environment.name.is_local() {
         let text =
             format!("the database of `{}` is SQLite, which Django takes in `local` only", facts.environment.name);
         problems.fail(text, "set `DATABASE_URL` in `[secrets]`");

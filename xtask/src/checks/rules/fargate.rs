@@ -249,8 +249,11 @@ fn exec_command(facts: &Facts<'_>) -> Judgement {
     if task.view().task_role_arn.is_none() {
         problems.fail("ECS Exec is on, and the task has no role that may open its channel", "set `taskRoleArn`");
     }
-    if facts.environment.name == crate::project::EnvironmentName::Production {
-        problems.warn("ECS Exec is on in production", "switch `enableExecuteCommand` off");
+    if facts.environment.protected {
+        problems.warn(
+            format!("ECS Exec is on in `{}`, which is protected", facts.environment.name),
+            "switch `enableExecuteCommand` off",
+        );
     }
     problems.or("ECS Exec can start in every container")
 }

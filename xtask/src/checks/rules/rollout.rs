@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::super::facts::{Fact, Facts};
 use super::super::judgement::{Judgement, Problems, counted, unknown};
 use super::super::{Rule, Scope};
-use crate::project::EnvironmentName;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(
@@ -84,7 +83,7 @@ fn percent(facts: &Facts<'_>) -> Judgement {
             counted(wanted, "task")
         );
         problems.fail(text, "raise `maximum-percent` or lower `minimum-healthy-percent` in `[strategy]`");
-    } else if facts.environment.name == EnvironmentName::Production && wanted > 0 && floor < wanted {
+    } else if facts.environment.protected && wanted > 0 && floor < wanted {
         let text = format!("a deployment may leave {floor} of {wanted} tasks to serve");
         problems.warn(text, "set `minimum-healthy-percent` to 100");
     }
@@ -139,9 +138,13 @@ fn target_groups(facts: &Facts<'_>) -> Judgement {
 fn count(facts: &Facts<'_>) -> Judgement {
     let wanted = number(facts, "desiredCount")?.unwrap_or(u64::from(facts.environment.count));
     let mut problems = Problems::default();
-    if facts.environment.name == EnvironmentName::Production && wanted < 2 {
+    if facts.environment.protected && wanted < 2 {
         problems.warn(
-            format!("production wants {}: its loss is seen by everybody", counted(wanted, "task")),
+            format!(
+                "`{}` is protected and wants {}: users see the loss of it",
+                facts.environment.name,
+                counted(wanted, "task")
+            ),
             "set `count` to 2 in `[task]`",
         );
     }

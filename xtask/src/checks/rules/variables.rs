@@ -7,7 +7,6 @@ use super::super::judgement::{Judgement, Problems, quoted, unknown};
 use super::super::{Rule, Scope};
 use crate::ecs::ContainerDefinition;
 use crate::plan::local::ACCOUNT;
-use crate::project::EnvironmentName;
 
 /// What Django's settings refuse to start without (app/README.md), beside the database.
 const REQUIRED: [&str; 3] = ["SLIPWAY_ENVIRONMENT", "SECRET_KEY", "ALLOWED_HOSTS"];
@@ -187,7 +186,7 @@ fn release(facts: &Facts<'_>) -> Judgement {
 }
 
 fn debug_off(facts: &Facts<'_>) -> Judgement {
-    if facts.environment.name == EnvironmentName::Local {
+    if facts.environment.name.is_local() {
         return unknown("`local` is for developers");
     }
     let mut problems = Problems::default();
@@ -209,7 +208,7 @@ fn allowed_hosts(facts: &Facts<'_>) -> Judgement {
     let hosts: Vec<&str> = listed.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
     let mut problems = Problems::default();
     let is_open = hosts.contains(&"*");
-    if is_open && matches!(facts.environment.name, EnvironmentName::Staging | EnvironmentName::Production) {
+    if is_open && !facts.environment.name.is_local() {
         problems.fail("`ALLOWED_HOSTS` is `*`: Django believes any host name", "name the domain in `ALLOWED_HOSTS`");
     }
     let wanted = match (&facts.environment.domain, &facts.environment.local) {

@@ -50,6 +50,7 @@ pub(super) struct Seen {
 pub(super) fn observe(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Seen> {
     let mut project = project_files::load(root)?;
     let environment = project_files::load_environment(root, request.environment, &project)?;
+    project = project.in_environment(&environment);
     if let Some((name, file)) = image_of_file(request)? {
         use_dockerfile(root, &mut project, name, file)?;
     }

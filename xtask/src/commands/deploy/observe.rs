@@ -16,7 +16,7 @@ use crate::operations::target::{Settings, Target};
 use crate::operations::verification;
 use crate::plan::deploy::{DeployPlan, Observed, ReleasePlan};
 use crate::plan::push::Pushed;
-use crate::project::{EnvironmentName, Project};
+use crate::project::{Environment, Project};
 use crate::release::Release;
 use crate::report::Report;
 
@@ -223,16 +223,16 @@ pub(super) fn preflight(root: &Utf8Path, parts: &[Part], release: &Release, repo
     Err(hints.fold(Failure::refused(message), Failure::hint).into())
 }
 
-/// Asks before production, where somebody can answer.
+/// Asks for confirmation before a protected environment is changed, where standard input is a terminal.
 ///
 /// # Errors
 /// Refused (3) where the answer is no.
-pub(super) fn confirm(request: &Request) -> anyhow::Result<()> {
-    if request.environment != EnvironmentName::Production || request.yes || !std::io::stdin().is_terminal() {
+pub(super) fn confirm(request: &Request, environment: &Environment) -> anyhow::Result<()> {
+    if !environment.protected || request.yes || !std::io::stdin().is_terminal() {
         return Ok(());
     }
     let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "This changes what the users of production see. Go on? [y/N] ");
+    let _ = write!(stderr, "This changes `{}`, which is protected. Continue? [y/N] ", environment.name);
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

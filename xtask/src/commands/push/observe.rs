@@ -18,7 +18,7 @@ use crate::image::layout::Manifest;
 use crate::image::{Digest, ImageName};
 use crate::operations::reach::{self, Missing, guard};
 use crate::plan::push::{Observed, Tags, admit};
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::{Environment, Project};
 use crate::release::{Built, Release};
 use crate::report::Report;
 
@@ -66,12 +66,13 @@ impl Here {
 pub(super) fn here(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Here> {
     let project = project_files::load(root)?;
     let environment = project_files::load_environment(root, request.environment, &project)?;
-    let build = || format!("cargo xtask build --env {}", request.environment);
+    let project = project.in_environment(&environment);
+    let build = || format!("cargo xtask build{}", request.environment.flags());
     let release = files::read_release(root)?;
     let release =
         release.ok_or_else(|| Failure::failed("nothing is built yet, so there is nothing to send").hint(build()))?;
     let names = select(&project, &request.images)?;
-    admit(&release, &names, request.environment)?;
+    admit(&release, &names, &environment)?;
     let stale = stale(root, &project, &environment, &release, &names)?;
     if stale.is_none() {
         report
@@ -176,7 +177,7 @@ pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &
             Aws::connect(&environment.region, reach.endpoint.as_deref(), reach.caller)?
         }
     };
-    let is_local = environment.name == EnvironmentName::Local;
+    let is_local = environment.name.is_local();
     let ecr = Ecr::of(&aws);
     let names = images.iter().map(|image| here.repository(&image.name)).collect::<Vec<_>>();
     let found = match ecr.repositories(&names)? {

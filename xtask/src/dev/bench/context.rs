@@ -104,7 +104,7 @@ mod tests {
         let to = to.join(format!("slipway-context-{}", std::process::id()));
         write_configuration(root, &to).unwrap();
         let project = project_files::load(&to).unwrap();
-        let environment = project_files::load_environment(&to, EnvironmentName::Local, &project).unwrap();
+        let environment = project_files::load_environment(&to, EnvironmentName::LOCAL, &project).unwrap();
         assert!(environment.bases.substitutes.contains_key("python:3.13-slim"));
         files::remove_directory(&to).unwrap();
     }

@@ -35,7 +35,7 @@ impl<'r> LocalStage<'r> {
     ) -> anyhow::Result<LocalStage<'r>> {
         let engine = engine::ensure(root, report)?;
         let stage = Stage::copy(root, name)?;
-        let file = stage.root.join(parse::environment_file(EnvironmentName::Local));
+        let file = stage.root.join(parse::environment_file(EnvironmentName::LOCAL));
         let mut text = fs::read_to_string(&file).with_context(|| format!("failed to read `{file}`"))?;
         for (before, after) in changes {
             ensure!(text.contains(before), "`{file}` does not have `{before}`");
@@ -46,7 +46,7 @@ impl<'r> LocalStage<'r> {
         text.push_str(&format!("\n[local]\nendpoint = \"{endpoint}\"\nbalancer = \"{balancer}\"\n"));
         files::write_atomically(&file, text.as_bytes())?;
         let project = project_files::load(&stage.root)?;
-        let environment = project_files::load_environment(&stage.root, EnvironmentName::Local, &project)?;
+        let environment = project_files::load_environment(&stage.root, EnvironmentName::LOCAL, &project)?;
         let names = local::names(&project, &environment);
         let program = program::compiled(root, report)?;
         let local = Local { endpoint, balancer, ..Local::default() };

@@ -38,7 +38,7 @@ impl<'r> LocalStage<'r> {
     pub(super) fn start(root: &Utf8Path, name: &str, report: &'r Report) -> anyhow::Result<LocalStage<'r>> {
         let engine = engine::ensure(root, report)?;
         let project = project_files::load(root)?;
-        let environment = project_files::load_environment(root, EnvironmentName::Local, &project)?;
+        let environment = project_files::load_environment(root, EnvironmentName::LOCAL, &project)?;
         let names = local::names(&project, &environment);
         let stage = Stage::empty(name)?;
         let (endpoint, balancer) = free_addresses()?;

@@ -51,7 +51,7 @@ impl Originals {
     /// Resolves the base images.
     pub(super) fn of(stage: &Stage, engine: &Engine, report: &Report) -> anyhow::Result<Originals> {
         let project = project_files::load(&stage.root)?;
-        let environment = project_files::load_environment(&stage.root, EnvironmentName::Local, &project)?;
+        let environment = project_files::load_environment(&stage.root, EnvironmentName::LOCAL, &project)?;
         let names = [APP.base, NGINX.base].map(str::to_owned).into();
         let wanted = Wanted {
             root: &stage.root,

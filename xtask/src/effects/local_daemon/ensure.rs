@@ -82,7 +82,7 @@ fn check_address(address: SocketAddr, key: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let holder = holder::of(address).map(|holder| format!(" by {holder}")).unwrap_or_default();
-    let file = parse::environment_file(EnvironmentName::Local);
+    let file = parse::environment_file(EnvironmentName::LOCAL);
     Err(Failure::failed(format!("{address} is taken{holder}"))
         .hint(format!("end that process, or name another address: `{key}` under `[local]` in `{file}`"))
         .into())

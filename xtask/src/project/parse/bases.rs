@@ -15,7 +15,7 @@ const STOP_SIGNALS: [&str; 6] = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGU
 pub(super) fn bases(environment: EnvironmentName, root: &mut Table<'_>) -> Bases {
     let mirrors = root.table("bases").map(|table| mirrors(&table)).unwrap_or_default();
     let Some(entry) = root.optional("substitutes") else { return Bases { mirrors, substitutes: BTreeMap::new() } };
-    if environment != EnvironmentName::Local {
+    if !environment.is_local() {
         let hint = "only `local` may run on substitutes: for a registry that answers nearer by, use `[bases]`";
         entry.refuse_key(format!("`{environment}` has substitutes for base images"), hint);
         return Bases { mirrors, substitutes: BTreeMap::new() };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::{Environment, EnvironmentName, Project, Strategy};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{bases, local, network, references, regions, services, sizes, suggestions, variables};
+use super::{bases, images, local, network, overrides, references, regions, services, sizes, suggestions, variables};
+use crate::error::Failure;
 
 /// Longest name of a cluster or service (Amazon ECS API, CreateCluster and CreateService: 255 characters).
 const ECS_NAME: usize = 255;
@@ -25,6 +26,12 @@ struct Task {
 
 /// The whole file.
 pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &Project) -> Option<Environment> {
+    // `extends` was followed before the tables were merged.
+    root.optional("extends");
+    template(name, &mut root);
+    let protected = root.optional("protected").map_or(Some(false), |entry| entry.boolean());
+    let platform = root.optional("platform").map(|entry| images::platform(&entry));
+    let images = overrides::images(&mut root, project);
     let region = root.required("region", "where it runs: `region = \"eu-central-1\"`").and_then(|e| region(&e));
     let account = account(name, &mut root);
     let cluster = root.optional("cluster").map(|entry| ecs_name(&entry));
@@ -62,6 +69,12 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     let environment = || {
         Some(Environment {
             name,
+            protected: protected?,
+            platform: match platform {
+                Some(read) => Some(read?),
+                None => None,
+            },
+            images,
             region: region?,
             account: account?,
             cluster: cluster.unwrap_or_else(|| Some(format!("{}-{name}", project.name)))?,
@@ -92,6 +105,46 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     environment
 }
 
+/// Checks that a template is used through `--from`, and nothing else is.
+fn template(name: EnvironmentName, root: &mut Table<'_>) {
+    let entry = root.optional("template");
+    let is_template = entry.as_ref().and_then(Entry::boolean).unwrap_or(false);
+    match (entry, name.template()) {
+        (Some(entry), None) if is_template => {
+            let hint = format!("name the environment to make from it: `--env NAME --from {name}`");
+            entry.refuse_key(format!("`{name}` is a template, not an environment"), hint);
+        }
+        (_, Some(template)) if !is_template => {
+            let hint = format!("use it as it is: `--env {template}`; or write `template = true` above all tables");
+            root.refuse(format!("`{template}` is not a template"), hint);
+        }
+        _ => {}
+    }
+}
+
+/// A file in the folder of environments whose name no environment can have.
+pub fn stray_file(stem: &str) -> Failure {
+    let file = format!("{}/{}.toml", super::ENVIRONMENTS, stem.escape_debug());
+    let rule = "lower-case letters, digits and hyphens, no hyphen at either end, at most 32";
+    Failure::usage(format!("{file}: not the name of an environment")).hint(format!("rename or move the file: {rule}"))
+}
+
+/// An environment without a file, of which there are `names`.
+pub fn missing_environment(name: EnvironmentName, names: &[EnvironmentName]) -> Failure {
+    let file = super::environment_file(name);
+    let wanted = name.template().unwrap_or(name);
+    let names: Vec<&str> = names.iter().map(EnvironmentName::as_str).collect();
+    let failure = Failure::usage(format!("unknown environment `{wanted}`: there is no file `{file}`"));
+    let failure = match suggestions::nearest(wanted.as_str(), names.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure,
+    };
+    failure.hint(match names.as_slice() {
+        [] => format!("write `{file}`: docs/guide/configuration.md shows one"),
+        names => format!("the environments are {}; to add one, copy its file to `{file}`", listed(names)),
+    })
+}
+
 fn region(entry: &Entry<'_>) -> Option<String> {
     let text = entry.string()?;
     if regions::is_region(text) {
@@ -107,7 +160,7 @@ fn region(entry: &Entry<'_>) -> Option<String> {
 
 /// The outer `None` is a problem, the inner one an account left out where it may be.
 fn account(name: EnvironmentName, root: &mut Table<'_>) -> Option<Option<String>> {
-    let entry = if name == EnvironmentName::Local {
+    let entry = if name.is_local() {
         match root.optional("account") {
             Some(entry) => entry,
             None => return Some(None),
@@ -235,7 +288,7 @@ fn strategy(table: Option<Table<'_>>, count: Option<u32>) -> Option<Strategy> {
 }
 
 fn max_connections(mut table: Table<'_>) -> Option<u32> {
-    let hint = "as `SHOW max_connections` says it: `max-connections = 100`";
+    let hint = "the number that `SHOW max_connections` returns: `max-connections = 100`";
     let most = table.required("max-connections", hint).and_then(|entry| entry.integer(1..=MOST_CONNECTIONS, ""));
     table.finish();
     most

@@ -64,7 +64,8 @@ fn project_name(entry: &Entry<'_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn platform(entry: &Entry<'_>) -> Option<Platform> {
+/// `linux/amd64` or `linux/arm64`.
+pub(super) fn platform(entry: &Entry<'_>) -> Option<Platform> {
     let text = entry.string()?;
     let known = [Platform::LinuxAmd64, Platform::LinuxArm64].map(|platform| platform.to_string());
     let parsed = Platform::from_str(text);

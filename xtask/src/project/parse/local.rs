@@ -10,7 +10,7 @@ use super::table::{Entry, Table};
 /// The table. The outer `None` is a problem; the inner one is every environment but `local`.
 pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Option<Option<Local>> {
     let entry = root.optional("local");
-    if environment != EnvironmentName::Local {
+    if !environment.is_local() {
         let Some(entry) = entry else { return Some(None) };
         let hint = "only `local` has a substitute: another endpoint than AWS's own is the key `endpoint`";
         entry.refuse_key(format!("`{environment}` has a substitute for AWS"), hint);
@@ -37,7 +37,7 @@ pub(super) fn local(environment: EnvironmentName, root: &mut Table<'_>) -> Optio
     Some(Some(Local { endpoint: addresses.0?, balancer: addresses.1?, health_check_path: health_check_path? }))
 }
 
-/// Nobody else may reach what runs with neither accounts nor passwords: loopback only.
+/// A loopback address: the emulator has neither accounts nor passwords.
 fn address(entry: Option<&Entry<'_>>, default: SocketAddr, port: &str) -> Option<SocketAddr> {
     let Some(entry) = entry else { return Some(default) };
     let text = entry.string()?;

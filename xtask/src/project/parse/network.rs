@@ -24,12 +24,12 @@ const EFS_DIGITS: RangeInclusive<usize> = 8..=40;
 /// Longest name of a volume (Amazon ECS API, Volume: 255 letters, digits, `_` and `-`).
 const VOLUME_NAME: usize = 255;
 
-/// What the substitute for AWS takes where `local` says nothing: it looks at neither.
+/// Defaults of `local`: the emulator accepts any id.
 const LOCAL: (&str, &str) = ("subnet-00000001", "sg-00000001");
 
 /// `[network]`. The outer `None` is a problem; the inner one is a project that does not deploy.
 pub(super) fn network(name: EnvironmentName, root: &mut Table<'_>, project: &Project) -> Option<Option<Network>> {
-    let deploys = !project.services.is_empty() && name != EnvironmentName::Local;
+    let deploys = !project.services.is_empty() && !name.is_local();
     let entry = if deploys {
         let hint =
             "where the tasks are: add a `[network]` table with `subnets`, `security-groups` and `assign-public-ip`";
@@ -44,7 +44,7 @@ pub(super) fn network(name: EnvironmentName, root: &mut Table<'_>, project: &Pro
             security_groups: vec![group.to_owned()],
             assign_public_ip: true,
         };
-        return Some((name == EnvironmentName::Local).then_some(usual));
+        return Some((name.is_local()).then_some(usual));
     };
     let mut table = entry.table("[network]")?;
     let subnets = table.required("subnets", "ids of subnets: `subnets = [\"subnet-0123456789abcdef0\"]`");

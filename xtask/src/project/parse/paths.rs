@@ -32,7 +32,7 @@ pub(super) struct NamedPath {
 }
 
 impl NamedPath {
-    /// `entry` says that at `path` there is a directory or a file.
+    /// The path of a directory or a file that `entry` names.
     pub(super) fn new(entry: &Entry<'_>, path: Utf8PathBuf, expected: Found) -> NamedPath {
         NamedPath { path, key: entry.key.to_owned(), expected, at: entry.at() }
     }

@@ -20,7 +20,7 @@ const QUOTED_VALUE: usize = 60;
 /// What stands in a quoted line for text that may be a secret.
 const CONCEALED: &str = "***";
 
-/// One problem. The hint is not optional: whoever finds a problem knows what would have been right.
+/// One problem. The hint is not optional: the code that finds a problem also knows the correction.
 #[derive(Debug)]
 struct Problem {
     at: Range<usize>,
@@ -33,6 +33,8 @@ struct Problem {
 pub(super) struct Problems {
     file: String,
     text: String,
+    /// Further files, by the byte of `text` at which each begins.
+    appended: Vec<(usize, String)>,
     list: RefCell<Vec<Problem>>,
     concealed: RefCell<Vec<Range<usize>>>,
     top: RefCell<Vec<&'static str>>,
@@ -55,6 +57,7 @@ impl Problems {
         Problems {
             file: file.to_owned(),
             text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+            appended: Vec::new(),
             list: RefCell::default(),
             concealed: RefCell::default(),
             top: RefCell::default(),
@@ -62,7 +65,24 @@ impl Problems {
         }
     }
 
-    /// The file's text.
+    /// Appends the text of another file, and returns the byte at which it begins.
+    pub(super) fn append(&mut self, file: &str, text: &str) -> usize {
+        if !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        let start = self.text.len();
+        self.text.push_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+        self.appended.push((start, file.to_owned()));
+        start
+    }
+
+    /// The file that has the byte, and the byte at which its text begins.
+    fn file_of(&self, byte: usize) -> (usize, &str) {
+        let appended = self.appended.iter().rev().find(|(start, _)| *start <= byte);
+        appended.map_or((0, self.file.as_str()), |(start, file)| (*start, file.as_str()))
+    }
+
+    /// The texts of all files.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -135,7 +155,8 @@ impl Problems {
         let start = self.outside_secrets(floor(&self.text, problem.at.start));
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
-        let number = self.text[..line_start].matches('\n').count() + 1;
+        let (file_start, file) = self.file_of(line_start);
+        let number = self.text[file_start..line_start].matches('\n').count() + 1;
         let column = self.text[line_start..start].chars().count() + 1;
         let marked_end = floor(&self.text, problem.at.end).clamp(start, line_end);
 
@@ -147,7 +168,7 @@ impl Problems {
         let marked = marked.min(QUOTED_WIDTH.saturating_sub(indent).max(1));
 
         let gutter = " ".repeat(number.to_string().len());
-        let (file, message) = (&self.file, visible(&problem.message));
+        let message = visible(&problem.message);
         let quote = format!("{number} | {line}");
         let marks = format!("{}{}", " ".repeat(indent), "^".repeat(marked));
         format!("{file}:{number}:{column}: {message}\n{gutter} |\n{}\n{gutter} | {marks}", quote.trim_end())

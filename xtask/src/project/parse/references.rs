@@ -1,5 +1,5 @@
 //! References to things outside the repository: secrets, hosts, addresses, images of other registries. Shapes only:
-//! whether they exist is asked when they are used.
+//! their existence is checked when they are used.
 
 use super::regions::is_region;
 

@@ -11,7 +11,12 @@ use super::variables;
 
 /// The document, where the text is TOML.
 pub(super) fn parse(problems: &Problems) -> Option<Spanned<DeTable<'_>>> {
-    let (document, errors) = DeTable::parse_recoverable(problems.text());
+    parse_text(problems.text(), problems)
+}
+
+/// The document of a text whose places are those of `problems`.
+pub(super) fn parse_text<'t>(text: &'t str, problems: &Problems) -> Option<Spanned<DeTable<'t>>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
     match errors.iter().find(|error| !is_duplicate(error)) {
         Some(error) => {
             refuse(error, problems);
@@ -28,7 +33,7 @@ fn is_duplicate(error: &Error) -> bool {
     error.message().starts_with("duplicate key")
 }
 
-/// A header given twice makes duplicates of all that follows it up to the next header: the header says it all.
+/// A header given twice makes duplicates of all that follows it up to the next header: the header is reported alone.
 fn refuse_duplicates(errors: &[Error], problems: &Problems) {
     let mut header = None;
     for error in errors {

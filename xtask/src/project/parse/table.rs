@@ -1,4 +1,4 @@
-//! Typed reading of one TOML table. Every key that is asked for is thereby known; what is left at the end is unknown.
+//! Typed reading of one TOML table. Every key that is read is thereby known; the others are unknown.
 //! Not here: what values mean.
 
 use std::ops::{Range, RangeInclusive};
@@ -158,6 +158,13 @@ fn conceal(value: &DeValue<'_>, at: Range<usize>, problems: &Problems) {
     }
 }
 
+/// Keys of earlier versions with their names of today.
+const RENAMED: [(&str, &str); 1] = [("stand-ins", "substitutes")];
+
+fn is_renamed(key: &str, known: &[&str]) -> bool {
+    RENAMED.iter().any(|(old, new)| *old == key && known.contains(new))
+}
+
 /// A table being read.
 pub(super) struct Table<'t> {
     label: String,
@@ -233,11 +240,19 @@ impl<'t> Table<'t> {
         self.problems.add(self.at.clone(), message, hint);
     }
 
-    /// Refuses every key that nobody asked for, and reports those that are missing. A missing key that is there under
+    /// Refuses every key that was not read, and reports those that are missing. A missing key that is there under
     /// a misspelled name is one problem, not two.
     pub(super) fn finish(self) {
         let mut meant = Vec::new();
-        for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key)) {
+        for entry in &self.entries {
+            if let Some((_, new)) = RENAMED.iter().find(|(old, new)| *old == entry.key && self.known.contains(new)) {
+                entry.refuse_key(format!("{} is now called `{new}`", quoted(entry.key)), format!("write `{new}`"));
+                meant.push(*new);
+            }
+        }
+        for entry in
+            self.entries.iter().filter(|entry| !self.known.contains(&entry.key) && !is_renamed(entry.key, &self.known))
+        {
             let nearest = suggestions::nearest(entry.key, self.known.iter().copied());
             meant.extend(nearest);
             let may_be_secret = nearest == Some("secrets") || variables::looks_secret(entry.key);

@@ -38,7 +38,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Whether a name says that its value is a secret.
+/// Whether a name suggests a secret value.
 pub(super) fn looks_secret(name: &str) -> bool {
     let upper = name.trim().trim_matches(['"', '\'']).to_ascii_uppercase();
     let parts: Vec<&str> = upper.split(['_', '-']).collect();
