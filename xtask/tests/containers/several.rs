@@ -6,8 +6,8 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
+use xtask::dev::packages;
 use xtask::effects::local_daemon::program;
-use xtask::effects::packages;
 use xtask::report::{Output, Report};
 
 use crate::stand::DAEMON;
