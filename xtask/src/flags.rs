@@ -80,7 +80,7 @@ impl Command {
             Command::Push(flags) => flags.shared.output,
             Command::Deploy(Deploy { shared, .. })
             | Command::Rollback(Rollback { shared, .. })
-            | Command::Status(Status { shared })
+            | Command::Status(Status { shared, .. })
             | Command::History(History { shared, .. })
             | Command::Logs(Logs { shared, .. })
             | Command::Run(Run { shared, .. })

@@ -57,12 +57,12 @@ fn closed(command: Command, root: &Utf8Path, report: &Report) -> anyhow::Result<
             verify::Outcome::Failed => return Ok(Exit::Failed as u8),
         },
         Command::Setup(flags) => setup::run(&setup::Setup { remove: flags.remove }, root, report)?,
-        Command::Status(flags) => status::run(root, flags.shared.environment(), report)?,
-        Command::History(flags) => history::run(root, flags.request(), report)?,
+        Command::Status(flags) => status::run(root, flags.shared.environment(), flags.service.as_deref(), report)?,
+        Command::History(flags) => history::run(root, &flags.request(), report)?,
         Command::Logs(flags) => logs::run(root, &flags.request(), report)?,
         Command::Run(flags) => return run::run(root, &flags.request(), report),
         Command::Exec(flags) => return exec::run(root, &flags.request(), report),
-        Command::Scale(flags) => scale::run(root, flags.request(), report)?,
+        Command::Scale(flags) => scale::run(root, &flags.request(), report)?,
         Command::Doctor(_) => match doctor::run(root, report)? {
             doctor::Outcome::Passed => {}
             doctor::Outcome::Failed => return Err(Failure::failed("a prerequisite is missing").into()),

@@ -11,6 +11,7 @@ pub mod one_off;
 pub mod output;
 pub mod presence;
 pub mod reach;
+pub mod revert;
 pub mod settle;
 pub mod target;
 pub mod verification;

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use environment::{Bases, BuildSettings, Environment, EnvironmentName, Local, Network, Strategy, Volume};
+pub use environment::{
+    Bases, BuildSettings, Environment, EnvironmentName, Local, Network, ServiceOverrides, Strategy, Volume,
+};
 pub use partition::{Partition, partition_of};
 
 use crate::image::{ImageName, Platform};
@@ -24,11 +26,9 @@ pub struct Project {
     pub platform: Platform,
     /// In an order in which each image comes after those it takes files from.
     pub images: Vec<Image>,
-    /// Where ECS's own documents lie, for projects that deploy.
-    pub service: Option<ServicePointers>,
-    /// What runs once before a new revision serves; nothing where the table is absent.
-    pub release: Option<ReleasePhase>,
-    /// What is asked of a release once it serves.
+    /// In the order of a rollout: each after those that it names. Empty in projects that do not deploy.
+    pub services: Vec<ProjectService>,
+    /// What is requested of a release once it serves.
     pub verify: Verify,
 }
 
@@ -78,16 +78,48 @@ pub enum SecretSource {
     File(Utf8PathBuf),
 }
 
-/// `[service]`: ECS's own documents, as templates in AWS's JSON.
+/// `[services.<name>]`: one ECS service. Its documents are templates in AWS's JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServicePointers {
-    /// `infra/task-definition.json`.
+pub struct ProjectService {
+    /// The table's name.
+    pub name: String,
+    /// Whether it has the project's name on AWS.
+    pub is_main: bool,
+    /// The task definition, such as `infra/task-definition.json`.
     pub task_definition: Utf8PathBuf,
-    /// `infra/service.json`.
+    /// The service, such as `infra/service.json`.
     pub service: Utf8PathBuf,
+    /// Services that are moved before this one.
+    pub after: BTreeSet<String>,
+    /// What happens to services that were moved before this one failed.
+    pub on_failure: OnFailure,
+    /// What runs once before a new revision serves; `None` where the table is absent.
+    pub release: Option<ReleasePhase>,
 }
 
-/// `[release]`: a command that runs once, in a task of its own, from the very revision that is about to serve.
+/// What happens to the services that have moved when a later one fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They go back to their previous revisions.
+    RollBackAll,
+    /// They keep the new revisions.
+    KeepOthers,
+}
+
+impl OnFailure {
+    /// Both policies.
+    pub const ALL: [OnFailure; 2] = [OnFailure::RollBackAll, OnFailure::KeepOthers];
+
+    /// The policy as it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnFailure::RollBackAll => "roll-back-all",
+            OnFailure::KeepOthers => "keep-others",
+        }
+    }
+}
+
+/// `[services.<name>.release]`: a command that runs once, in a task of its own, from the very revision that is about to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleasePhase {
     /// The container whose command is replaced; its name is its image's.
@@ -98,17 +130,17 @@ pub struct ReleasePhase {
     pub timeout_seconds: u32,
 }
 
-/// `[verify]`: what is asked of a release through the load balancer.
+/// `[verify]`: what is requested of a release through the load balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
     /// A page that answers 200, and whose stylesheet is served.
     pub page: String,
-    /// What answers the release id; nothing is asked where the key is absent.
+    /// What answers the release id; nothing is requested where the key is absent.
     pub health: Option<String>,
 }
 
 impl Default for Verify {
-    /// What holds where the table says nothing.
+    /// The values without the table.
     fn default() -> Verify {
         Verify { page: "/".to_owned(), health: None }
     }
@@ -132,5 +164,18 @@ impl Project {
     /// The image of that name, if the project has it.
     pub fn image(&self, name: &ImageName) -> Option<&Image> {
         self.images.iter().find(|image| image.name == *name)
+    }
+
+    /// Returns the service that has the project's name on AWS.
+    pub fn main_service(&self) -> Option<&ProjectService> {
+        self.services.iter().find(|service| service.is_main)
+    }
+
+    /// Returns the service whose values an environment has; the main one where none is selected.
+    pub fn selected(&self, environment: &Environment) -> Option<&ProjectService> {
+        match &environment.selected {
+            Some(name) => self.services.iter().find(|service| service.name == *name),
+            None => self.main_service(),
+        }
     }
 }

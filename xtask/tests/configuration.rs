@@ -17,12 +17,14 @@ use xtask::image::substitute::Substitute;
 use xtask::image::{ImageName, Platform};
 use xtask::project::parse::{self, Found};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, Strategy, Verify, Volume,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, OnFailure, Project, ProjectService,
+    ReleasePhase, SecretSource, Strategy, Verify, Volume,
 };
 
 #[path = "configuration/environments.rs"]
 mod environments;
+#[path = "configuration/services.rs"]
+mod services;
 
 const OUR_PROJECT: &str = include_str!("../../infra/slipway.toml");
 
@@ -94,10 +96,13 @@ fn paths_that_lead_nowhere_are_refused_with_place_and_hint() {
 
 #[test]
 fn wrong_environment_files_are_refused_with_place_and_hint() {
-    // Most cases are about something else than a deploy: without `[service]` they need no `[network]`.
+    // Most cases are about something else than a deploy: without services they need no `[network]`.
     let deploys = parse::project(OUR_PROJECT).unchecked().unwrap();
-    let project = Project { service: None, ..deploys.clone() };
-    for (file, at_least, project) in [("environments.txt", 50, &project), ("deploying.txt", 9, &deploys)] {
+    let project = Project { services: Vec::new(), ..deploys.clone() };
+    let several = parse::project(services::SEVERAL).unchecked().unwrap();
+    for (file, at_least, project) in
+        [("environments.txt", 50, &project), ("deploying.txt", 9, &deploys), ("services.txt", 6, &several)]
+    {
         check(file, at_least, |title, text| {
             let name = title.split(':').next().unwrap().parse().unwrap();
             parse::environment(name, text, project).map(drop).map_err(Into::into)
@@ -135,15 +140,19 @@ fn our_own_project_loads() {
         name: "linkbio".to_owned(),
         platform: Platform::LinuxAmd64,
         images: vec![app, front],
-        service: Some(ServicePointers {
+        services: vec![ProjectService {
+            name: "web".to_owned(),
+            is_main: true,
             task_definition: "infra/task-definition.json".into(),
             service: "infra/service.json".into(),
-        }),
-        release: Some(ReleasePhase {
-            container: name("app"),
-            command: vec!["migrate".to_owned()],
-            timeout_seconds: 600,
-        }),
+            after: [].into(),
+            on_failure: OnFailure::RollBackAll,
+            release: Some(ReleasePhase {
+                container: name("app"),
+                command: vec!["migrate".to_owned()],
+                timeout_seconds: 600,
+            }),
+        }],
         verify: Verify { page: "/".to_owned(), health: Some("/healthz/ready".to_owned()) },
     };
     assert_eq!(parse::project(OUR_PROJECT).unchecked().unwrap(), expected);
@@ -244,7 +253,7 @@ fn images_come_after_those_they_take_files_from() {
         [images.c]
         context = "c"
         secrets = { token = { variable = "TOKEN" }, netrc = { file = "/root/.netrc" }, pip = { file = "pip.conf" } }
-        [service]
+        [services.web]
         task-definition = "infra/task.json"
         service = "infra/service.json"
     "#;
@@ -258,8 +267,8 @@ fn images_come_after_those_they_take_files_from() {
     assert_eq!(project.name, "nineteen-characters");
     assert_eq!(project.image(&name("z")).unwrap().ports, [1024, 65535].into());
     assert_eq!(project.platform, Platform::LinuxArm64);
-    let pointers = ServicePointers { task_definition: "infra/task.json".into(), service: "infra/service.json".into() };
-    assert_eq!(project.service, Some(pointers));
+    let main = project.main_service().unwrap();
+    assert_eq!((main.task_definition.as_str(), main.service.as_str()), ("infra/task.json", "infra/service.json"));
     let secrets = &project.image(&name("c")).unwrap().secrets;
     assert_eq!(secrets.get("token"), Some(&SecretSource::Variable("TOKEN".to_owned())));
     assert_eq!(secrets.get("netrc"), Some(&SecretSource::File("/root/.netrc".into())));
@@ -296,11 +305,10 @@ fn a_project_on_disk() {
     disk.write("infra/service.json", b"[]\n");
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
     assert_eq!(project_files::load(&disk.root).unwrap(), project);
-    let templates = project_files::load_templates(&disk.root, &project).unwrap();
+    let templates = project_files::load_templates(&disk.root, project.main_service()).unwrap();
     assert_eq!((templates.0.as_str(), templates.1.as_str()), ("{}\n", "[]\n"));
-    let pushes_only = Project { service: None, ..project };
-    let no_service = disk.refused(|root| project_files::load_templates(root, &pushes_only).map(drop));
-    assert!(no_service.starts_with("infra/slipway.toml: the project has no `[service]`\nhint: "), "{no_service}");
+    let no_service = disk.refused(|root| project_files::load_templates(root, None).map(drop));
+    assert!(no_service.starts_with("infra/slipway.toml: the project has no service\nhint: "), "{no_service}");
     fs::rename(disk.root.join("app"), disk.root.join("old")).unwrap();
     std::os::unix::fs::symlink(disk.root.join("old"), disk.root.join("app")).unwrap();
     project_files::load(&disk.root).unwrap();

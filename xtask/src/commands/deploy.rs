@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
+use self::observe::Part;
 use crate::effects::aws::Aws;
 use crate::effects::interrupt;
 use crate::effects::project_files;
@@ -23,11 +24,13 @@ use crate::project::EnvironmentName;
 use crate::release::Release;
 use crate::report::Report;
 
-/// What `deploy` was asked for.
+/// The arguments of `deploy`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where to.
     pub environment: EnvironmentName,
+    /// The only service that is moved; all of them, if absent.
+    pub service: Option<String>,
     /// Does not ask before production.
     pub yes: bool,
     /// Stops after the plan is shown.
@@ -67,7 +70,9 @@ fn deploy(
     known: &mut Known,
 ) -> anyhow::Result<Outcome> {
     let settings = Settings::load(root, request.environment)?;
-    let templates = project_files::load_templates(root, &settings.project)?;
+    let chosen = settings.services(request.service.as_deref())?;
+    let templates = chosen.iter().map(|one| project_files::load_templates(root, one.service()));
+    let templates = templates.collect::<anyhow::Result<Vec<_>>>()?;
     let missing = if request.dry_run { Missing::Refuse } else { Missing::Start };
     let target = Target::connect(root, settings, missing, report)?;
     known.timing.mark("connect");
@@ -82,7 +87,7 @@ fn on_target(
     parts: Parts<'_>,
     report: &Report,
     known: &mut Known,
-    templates: &(String, String),
+    templates: &[(String, String)],
     target: &Target,
 ) -> anyhow::Result<Outcome> {
     let release = (parts.build)(&report.part("build"))?;
@@ -95,26 +100,32 @@ fn on_target(
     let pushed = (parts.push)(target.aws.clone(), &report.part("push"))?;
     known.timing.mark("push");
 
-    let group = if observe::is_balanced(templates) { Some(target.target_group()?) } else { None };
-    known.url = group.as_ref().map(|group| target.url(group)).transpose()?.flatten();
-    let desired = observe::render(templates, target, &pushed, group.as_ref())?;
-    known.release = Some(desired.release.to_string());
-    let mut seen = observe::observe(target, &desired)?;
-    let mut plan = seen.plan(&desired, &target.settings.project);
-    known.task_definition = seen.running.as_ref().map(|revision| revision.arn.clone());
+    let services = target.services(request.service.as_deref())?;
+    let parts = services.into_iter().zip(templates).map(|(target, templates)| Part::new(target, templates, &pushed));
+    let parts = parts.collect::<anyhow::Result<Vec<Part>>>()?;
+    let mut seen = observe::observe(target, &parts)?;
+    let mut plan = observe::plan(&parts, &seen);
+    report::know(known, &parts, &seen, &plan);
     known.timing.mark("plan");
-    for member in seen.unknown() {
-        report.warn(format!("what runs has `{member}`, which this version does not know and does not compare"));
+    for (part, seen) in parts.iter().zip(&seen.services) {
+        for member in seen.unknown() {
+            let service = part.target.service();
+            report.warn(format!("`{service}` has `{member}`, which this version does not know and does not compare"));
+        }
     }
     report::plan(report, request, target, &plan);
     if plan.is_empty() {
         if !request.dry_run {
-            presence::wait(target, seen.service.as_ref(), group.as_ref(), request.limit, report)?;
+            for (part, seen) in parts.iter().zip(&seen.services) {
+                presence::wait(&part.target, seen.service.as_ref(), part.group.as_ref(), request.limit, report)?;
+            }
         }
         return Ok(Outcome::Unchanged);
     }
-    seen.admit(target)?;
-    observe::preflight(root, target, &release, &desired, report)?;
+    for (part, seen) in parts.iter().zip(&seen.services) {
+        seen.admit(&part.target)?;
+    }
+    observe::preflight(root, &parts, &release, report)?;
     if request.dry_run {
         return Ok(Outcome::Planned);
     }
@@ -122,23 +133,15 @@ fn on_target(
     interrupt::check()?;
 
     let name = lease::name(&target.settings.project.name, request.environment.as_str());
-    let mut lease = Lease::acquire(&target.aws, name, &target.caller, &desired.release.to_string())?;
-    // Somebody may have deployed between the look and the lease.
-    seen = observe::observe(target, &desired)?;
-    plan = seen.plan(&desired, &target.settings.project);
+    let mut lease = Lease::acquire(&target.aws, name, &target.caller, plan.release.as_str())?;
+    // Another process may have deployed between the observation and the lease.
+    seen = observe::observe(target, &parts)?;
+    plan = observe::plan(&parts, &seen);
     known.timing.mark("lease");
     if plan.is_empty() {
         return Ok(Outcome::Unchanged);
     }
-    let mut run = apply::Run {
-        target,
-        desired: &desired,
-        seen: &seen,
-        release: &release,
-        group: group.as_ref(),
-        report,
-        limit: request.limit,
-    };
-    apply::apply(&mut run, &plan, &mut lease, known)?;
+    let run = apply::Run { parts: &parts, seen: &seen, plan: &plan, release: &release, report, limit: request.limit };
+    apply::apply(&run, &mut lease, known)?;
     Ok(Outcome::Deployed)
 }

@@ -12,11 +12,13 @@ use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `exec` was asked for.
+/// The arguments of `exec`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; the main one, if absent.
+    pub service: Option<String>,
     /// In which container; the release phase's, or the first one, if absent.
     pub container: Option<String>,
     /// In which task; the beginning of its id is enough. The newest that runs, if absent.
@@ -30,11 +32,16 @@ pub struct Request {
 /// # Errors
 /// No such task or container; what is needed is not installed.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
-    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let target = Target::connect(
+        root,
+        Settings::load(root, request.environment)?.one_service(request.service.as_deref())?,
+        Missing::Refuse,
+        report,
+    )?;
     let arns = target.tasks()?;
     let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns)?;
     let task = choose(&tasks, request.task.as_deref(), &target.command("status"))?;
-    let usual = target.settings.project.release.as_ref().map(|phase| phase.container.to_string());
+    let usual = target.settings.release_phase().map(|phase| phase.container.to_string());
     let first = || task.containers.first().map(|container| container.name.clone());
     let name = request.container.clone().or(usual).or_else(first).unwrap_or_default();
     let names = task.containers.iter().map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ");

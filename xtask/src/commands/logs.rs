@@ -1,4 +1,4 @@
-//! `cargo xtask logs`: what the containers of the service write, from CloudWatch, merged by time.
+//! `cargo xtask logs`: what the containers of all services write, or of one, from CloudWatch, merged by time.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use camino::Utf8Path;
 use serde_json::json;
 
-use crate::ecs::{LogLine, Timestamp};
+use crate::ecs::{LogLine, TaskDefinition, Timestamp};
+use crate::effects::ecs;
 use crate::effects::interrupt;
 use crate::effects::logs;
+use crate::operations::output;
 use crate::operations::reach::Missing;
 use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
@@ -21,11 +23,13 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Lines may arrive this late and are still shown in a follow: CloudWatch sorts by time, not by arrival.
 const LATE: Duration = Duration::from_secs(15);
 
-/// What `logs` was asked for.
+/// The arguments of `logs`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; all, if absent.
+    pub service: Option<String>,
     /// Goes on until interrupted.
     pub follow: bool,
     /// Only this container.
@@ -43,13 +47,18 @@ pub struct Request {
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
     let group = &target.settings.names.log_group;
+    let prefixes = match &request.service {
+        Some(name) => Some(prefixes(&target.services(Some(name))?)?),
+        None => None,
+    };
     let mut from = now().saturating_sub(request.since);
     let mut shown = BTreeSet::new();
     let mut count: u64 = 0;
     loop {
         let begun = now();
         for line in lines(&target, group, from)? {
-            if !is_wanted(&line, request) || !shown.insert(key(&line)) {
+            let is_of_service = prefixes.as_ref().is_none_or(|all| all.iter().any(|one| line.stream.starts_with(one)));
+            if !is_of_service || !is_wanted(&line, request) || !shown.insert(key(&line)) {
                 continue;
             }
             count += 1;
@@ -69,6 +78,19 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     }
     report.closing(json!({"outcome": "shown", "lines": count}));
     Ok(())
+}
+
+/// The beginnings of the names of the streams of a service: `<prefix>/<container>/`, as the revision that runs has them.
+fn prefixes(services: &[Target]) -> anyhow::Result<Vec<String>> {
+    let mut prefixes = Vec::new();
+    for target in services {
+        let Some(service) = ecs::describe_service(&target.aws, target.cluster(), target.service())? else { continue };
+        let Some(revision) = ecs::describe_task_definition(&target.aws, &service.task_definition)? else { continue };
+        let definition = TaskDefinition::from_document(revision.document)?;
+        let names = definition.view().container_definitions.iter().map(|container| container.name.as_str());
+        prefixes.extend(names.filter_map(|name| output::stream(&definition, name, "")).map(|stream| stream.name));
+    }
+    Ok(prefixes)
 }
 
 /// All pages.
@@ -129,6 +151,7 @@ mod tests {
         let check = |container: Option<&str>, task: Option<&str>, expected| {
             let request = Request {
                 environment: EnvironmentName::LOCAL,
+                service: None,
                 follow: false,
                 container: container.map(str::to_owned),
                 task: task.map(str::to_owned),

@@ -18,11 +18,13 @@ use crate::plan::deploy::short;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `run` was asked for.
+/// The arguments of `run`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; the main one, if absent.
+    pub service: Option<String>,
     /// Whose command is replaced and whose exit code counts; the release phase's container, or the first one, if absent.
     pub container: Option<String>,
     /// The command.
@@ -36,7 +38,12 @@ pub struct Request {
 /// # Errors
 /// It could not be started; AWS's.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
-    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
+    let target = Target::connect(
+        root,
+        Settings::load(root, request.environment)?.one_service(request.service.as_deref())?,
+        Missing::Refuse,
+        report,
+    )?;
     let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?;
     let service = service.ok_or_else(|| {
         let text = format!("`run` takes what serves, and `{}` has no service yet", request.environment);
@@ -87,7 +94,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
 /// The container that is meant.
 fn container(definition: &TaskDefinition, target: &Target, asked: Option<&str>) -> Result<String, Failure> {
     let names: Vec<&str> = definition.view().container_definitions.iter().map(|one| one.name.as_str()).collect();
-    let usual = target.settings.project.release.as_ref().map(|phase| phase.container.as_str());
+    let usual = target.settings.release_phase().map(|phase| phase.container.as_str());
     let wanted = asked.or(usual).or(names.first().copied()).unwrap_or_default();
     if names.contains(&wanted) {
         return Ok(wanted.to_owned());

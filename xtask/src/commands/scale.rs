@@ -17,11 +17,13 @@ use crate::report::Report;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What `scale` was asked for.
-#[derive(Clone, Copy, Debug)]
+/// The arguments of `scale`.
+#[derive(Clone, Debug)]
 pub struct Request {
     /// Where.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; the main one, if absent.
+    pub service: Option<String>,
     /// How many tasks.
     pub count: u32,
     /// How long it may take.
@@ -32,9 +34,14 @@ pub struct Request {
 ///
 /// # Errors
 /// There is no service; it takes too long (7); AWS's.
-pub fn run(root: &Utf8Path, request: Request, report: &Report) -> anyhow::Result<()> {
-    let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
-    let Request { environment, count, limit } = request;
+pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
+    let target = Target::connect(
+        root,
+        Settings::load(root, request.environment)?.one_service(request.service.as_deref())?,
+        Missing::Refuse,
+        report,
+    )?;
+    let Request { environment, count, limit, .. } = *request;
     let absent = || {
         Failure::failed(format!("`{environment}` has no service `{}` yet", target.service()))
             .hint(target.command("deploy"))

@@ -1,10 +1,10 @@
-//! `cargo xtask status`: which release serves, which deployment is under way, how each task is. Only looks.
+//! `cargo xtask status`: which release serves, which deployment is under way, how each task is. Changes nothing.
 
 use camino::Utf8Path;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::ecs::record::Record;
-use crate::ecs::{Service, Task};
+use crate::ecs::{Service, TargetHealth, Task};
 use crate::effects::{ecs, elb};
 use crate::operations::reach::Missing;
 use crate::operations::target::{Settings, Target};
@@ -15,61 +15,90 @@ use crate::report::Report;
 /// Newest events that are shown.
 const EVENTS: usize = 5;
 
-/// Looks.
+/// What is known of one service.
+struct Status {
+    service: Service,
+    record: Option<Record>,
+    tasks: Vec<Task>,
+    targets: Vec<TargetHealth>,
+    url: Option<String>,
+}
+
+/// Shows the named service, or every one.
 ///
 /// # Errors
-/// AWS's.
-pub fn run(root: &Utf8Path, environment: EnvironmentName, report: &Report) -> anyhow::Result<()> {
+/// Usage (2): no such service; AWS's.
+pub fn run(root: &Utf8Path, environment: EnvironmentName, only: Option<&str>, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(root, Settings::load(root, environment)?, Missing::Refuse, report)?;
-    let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?;
-    let Some(service) = service else {
-        report.result(format!(
-            "`{}` has no service `{}` yet: {}",
-            environment,
-            target.service(),
-            target.command("deploy")
-        ));
-        report.closing(json!({"outcome": "absent", "service": Value::Null}));
-        return Ok(());
-    };
-    let revision = ecs::describe_task_definition(&target.aws, &service.task_definition)?;
-    let record = revision.as_ref().and_then(|revision| Record::from_tags(&revision.tags));
-    let arns = target.tasks()?;
-    let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns)?;
-    let group = elb::target_group(&target.aws, &target.settings.names.balancer)?;
-    let url = match &group {
-        Some(group) => target.url(group)?,
-        None => None,
-    };
-    let targets = match &group {
-        Some(group) => elb::target_health(&target.aws, &group.arn)?,
-        None => Vec::new(),
-    };
-    show(report, &service, record.as_ref(), &tasks, url.as_deref());
-    for health in &targets {
-        let why = health.description.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        report.result(format!("  target {}:{} {}{why}", health.address, health.port, health.state));
+    let services = target.services(only)?;
+    let names: Vec<&str> = services.iter().map(Target::service).collect();
+    let found = ecs::describe_services(&target.aws, target.cluster(), &names)?;
+    let (mut all, mut leading) = (Map::new(), None);
+    for target in &services {
+        let status = match found.iter().find(|found| found.service_name == target.service()) {
+            Some(service) => Some(observe(target, service.clone())?),
+            None => None,
+        };
+        match &status {
+            Some(status) => show(report, status),
+            None => report.result(format!(
+                "`{environment}` has no service `{}` yet: {}",
+                target.service(),
+                target.command("deploy")
+            )),
+        }
+        let members =
+            status.as_ref().map_or_else(|| json!({"outcome": "absent", "service": Value::Null}), Status::json);
+        if services.len() == 1 || target.settings.service().is_some_and(|service| service.is_main) {
+            leading = Some(members.clone());
+        }
+        all.insert(target.service_name().to_owned(), members);
     }
-    for event in service.events.iter().take(EVENTS) {
-        report.detail(&event.message);
-    }
-    let deployments = service.deployments.iter().map(|one| {
-        json!({"id": one.id, "status": one.status, "taskDefinition": one.task_definition, "desiredCount": one.desired_count,
-            "runningCount": one.running_count, "pendingCount": one.pending_count, "failedTasks": one.failed_tasks})
-    });
-    report.closing(json!({"outcome": service.status.to_lowercase(), "url": url,
-        "release": record.as_ref().map(|record| &record.release),
-        "verdict": record.as_ref().map(|record| record.outcome.as_str()),
-        "service": {"serviceName": service.service_name, "taskDefinition": service.task_definition, "status": service.status,
-            "desiredCount": service.desired_count, "runningCount": service.running_count,
-            "pendingCount": service.pending_count, "deployments": deployments.collect::<Vec<_>>()},
-        "tasks": tasks.iter().map(task_json).collect::<Vec<_>>(),
-        "targets": targets.iter().map(|one| json!({"address": one.address, "port": one.port, "state": one.state})).collect::<Vec<_>>(),
-        "api_calls": {"total": target.aws.calls().total, "mutating": target.aws.calls().mutating}}));
+    // The main service has the members that a project with one service has.
+    let mut closing = leading.unwrap_or_default();
+    closing["services"] = all.into();
+    closing["api_calls"] = json!({"total": target.aws.calls().total, "mutating": target.aws.calls().mutating});
+    report.closing(closing);
     Ok(())
 }
 
-fn show(report: &Report, service: &Service, record: Option<&Record>, tasks: &[Task], url: Option<&str>) {
+fn observe(target: &Target, service: Service) -> anyhow::Result<Status> {
+    let revision = ecs::describe_task_definition(&target.aws, &service.task_definition)?;
+    let record = revision.as_ref().and_then(|revision| Record::from_tags(&revision.tags));
+    let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &target.tasks()?)?;
+    let is_balanced = !service.load_balancers.is_empty();
+    let group = if is_balanced { elb::target_group(&target.aws, &target.settings.names.balancer)? } else { None };
+    let (url, targets) = match &group {
+        Some(group) => (target.url(group)?, elb::target_health(&target.aws, &group.arn)?),
+        None => (None, Vec::new()),
+    };
+    Ok(Status { service, record, tasks, targets, url })
+}
+
+impl Status {
+    fn json(&self) -> Value {
+        let Status { service, record, tasks, targets, url } = self;
+        let deployments = service.deployments.iter().map(|one| {
+            json!({"id": one.id, "status": one.status, "taskDefinition": one.task_definition,
+                "desiredCount": one.desired_count, "runningCount": one.running_count,
+                "pendingCount": one.pending_count, "failedTasks": one.failed_tasks})
+        });
+        let targets = targets.iter().map(|one| json!({"address": one.address, "port": one.port, "state": one.state}));
+        let set = record.as_ref().and_then(|record| record.set.as_ref());
+        json!({"outcome": service.status.to_lowercase(), "url": url,
+            "release": record.as_ref().map(|record| &record.release), "set": set.map(|set| &set.release),
+            "verdict": record.as_ref().map(|record| record.outcome.as_str()),
+            "service": {"serviceName": service.service_name, "taskDefinition": service.task_definition,
+                "status": service.status, "desiredCount": service.desired_count,
+                "runningCount": service.running_count, "pendingCount": service.pending_count,
+                "deployments": deployments.collect::<Vec<_>>()},
+            "tasks": tasks.iter().map(task_json).collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>()})
+    }
+}
+
+fn show(report: &Report, status: &Status) {
+    let Status { service, record, tasks, targets, url } = status;
+    let record = record.as_ref();
     let release = record.map_or("-", |record| record.release.as_str());
     let verdict = record.map_or("unrecorded", |record| record.outcome.as_str());
     report.result(format!(
@@ -97,6 +126,13 @@ fn show(report: &Report, service: &Service, record: Option<&Record>, tasks: &[Ta
     }
     for task in tasks {
         report.result(format!("  {}", crate::report::rollout::line(task)));
+    }
+    for health in targets {
+        let why = health.description.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        report.result(format!("  target {}:{} {}{why}", health.address, health.port, health.state));
+    }
+    for event in service.events.iter().take(EVENTS) {
+        report.detail(&event.message);
     }
 }
 

@@ -12,11 +12,13 @@ use crate::operations::verification;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// What `verify` was asked for.
+/// The arguments of `verify`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Whose rules.
     pub environment: EnvironmentName,
+    /// The service, as `infra/slipway.toml` names it; all, if absent.
+    pub service: Option<String>,
     /// What they are to be about; everything where the list is empty.
     pub scopes: Vec<Scope>,
 }
@@ -26,7 +28,7 @@ pub struct Request {
 pub enum Outcome {
     /// No rule failed; warnings do not count.
     Passed,
-    /// A rule failed, or what was asked for by name could not be judged at all: the exit code is 1.
+    /// A rule failed, or a scope that was named could not be judged at all: the exit code is 1.
     Failed,
 }
 
@@ -37,7 +39,7 @@ pub enum Outcome {
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Outcome> {
     let scopes: Vec<Scope> =
         Scope::ALL.into_iter().filter(|scope| request.scopes.is_empty() || request.scopes.contains(scope)).collect();
-    let here = observe::here(root, request.environment, &scopes)?;
+    let here = observe::here(root, request, &scopes)?;
     let there = observe::there(root, &here, &scopes, report);
     interrupt::check()?;
 
@@ -52,14 +54,14 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
                 let (here, there) = (&here, &there);
                 threads.spawn(move || match scope {
                     Scope::Images => verification::images(root, &here.settings, release),
-                    Scope::Environment => {
-                        let account = there.account(&here.documents);
-                        verification::before(root, &here.settings, release, &here.documents, account)
-                    }
-                    Scope::Service => match there.target() {
-                        Ok(target) => verification::running(&here.settings, release, target),
-                        Err(why) => verification::unseen(&here.settings, &why),
-                    },
+                    Scope::Environment => here.of_each_service(|settings, documents| {
+                        let account = there.account(settings, documents);
+                        verification::before(root, settings, release, documents, account)
+                    }),
+                    Scope::Service => here.of_each_service(|settings, _| match there.target(settings) {
+                        Ok(target) => verification::running(settings, release, &target),
+                        Err(why) => verification::unseen(settings, &why),
+                    }),
                 })
             })
             .collect();
@@ -79,7 +81,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     Ok(outcome)
 }
 
-/// Scopes that were asked for by name and of which no rule could be judged. `passed` would be a lie there.
+/// Scopes that were named and of which no rule could be judged: `passed` would be wrong.
 fn unjudged(asked: &[Scope], checks: &[Check]) -> Vec<Scope> {
     let is_judged = |scope: &Scope| checks.iter().any(|check| check.scope == *scope && check.status != Status::Skip);
     asked.iter().filter(|scope| !is_judged(scope)).copied().collect()

@@ -12,6 +12,9 @@ const COMMIT: &str = "slipway:commit";
 const BY: &str = "slipway:by";
 const VERDICT: &str = "slipway:verdict";
 const IMAGE: &str = "slipway:image.";
+const SET: &str = "slipway:set";
+const SET_AT: &str = "slipway:set-at";
+const SET_SERVICE: &str = "slipway:set-service.";
 
 /// What became of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,40 @@ pub struct Record {
     pub outcome: Outcome,
     /// Digest of each image.
     pub images: BTreeMap<String, String>,
+    /// The release of several services that the revision belongs to; `None` in a project with one service.
+    pub set: Option<ReleaseSet>,
+}
+
+/// The revisions that serve together: one release of several services. Written on the revisions that moved for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseSet {
+    /// The id of the release.
+    pub release: String,
+    /// When it was recorded, in seconds since 1970.
+    pub at: u64,
+    /// Name of each service → `<family>:<number>`.
+    pub revisions: BTreeMap<String, String>,
+}
+
+impl ReleaseSet {
+    /// Returns the tags.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags =
+            BTreeMap::from([(SET.to_owned(), self.release.clone()), (SET_AT.to_owned(), self.at.to_string())]);
+        tags.extend(self.revisions.iter().map(|(name, short)| (format!("{SET_SERVICE}{name}"), short.clone())));
+        tags
+    }
+
+    /// Reads it from the tags of a revision.
+    fn from_tags(tags: &BTreeMap<String, String>) -> Option<ReleaseSet> {
+        let revisions =
+            tags.iter().filter_map(|(key, short)| Some((key.strip_prefix(SET_SERVICE)?.to_owned(), short.clone())));
+        Some(ReleaseSet {
+            release: tags.get(SET)?.clone(),
+            at: tags.get(SET_AT)?.parse().ok()?,
+            revisions: revisions.collect(),
+        })
+    }
 }
 
 impl Record {
@@ -70,6 +107,7 @@ impl Record {
             (VERDICT.to_owned(), self.outcome.as_str().to_owned()),
         ]);
         tags.extend(self.commit.clone().map(|commit| (COMMIT.to_owned(), commit)));
+        tags.extend(self.set.iter().flat_map(ReleaseSet::tags));
         tags.extend(self.images.iter().map(|(name, digest)| (format!("{IMAGE}{name}"), digest.clone())));
         tags
     }
@@ -87,6 +125,7 @@ impl Record {
             by: text(BY).unwrap_or_default(),
             outcome: outcome.unwrap_or(Outcome::Registered),
             images: images.collect(),
+            set: ReleaseSet::from_tags(tags),
         })
     }
 }
@@ -105,7 +144,7 @@ fn allowed(text: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Outcome, Record, outcome_tag};
+    use super::{Outcome, Record, ReleaseSet, outcome_tag};
 
     #[test]
     fn a_record_survives_its_tags_and_a_later_outcome_replaces_the_first() {
@@ -116,12 +155,22 @@ mod tests {
             by: "arn:aws:sts::123456789012:assumed-role/deploy/me".to_owned(),
             outcome: Outcome::Registered,
             images,
+            set: None,
         };
         let mut tags = record.tags();
         assert_eq!(Record::from_tags(&tags), Some(record.clone()));
         tags.extend(outcome_tag(Outcome::Verified));
         assert_eq!(Record::from_tags(&tags), Some(Record { outcome: Outcome::Verified, ..record }));
         assert_eq!(Record::from_tags(&BTreeMap::from([("team".to_owned(), "shop".to_owned())])), None);
+    }
+
+    #[test]
+    fn a_release_of_several_services_survives_its_tags() {
+        let revisions = [("web", "shop-local:3"), ("worker", "shop-local-worker:4")];
+        let revisions = revisions.map(|(name, short)| (name.to_owned(), short.to_owned())).into();
+        let set = ReleaseSet { release: "0123456789ab".to_owned(), at: 1_790_000_000, revisions };
+        assert_eq!(ReleaseSet::from_tags(&set.tags()), Some(set));
+        assert_eq!(ReleaseSet::from_tags(&BTreeMap::new()), None);
     }
 
     #[test]
@@ -132,6 +181,7 @@ mod tests {
             by: "a,b\n".into(),
             outcome: Outcome::Failed,
             images: BTreeMap::new(),
+            set: None,
         };
         assert_eq!(record.tags()["slipway:by"], "a_b_");
     }

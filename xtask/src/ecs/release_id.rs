@@ -1,6 +1,7 @@
 //! The release id: twelve hexadecimal digits of SHA-256 over the rendered task definition, digests of images included and
 //! the id itself left out. Same images and settings, same id, whatever the commit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -25,7 +26,19 @@ impl ReleaseId {
 
     /// The id of a task definition in which no release is named.
     pub fn of(unreleased: &TaskDefinition) -> ReleaseId {
-        let hash = Sha256::digest(canonical(unreleased.document()).to_string());
+        ReleaseId::hashed(&canonical(unreleased.document()).to_string())
+    }
+
+    /// Returns the id of a release of several services, from the id of each. One service alone keeps its own.
+    pub fn of_services(services: &BTreeMap<String, ReleaseId>) -> ReleaseId {
+        match services.values().next() {
+            Some(only) if services.len() == 1 => only.clone(),
+            _ => ReleaseId::hashed(&services.iter().map(|(name, id)| format!("{name}={id}\n")).collect::<String>()),
+        }
+    }
+
+    fn hashed(text: &str) -> ReleaseId {
+        let hash = Sha256::digest(text);
         let mut digits = String::new();
         for byte in hash {
             let _ = write!(digits, "{byte:02x}");
@@ -100,6 +113,18 @@ mod tests {
         let turned = json!({ "runtimePlatform": { "operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64" }, "family": "web" });
         assert_eq!(of(turned), first);
         assert_ne!(of(json!({ "family": "web" })), first);
+    }
+
+    #[test]
+    fn several_services_have_an_id_of_all_and_one_keeps_its_own() {
+        let (web, worker) = (of(json!({ "family": "web" })), of(json!({ "family": "worker" })));
+        let set = |ids: &[(&str, &ReleaseId)]| {
+            ReleaseId::of_services(&ids.iter().map(|(name, id)| ((*name).to_owned(), (*id).clone())).collect())
+        };
+        assert_eq!(set(&[("web", &web)]), web);
+        let both = set(&[("web", &web), ("worker", &worker)]);
+        assert!(both != web && both != worker && both != set(&[("web", &worker), ("worker", &web)]));
+        assert_eq!(both, set(&[("worker", &worker), ("web", &web)]));
     }
 
     #[test]

@@ -38,8 +38,27 @@ pub fn task_definition(text: &str, values: &Values) -> Result<TaskDefinition, Fa
 /// # Errors
 /// Everything that is wrong with the template: exit code 2.
 pub fn released(text: &str, values: &Values) -> Result<(TaskDefinition, ReleaseId), Failure> {
+    require_image(text, values)?;
     let release = ReleaseId::of(&task_definition(text, values)?);
     Ok((task_definition(text, &values.with_release(&release))?, release))
+}
+
+/// A service that runs none of the project's images would never change with a release.
+fn require_image(text: &str, values: &Values) -> Result<(), Failure> {
+    // What is no JSON is reported when it is rendered.
+    let Ok(template) = serde_json::from_str::<Value>(text) else { return Ok(()) };
+    let containers = template.get("containerDefinitions").and_then(Value::as_array).into_iter().flatten();
+    let mut images = containers.filter_map(|container| container.get("image").and_then(Value::as_str));
+    if images.any(|image| image.contains("images.")) {
+        return Ok(());
+    }
+    let finding = Finding::new(
+        "/containerDefinitions",
+        "no container runs an image of the project",
+        "name one: `\"image\": \"{{ images.app }}\"`",
+    );
+    let file = values.task_definition_file().as_str();
+    findings::failure(file, &Places::of(text), &[finding]).map_or(Ok(()), Err)
 }
 
 /// The service of these values, as `CreateService` takes it but for the task definition.

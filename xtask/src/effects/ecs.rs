@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 pub use self::deployments::{Stop, describe_service_deployment, list_service_deployments, stop_service_deployment};
-pub use self::service::{create_service, describe_cluster, describe_service, update_service};
+pub use self::service::{create_service, describe_cluster, describe_service, describe_services, update_service};
 pub use self::task::{NotRun, TaskFailure, TaskFilter, describe_tasks, list_tasks, run_task, stop_task};
 pub use self::task_definition::{describe_task_definition, list_task_definitions, register_task_definition};
 use super::aws::{Api, Aws, Call, CallError};

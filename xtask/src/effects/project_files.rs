@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use crate::error::Failure;
 use crate::project::parse::{self, Found};
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::{Environment, EnvironmentName, Project, ProjectService};
 
 /// The project below `root`.
 ///
@@ -73,16 +73,14 @@ pub fn environment_names(root: &Utf8Path) -> anyhow::Result<Vec<EnvironmentName>
     stems.iter().map(|stem| Ok(stem.parse().map_err(|_| parse::stray_file(stem))?)).collect()
 }
 
-/// The templates of a project that deploys: of the task definition, and of the service.
+/// The templates of a service: of its task definition, and of the service itself.
 ///
 /// # Errors
-/// The project has no `[service]`, or a file is missing or not UTF-8: exit code 2.
-pub fn load_templates(root: &Utf8Path, project: &Project) -> anyhow::Result<(String, String)> {
-    let Some(files) = &project.service else {
-        let hint = "add it, with the templates that it names: docs/guide/task-definition.md shows both";
-        return Err(Failure::usage(format!("{}: the project has no `[service]`", parse::PROJECT_FILE))
-            .hint(hint)
-            .into());
+/// The project has no service, or a file is missing or not UTF-8: exit code 2.
+pub fn load_templates(root: &Utf8Path, service: Option<&ProjectService>) -> anyhow::Result<(String, String)> {
+    let Some(files) = service else {
+        let hint = "add `[services.web]`, with the templates that it names: docs/guide/services.md shows both";
+        return Err(Failure::usage(format!("{}: the project has no service", parse::PROJECT_FILE)).hint(hint).into());
     };
     let hint = "docs/guide/task-definition.md shows one";
     Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))

@@ -20,6 +20,9 @@ pub struct Deploy {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Moves only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Does not ask for confirmation before a deploy to a protected environment.
     #[arg(long)]
     pub yes: bool,
@@ -38,6 +41,9 @@ pub struct Rollback {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Release id or `<family>:<number>`. Without it, the last verified release before the one that serves.
     #[arg(long, value_name = "RELEASE")]
     pub to: Option<String>,
@@ -56,6 +62,9 @@ pub struct Status {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
 }
 
 /// `cargo xtask history`.
@@ -65,6 +74,9 @@ pub struct History {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only releases of this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Maximum number of releases.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub count: u64,
@@ -77,6 +89,9 @@ pub struct Logs {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only lines of this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Follows the logs until interrupted.
     #[arg(long, short = 'f')]
     pub follow: bool,
@@ -99,6 +114,9 @@ pub struct Run {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// From which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Container whose command is replaced and whose exit code is returned.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
@@ -117,6 +135,9 @@ pub struct Exec {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// In a task of which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Name of the container.
     #[arg(long, value_name = "NAME")]
     pub container: Option<String>,
@@ -135,6 +156,9 @@ pub struct Scale {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Which service; the main one, if absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Number of tasks.
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST_TASKS))]
     pub count: u32,
@@ -146,12 +170,14 @@ pub struct Scale {
 impl Deploy {
     /// Returns the request of the verb.
     pub fn request(&self) -> deploy::Request {
-        let Deploy { shared, yes, dry_run, timeout } = self;
+        let Deploy { shared, service, yes, dry_run, timeout } = self;
+        let limit = Duration::from_secs(*timeout);
         deploy::Request {
             environment: shared.environment(),
+            service: service.clone(),
             yes: *yes,
             dry_run: *dry_run,
-            limit: Duration::from_secs(*timeout),
+            limit,
         }
     }
 }
@@ -159,17 +185,24 @@ impl Deploy {
 impl Rollback {
     /// Returns the request of the verb.
     pub fn request(self) -> rollback::Request {
-        let Rollback { shared, to, dry_run, timeout } = self;
-        rollback::Request { environment: shared.environment(), to, dry_run, limit: Duration::from_secs(timeout) }
+        let Rollback { shared, service, to, dry_run, timeout } = self;
+        rollback::Request {
+            environment: shared.environment(),
+            service,
+            to,
+            dry_run,
+            limit: Duration::from_secs(timeout),
+        }
     }
 }
 
 impl History {
     /// Returns the request of the verb.
     pub fn request(&self) -> history::Request {
-        // The range above fits `usize` on every platform.
         history::Request {
             environment: self.shared.environment(),
+            service: self.service.clone(),
+            // The range above fits `usize` on every platform.
             count: usize::try_from(self.count).unwrap_or(usize::MAX),
         }
     }
@@ -178,32 +211,47 @@ impl History {
 impl Logs {
     /// Returns the request of the verb.
     pub fn request(self) -> logs::Request {
-        let Logs { shared, follow, container, task, since } = self;
-        logs::Request { environment: shared.environment(), follow, container, task, since: Duration::from_secs(since) }
+        let Logs { shared, service, follow, container, task, since } = self;
+        logs::Request {
+            environment: shared.environment(),
+            service,
+            follow,
+            container,
+            task,
+            since: Duration::from_secs(since),
+        }
     }
 }
 
 impl Run {
     /// Returns the request of the verb.
     pub fn request(self) -> run::Request {
-        let Run { shared, container, timeout, command } = self;
-        run::Request { environment: shared.environment(), container, command, limit: Duration::from_secs(timeout) }
+        let Run { shared, service, container, timeout, command } = self;
+        run::Request {
+            environment: shared.environment(),
+            service,
+            container,
+            command,
+            limit: Duration::from_secs(timeout),
+        }
     }
 }
 
 impl Exec {
     /// Returns the request of the verb.
     pub fn request(self) -> exec::Request {
-        let Exec { shared, container, task, command } = self;
-        exec::Request { environment: shared.environment(), container, task, command }
+        let Exec { shared, service, container, task, command } = self;
+        exec::Request { environment: shared.environment(), service, container, task, command }
     }
 }
 
 impl Scale {
     /// Returns the request of the verb.
     pub fn request(&self) -> scale::Request {
+        let service = self.service.clone();
         scale::Request {
             environment: self.shared.environment(),
+            service,
             count: self.count,
             limit: Duration::from_secs(self.timeout),
         }

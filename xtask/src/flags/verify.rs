@@ -14,6 +14,9 @@ pub struct Verify {
     /// Flags that every verb has.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Only the rules about `images`, the `environment` or the `service`; may be repeated. Default: all rules.
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<Scope>,
@@ -22,6 +25,6 @@ pub struct Verify {
 impl Verify {
     /// The scopes and the environment.
     pub fn request(self) -> Request {
-        Request { environment: self.shared.environment(), scopes: self.scopes }
+        Request { environment: self.shared.environment(), service: self.service, scopes: self.scopes }
     }
 }

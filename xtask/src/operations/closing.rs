@@ -1,6 +1,9 @@
 //! How verbs that move a service close: what is known when they end, however they end, for people and for scripts. Causes
 //! and checks are shown here, too.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::checks::{Check, Status};
@@ -18,9 +21,11 @@ pub struct Known {
     pub timing: Timing,
     /// The release.
     pub release: Option<String>,
-    /// Where the load balancer answers.
+    /// Where the load balancer of the main service answers.
     pub url: Option<String>,
-    /// ARN of the revision that the service runs, or is moving to.
+    /// Each service by name.
+    pub services: BTreeMap<String, ServiceEnd>,
+    /// ARN of the revision that the main service runs, or is moving to.
     pub task_definition: Option<String>,
     /// Calls of AWS's API.
     pub calls: Calls,
@@ -33,12 +38,18 @@ pub struct Known {
 }
 
 impl Known {
+    /// Sets what became of one service.
+    pub fn service_is(&mut self, name: &str, outcome: &str) {
+        self.services.entry(name.to_owned()).or_default().outcome = outcome.to_owned();
+    }
+
     /// Nothing yet.
     pub fn start() -> Known {
         Known {
             timing: Timing::start(),
             release: None,
             url: None,
+            services: BTreeMap::new(),
             task_definition: None,
             calls: Calls::default(),
             following: None,
@@ -48,6 +59,19 @@ impl Known {
     }
 }
 
+/// What became of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServiceEnd {
+    /// `deployed`, `unchanged`, `planned`, `rolled-back`, `failed` or `not-moved`.
+    pub outcome: String,
+    /// The id of its own part of the release.
+    pub release: Option<String>,
+    /// ARN of the revision that it runs, or was to run.
+    pub task_definition: Option<String>,
+    /// Where its load balancer answers, if it has one.
+    pub url: Option<String>,
+}
+
 /// How such a verb ends well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -55,7 +79,7 @@ pub enum Outcome {
     Deployed,
     /// It did already.
     Unchanged,
-    /// Only the plan was asked for.
+    /// Only the plan was requested.
     Planned,
 }
 
@@ -89,6 +113,15 @@ pub fn finished(report: &Report, outcome: Outcome, known: &Known) {
         report.result(format!("{words}{verified}: release {release}, {revision}, {total:.1} s"));
         if outcome == Outcome::Deployed {
             report.detail(known.timing.to_string());
+        }
+        if known.services.len() > 1 {
+            for (name, end) in &known.services {
+                report.result(format!(
+                    "  {name}: {}, {}",
+                    end.outcome,
+                    end.task_definition.as_deref().map_or("-", short)
+                ));
+            }
         }
         if let Some(url) = &known.url {
             report.result(url);
@@ -124,6 +157,7 @@ fn outcome_of(exit: Exit) -> &'static str {
 fn closing(outcome: &str, known: &Known) -> Value {
     let calls = &known.calls;
     json!({"outcome": outcome, "release": known.release, "url": known.url, "task_definition": known.task_definition,
+        "services": known.services,
         "api_calls": {"total": calls.total, "mutating": calls.mutating, "following": known.following},
         "verdict_lag": known.lag,
         "seconds": known.timing.seconds()})

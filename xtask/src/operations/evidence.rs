@@ -29,13 +29,13 @@ pub struct Known<'a> {
     pub tasks: &'a [Task],
     /// The deployment that failed.
     pub deployment: Option<&'a str>,
-    /// When it began: what was told before is about others.
+    /// When it began: earlier events are about other deployments.
     pub since: Option<Timestamp>,
     /// The watched container, where the task is that of the release phase or of `run`.
     pub release_phase: Option<&'a str>,
 }
 
-/// Gathers it, and says what it means.
+/// Gathers the evidence and returns the cause that it shows.
 pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
     let mut tasks = known.tasks.to_vec();
     if let Some(deployment) = known.deployment {

@@ -1,5 +1,5 @@
-//! A deployment followed to its verdict: our own one and no other. Looks at ECS, says what is seen, ends early what cannot
-//! end well. Not here: what a look means (`ecs::rollout`), and how it is shown (`report::rollout`).
+//! A deployment followed to its verdict: our own one and no other. Polls ECS, reports what it observes, and stops early a deployment
+//! that cannot succeed. Not here: what a look means (`ecs::rollout`), and how it is shown (`report::rollout`).
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -36,8 +36,8 @@ pub struct Followed {
     pub service: Service,
     /// Tasks of the deployment that ended meanwhile: ECS forgets them.
     pub stopped: Vec<Task>,
-    /// What no retry could have mended, where we ended it.
-    pub hopeless: Option<CauseId>,
+    /// The permanent failure, where the deployment was stopped for it.
+    pub permanent: Option<CauseId>,
     /// Seconds from the last change of the rollout state, by ECS's clock and ours, to the verdict here.
     pub lag: Option<f64>,
 }
@@ -45,7 +45,7 @@ pub struct Followed {
 /// Follows it. `tick` is called at each look.
 ///
 /// # Errors
-/// AWS's, where a look fails for good. The deployment goes on then.
+/// AWS's, where polling fails permanently. The deployment goes on then.
 pub fn follow(
     target: &Target,
     ours: &mut Ours,
@@ -57,7 +57,7 @@ pub fn follow(
     let aws = target.aws.in_spite_of_interrupts();
     let mut pace = Pace::new(target.environment().is_local());
     let mut seen =
-        Followed { end: End::TimedOut, service: Service::default(), stopped: Vec::new(), hopeless: None, lag: None };
+        Followed { end: End::TimedOut, service: Service::default(), stopped: Vec::new(), permanent: None, lag: None };
     let begun = Instant::now();
     let mut next = pace.first();
     let mut record = None;
@@ -139,9 +139,9 @@ fn look_at_tasks(
         if seen.stopped.iter().any(|known| known.task_arn == task.task_arn) {
             continue;
         }
-        if seen.hopeless.is_none() {
-            seen.hopeless = permanent_failure(&task, &seen.stopped);
-            if seen.hopeless.is_some() {
+        if seen.permanent.is_none() {
+            seen.permanent = permanent_failure(&task, &seen.stopped);
+            if seen.permanent.is_some() {
                 view.permanent_failure(&task);
                 end_early(aws, target, ours)?;
             }

@@ -1,5 +1,5 @@
 //! The lease of a deploy: one at a time for an environment, from whichever machine. It is an SSM parameter, because putting
-//! one without overwriting is atomic there. It runs out by itself, so that a runner that died locks nobody out.
+//! one without overwriting is atomic there. It runs out by itself, so that a process that died blocks no other one.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -77,7 +77,7 @@ impl Lease {
             until: now + LASTS.as_secs(),
         };
         let value = serde_json::to_string(&holder)?;
-        // Once more after one that is over was removed: two who remove it at once are told apart by the second put.
+        // Once more after an expired lease was removed: of two processes that remove it at once, only one wins the second put.
         for _ in 0..2 {
             if ssm::put_new(&aws, &name, &value)? == Put::Created {
                 return Ok(Lease { aws, name, holder, renewed: Instant::now() });
@@ -102,7 +102,7 @@ impl Lease {
             return;
         }
         self.renewed = Instant::now();
-        // A machine that slept for too long has lost it, and must not take it back from whoever has it now.
+        // A machine that slept for too long has lost it, and must not take it back from its present holder.
         if !self.is_ours() {
             return;
         }

@@ -71,7 +71,7 @@ pub fn run(
         let task = ecs::describe_tasks(&aws, target.cluster(), std::slice::from_ref(&arn))?.pop();
         let task = task.ok_or_else(|| Failure::failed(format!("ECS has lost the task `{arn}` of `{command}`")))?;
         let is_over = task.is_stopped();
-        // The last lines may arrive after the end, so they are asked for once more then.
+        // The last lines may arrive after the end, so they are read once more then.
         if is_over || begun.elapsed() > LOOK {
             output.news().unwrap_or_default().iter().for_each(|news| line(&news.message));
         }
@@ -87,7 +87,7 @@ pub fn run(
             ecs::stop_task(&aws, target.cluster(), &arn, "took longer than it may")?;
             let limit = wanted.limit.as_secs();
             return Err(Failure::failed(format!("`{command}` was stopped: it did not end within {limit} s"))
-                .hint("raise `timeout` under `[release]` in infra/slipway.toml, or make it shorter")
+                .hint("raise `timeout` under `[services.<name>.release]` in infra/slipway.toml, or make it shorter")
                 .into());
         }
         tick();

@@ -95,6 +95,6 @@ mod tests {
         let expected = Stream { group: "/shop".to_owned(), name: "web/app/0123".to_owned() };
         assert_eq!(stream(&definition, "app", "0123"), Some(expected));
         assert_eq!(stream(&definition, "mute", "0123"), None);
-        assert_eq!(stream(&definition, "nobody", "0123"), None);
+        assert_eq!(stream(&definition, "absent", "0123"), None);
     }
 }

@@ -14,7 +14,7 @@ use crate::report::Report;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Waits until as many tasks run as the service wants, and the load balancer takes them for healthy. Where they run already,
-/// nothing is asked.
+/// nothing is called.
 ///
 /// # Errors
 /// Timed out (7), interrupted (130), AWS's.

@@ -7,7 +7,7 @@ use super::evidence;
 use super::follow::{End, Followed};
 use super::target::Target;
 use crate::checks::{Check, Status};
-use crate::ecs::record::{Outcome, outcome_tag};
+use crate::ecs::record::{Outcome, ReleaseSet, outcome_tag};
 use crate::ecs::rollout::{Ours, Verdict};
 use crate::ecs::{TargetGroup, TaskDefinition};
 use crate::effects::ecs;
@@ -29,6 +29,8 @@ pub struct Move<'a> {
     pub release: &'a str,
     /// Where its tasks are registered, if anywhere.
     pub group: Option<&'a TargetGroup>,
+    /// Where the load balancer of the service answers.
+    pub url: Option<&'a str>,
     /// ARN of the revision before.
     pub before: Option<&'a str>,
     /// How long the rollout may take.
@@ -91,8 +93,8 @@ pub fn rollout(run: &Move<'_>, ours: &Ours, followed: &Followed, known: &mut Kno
 }
 
 /// Proves what serves and writes it down. A check that fails does not undo the deployment: the release is not recorded as
-/// one to roll back to.
-pub fn verify_and_record(run: &Move<'_>, known: &mut Known) -> anyhow::Result<()> {
+/// one to roll back to. `set` is the release of several services that the revision is recorded in.
+pub fn verify_and_record(run: &Move<'_>, set: Option<&ReleaseSet>, known: &mut Known) -> anyhow::Result<()> {
     run.report.step("verifying what serves");
     let subject = verification::Served {
         settings: &run.target.settings,
@@ -100,7 +102,7 @@ pub fn verify_and_record(run: &Move<'_>, known: &mut Known) -> anyhow::Result<()
         revision: run.revision,
         release: run.release,
         group: run.group,
-        url: known.url.as_deref(),
+        url: run.url,
     };
     let checks = verification::service(&subject, run.target);
     for check in &checks {
@@ -109,7 +111,9 @@ pub fn verify_and_record(run: &Move<'_>, known: &mut Known) -> anyhow::Result<()
     known.timing.mark("verify");
     let failed: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Fail).collect();
     let outcome = if failed.is_empty() { Outcome::Verified } else { Outcome::Unverified };
-    ecs::tag_resource(&run.target.aws, run.revision, &outcome_tag(outcome))?;
+    let mut tags = outcome_tag(outcome);
+    tags.extend(set.iter().flat_map(|set| set.tags()));
+    ecs::tag_resource(&run.target.aws, run.revision, &tags)?;
     known.timing.mark("record");
     if failed.is_empty() {
         return Ok(());

@@ -9,22 +9,25 @@ use crate::effects::ecs::{self, TaskFilter};
 use crate::effects::{elb, project_files, sts};
 use crate::error::Failure;
 use crate::project::names::{Names, names};
-use crate::project::{Environment, EnvironmentName, Project};
+use crate::project::parse::{self, suggestions};
+use crate::project::{Environment, EnvironmentName, Project, ProjectService, ReleasePhase};
 use crate::report::Report;
 
-/// The configuration, before anybody is asked.
+/// The configuration of one service in one environment, before any call.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The project.
     pub project: Project,
-    /// The environment.
+    /// The environment, with the values of the selected service.
     pub environment: Environment,
     /// Names that follow from both.
     pub names: Names,
+    /// The environment with the values that all services share.
+    shared: Environment,
 }
 
-/// The environment on AWS.
-#[derive(Debug)]
+/// One service in an environment on AWS.
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The configuration.
     pub settings: Settings,
@@ -39,7 +42,7 @@ pub struct Target {
 }
 
 impl Settings {
-    /// Reads and checks the files.
+    /// Reads and checks the files. The main service is selected.
     ///
     /// # Errors
     /// Usage (2), with every problem of a file.
@@ -47,13 +50,72 @@ impl Settings {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
         let project = project.in_environment(&environment);
+        let settings = Settings::new(project, environment);
+        let main = settings.project.main_service().cloned();
+        Ok(main.map_or(settings.clone(), |main| settings.for_service(&main)))
+    }
+
+    /// Of a project without a selected service.
+    fn new(project: Project, environment: Environment) -> Settings {
         let names = names(&project, &environment);
-        Ok(Settings { project, environment, names })
+        Settings { project, names, shared: environment.clone(), environment }
+    }
+
+    /// Returns the selected service; `None` in a project that does not deploy.
+    pub fn service(&self) -> Option<&ProjectService> {
+        self.project.selected(&self.environment)
+    }
+
+    /// Returns the release phase of the selected service.
+    pub fn release_phase(&self) -> Option<&ReleasePhase> {
+        self.service().and_then(|service| service.release.as_ref())
+    }
+
+    /// Selects another service.
+    #[must_use]
+    pub fn for_service(&self, service: &ProjectService) -> Settings {
+        let environment = self.shared.for_service(&self.project, service);
+        let names = names(&self.project, &environment);
+        Settings { project: self.project.clone(), environment, names, shared: self.shared.clone() }
+    }
+
+    /// Returns the settings of the named service, or those of every service in the order of a rollout.
+    ///
+    /// # Errors
+    /// Usage (2): no such service, or a project without one.
+    pub fn services(&self, name: Option<&str>) -> Result<Vec<Settings>, Failure> {
+        let services = &self.project.services;
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let chosen = services.iter().filter(|service| name.is_none_or(|name| service.name == name));
+        let chosen: Vec<Settings> = chosen.map(|service| self.for_service(service)).collect();
+        match name {
+            Some(name) if chosen.is_empty() => {
+                let all = format!("the services are {}", names.join(", "));
+                let hint = suggestions::hint(name, names.iter().copied(), all);
+                Err(Failure::usage(format!("there is no service `{name}` in {}", parse::PROJECT_FILE)).hint(hint))
+            }
+            None if chosen.is_empty() => {
+                Err(Failure::usage(format!("{}: the project has no service", parse::PROJECT_FILE))
+                    .hint("add `[services.web]`, with the templates that it names: docs/guide/services.md shows both"))
+            }
+            _ => Ok(chosen),
+        }
+    }
+
+    /// Returns the settings of the named service, or of the main one.
+    ///
+    /// # Errors
+    /// Usage (2): no such service.
+    pub fn one_service(&self, name: Option<&str>) -> Result<Settings, Failure> {
+        match name {
+            Some(_) => Ok(self.services(name)?.remove(0)),
+            None => Ok(self.clone()),
+        }
     }
 }
 
 impl Target {
-    /// Reaches the environment and guards its account: nothing else is asked before.
+    /// Reaches the environment and guards its account: no other call is made before.
     ///
     /// # Errors
     /// Refused (3) in another account; no way to AWS.
@@ -64,6 +126,12 @@ impl Target {
         let identity = sts::caller(&aws)?;
         reach::guard(environment, Some(&identity.account))?;
         Ok(Target { reach, account: identity.account, caller: identity.arn, aws, settings })
+    }
+
+    /// Returns the same environment with another service selected.
+    #[must_use]
+    pub fn with(&self, settings: Settings) -> Target {
+        Target { settings, ..self.clone() }
     }
 
     /// Name of the cluster.
@@ -99,20 +167,22 @@ impl Target {
         Ok(found.ok_or_else(missing)?)
     }
 
-    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name.
+    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name. The first two belong to
+    /// the main service.
     ///
     /// # Errors
     /// AWS's.
     pub fn url(&self, group: &TargetGroup) -> anyhow::Result<Option<String>> {
         let environment = &self.settings.environment;
+        let is_main = self.settings.service().is_none_or(|service| service.is_main);
         let of_emulator = |local: &&crate::project::Local| {
             // Another endpoint that was named has a load balancer of its own.
             self.reach.endpoint.as_deref() == Some(format!("http://{}", local.endpoint).as_str())
         };
-        if let Some(local) = environment.local.as_ref().filter(of_emulator) {
+        if let Some(local) = environment.local.as_ref().filter(of_emulator).filter(|_| is_main) {
             return Ok(Some(format!("http://{}", local.balancer)));
         }
-        if let Some(domain) = &environment.domain {
+        if let Some(domain) = environment.domain.as_ref().filter(|_| is_main) {
             return Ok(Some(format!("https://{domain}")));
         }
         let Some(balancer) = group.load_balancer_arns.first() else { return Ok(None) };
@@ -127,6 +197,19 @@ impl Target {
     pub fn tasks(&self) -> anyhow::Result<Vec<String>> {
         let of_service = TaskFilter { service: Some(self.service()), ..TaskFilter::default() };
         Ok(ecs::list_tasks(&self.aws, self.cluster(), &of_service)?)
+    }
+
+    /// Returns the target of the named service, or of every service in the order of a rollout.
+    ///
+    /// # Errors
+    /// Usage (2): no such service.
+    pub fn services(&self, name: Option<&str>) -> Result<Vec<Target>, Failure> {
+        Ok(self.settings.services(name)?.into_iter().map(|settings| self.with(settings)).collect())
+    }
+
+    /// Returns the name of the selected service in `infra/slipway.toml`.
+    pub fn service_name(&self) -> &str {
+        self.settings.service().map_or("web", |service| &service.name)
     }
 
     /// A line that types a verb for this environment.

@@ -1,5 +1,5 @@
 //! Facts gathered and rules run: the one flow that `deploy` and `verify` share. What touches a network or reads layers is
-//! asked for in parallel. Not here: what must hold (`checks`), and what follows from a finding (the verbs).
+//! read in parallel. Not here: what must hold (`checks`), and what follows from a finding (the verbs).
 
 mod account;
 mod documents;
@@ -49,7 +49,7 @@ pub struct Served<'a> {
     pub revision: &'a str,
     /// The release that is to answer.
     pub release: &'a str,
-    /// Where its tasks are registered; nothing where nobody balances.
+    /// Where its tasks are registered; `None` without a load balancer.
     pub group: Option<&'a TargetGroup>,
     /// Where the load balancer answers.
     pub url: Option<&'a str>,
@@ -63,12 +63,12 @@ pub fn images(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -
     run(Scope::Images, &facts(settings, release, images, stack))
 }
 
-/// The rules over what a deploy is about to use. Without a target, nothing is asked of a network.
+/// The rules over what a deploy is about to use. Without a target, no network is used.
 pub fn environment(subject: &Subject<'_>, target: Option<&Target>) -> Vec<Check> {
     let documents = Documents { definition: Ok(subject.definition.clone()), service: Ok(subject.service.clone()) };
     let account = match target {
         Some(target) => account::of(target, Some(subject.definition)),
-        None => Account::unknown("nothing was asked of AWS"),
+        None => Account::unknown("AWS was not called"),
     };
     before(subject.root, subject.settings, subject.release, &documents, account)
 }
@@ -110,12 +110,12 @@ pub fn service(served: &Served<'_>, target: &Target) -> Vec<Check> {
     after(served.settings, Err(Unknown::new("the revision decides: `running-digests`")), observed)
 }
 
-/// The rules over what runs, whoever deployed it.
+/// The rules over what runs, also where another tool deployed it.
 pub fn running(settings: &Settings, release: Option<&Release>, target: &Target) -> Vec<Check> {
-    after(settings, known(release), served::observe(target, &served::Wanted::of_anybody(target)))
+    after(settings, known(release), served::observe(target, &served::Wanted::of_any_deploy(target)))
 }
 
-/// The rules over what runs where nobody can be asked.
+/// The rules over what runs, where AWS cannot be called.
 pub fn unseen(settings: &Settings, why: &Unknown) -> Vec<Check> {
     after(settings, known(None), Err(why.clone()))
 }

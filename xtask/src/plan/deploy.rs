@@ -43,9 +43,9 @@ pub enum ServiceStep {
     Create,
     /// It moves to the revision, or its own settings change.
     Update,
-    /// The revision is the right one, and its last deployment did not come to a good end.
+    /// The revision is the right one, and its last deployment did not complete.
     Again(String),
-    /// The deployment of an earlier run is still under way: it is followed, and nothing is asked for.
+    /// The deployment of an earlier run is still under way: it is followed, and nothing is changed.
     Follow(String),
 }
 
@@ -113,6 +113,58 @@ impl DeployPlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.service == ServiceStep::Keep && matches!(self.revision, RevisionStep::Keep(_)) && !self.settles
+    }
+}
+
+/// The plan of a release: one plan for each service, in the order of the rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasePlan {
+    /// The release.
+    pub release: ReleaseId,
+    /// Name and plan of each service.
+    pub services: Vec<(String, DeployPlan)>,
+}
+
+impl ReleasePlan {
+    /// Returns whether no service changes.
+    pub fn is_empty(&self) -> bool {
+        self.services.iter().all(|(_, plan)| plan.is_empty())
+    }
+
+    /// Returns what differs, with the service in front where there are several.
+    pub fn changes(&self) -> Vec<String> {
+        self.lines(|plan| plan.changes.clone())
+    }
+
+    /// Returns what is done, with the service in front where there are several.
+    pub fn steps(&self) -> Vec<String> {
+        self.lines(|plan| plan.steps().into_iter().map(str::to_owned).collect())
+    }
+
+    fn lines(&self, of: impl Fn(&DeployPlan) -> Vec<String>) -> Vec<String> {
+        let several = self.services.len() > 1;
+        let named = |name: &str, line: String| if several { format!("{name}: {line}") } else { line };
+        self.services
+            .iter()
+            .flat_map(|(name, plan)| of(plan).into_iter().map(|line| named(name, line)).collect::<Vec<_>>())
+            .collect()
+    }
+}
+
+impl fmt::Display for ReleasePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(_, only)] = self.services.as_slice() {
+            return only.fmt(f);
+        }
+        for (name, plan) in &self.services {
+            if plan.is_empty() {
+                writeln!(f, "{name}: unchanged")?;
+                continue;
+            }
+            writeln!(f, "{name}:")?;
+            plan.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -253,7 +305,7 @@ mod tests {
         assert_eq!(plan(&changed).revision, RevisionStep::Register);
         let reused = plan(&Observed { spare: Some(&spare), ..changed });
         assert_eq!(reused.revision, RevisionStep::Reuse(spare.arn.clone()));
-        assert!(reused.phase.is_some(), "nobody knows how far the interrupted run came");
+        assert!(reused.phase.is_some(), "it is unknown how far the interrupted run came");
         // A change of the service alone runs no migration.
         let scaled = plan(&Observed { changes: &[], service_changes: &changes, ..changed });
         assert_eq!((scaled.service, scaled.phase), (ServiceStep::Update, None));

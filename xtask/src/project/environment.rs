@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::SecretSource;
+use super::{Project, ProjectService, SecretSource};
 use crate::image::substitute::Substitute;
 use crate::image::{ImageName, Platform};
 use camino::Utf8PathBuf;
@@ -176,7 +176,7 @@ pub struct Environment {
     pub account: Option<String>,
     /// ECS cluster.
     pub cluster: String,
-    /// ECS service.
+    /// ECS service: the main one, or the selected one.
     pub service: String,
     /// Public domain, where there is one.
     pub domain: Option<String>,
@@ -196,7 +196,7 @@ pub struct Environment {
     pub secrets: BTreeMap<String, String>,
     /// How deployments replace tasks.
     pub strategy: Strategy,
-    /// Where the tasks are in the network; `None` only for projects without `[service]`, which do not deploy.
+    /// Where the tasks are in the network; `None` only for projects without services, which do not deploy.
     pub network: Option<Network>,
     /// File systems that outlive tasks, by the name of the volume.
     pub volumes: BTreeMap<String, Volume>,
@@ -206,6 +206,27 @@ pub struct Environment {
     pub bases: Bases,
     /// Where the local AWS emulator listens; `None` everywhere but in `local`.
     pub local: Option<Local>,
+    /// What single services have of their own, by name.
+    pub services: BTreeMap<String, ServiceOverrides>,
+    /// The service whose values these are; `None` for those that all services share.
+    pub selected: Option<String>,
+}
+
+/// `[services.<name>]` of an environment: what one service has instead of the values that all share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceOverrides {
+    /// CPU units instead of those of `[task]`.
+    pub cpu: Option<u32>,
+    /// MiB instead of those of `[task]`.
+    pub memory: Option<u32>,
+    /// Number of tasks instead of that of `[task]`.
+    pub count: Option<u32>,
+    /// Name of the ECS service instead of the derived one.
+    pub service: Option<String>,
+    /// Variables, added to those of `[variables]` or in their place.
+    pub variables: BTreeMap<String, String>,
+    /// References, added to those of `[secrets]` or in their place.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// Build settings of one image in one environment. What is absent stays as `infra/slipway.toml` has it.
@@ -255,6 +276,24 @@ pub struct Volume {
 }
 
 impl Environment {
+    /// Returns the values of one service: what all services share, with what the service has of its own.
+    #[must_use]
+    pub fn for_service(&self, project: &Project, service: &ProjectService) -> Environment {
+        let own = self.services.get(&service.name).cloned().unwrap_or_default();
+        let mut environment = Environment { selected: Some(service.name.clone()), ..self.clone() };
+        environment.cpu = own.cpu.unwrap_or(self.cpu);
+        environment.memory = own.memory.unwrap_or(self.memory);
+        environment.count = own.count.unwrap_or(self.count);
+        let derived = if service.is_main { self.service.clone() } else { format!("{}-{}", project.name, service.name) };
+        environment.service = own.service.unwrap_or(derived);
+        // A variable becomes a secret, or a secret a variable: the value of the service is the only one.
+        environment.secrets.retain(|name, _| !own.variables.contains_key(name));
+        environment.variables.retain(|name, _| !own.secrets.contains_key(name));
+        environment.variables.extend(own.variables);
+        environment.secrets.extend(own.secrets);
+        environment
+    }
+
     /// Labelled substitute base images are accepted in `local` only.
     pub fn accepts_substitutes(&self) -> bool {
         self.name.is_local()

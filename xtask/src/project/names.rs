@@ -25,15 +25,18 @@ pub struct Names {
     pub secret_key: String,
 }
 
-/// The names of an environment's things.
+/// The names of an environment's resources, and of those that its selected service has for itself.
 pub fn names(project: &Project, environment: &Environment) -> Names {
     let Environment { name, cluster, .. } = environment;
     let project_name = &project.name;
+    // The main service has the names of a project with one service, so that adding a second renames nothing.
+    let other = project.selected(environment).filter(|service| !service.is_main);
+    let suffix = other.map(|service| format!("-{}", service.name)).unwrap_or_default();
     Names {
         cluster: cluster.clone(),
         repositories: project.images.iter().map(|image| format!("{project_name}/{}", image.name)).collect(),
-        balancer: format!("{project_name}-{name}"),
-        family: format!("{project_name}-{name}"),
+        balancer: format!("{project_name}-{name}{suffix}"),
+        family: format!("{project_name}-{name}{suffix}"),
         log_group: format!("/{project_name}/{name}"),
         execution_role: format!("{project_name}-execution"),
         task_role: format!("{project_name}-task"),

@@ -14,6 +14,7 @@ mod paths;
 mod problems;
 mod references;
 mod regions;
+mod services;
 mod serving;
 mod sizes;
 mod sources;

@@ -19,10 +19,14 @@ impl Timing {
         Timing { begun: now, last: now, phases: Vec::new() }
     }
 
-    /// Completes a phase and starts the next one.
+    /// Completes a phase and starts the next one. A phase that occurs for several services is one, with the time of all.
     pub fn mark(&mut self, phase: &'static str) {
         let now = Instant::now();
-        self.phases.push((phase, (now - self.last).as_secs_f64()));
+        let seconds = (now - self.last).as_secs_f64();
+        match self.phases.iter_mut().find(|(known, _)| *known == phase) {
+            Some((_, all)) => *all += seconds,
+            None => self.phases.push((phase, seconds)),
+        }
         self.last = now;
     }
 

@@ -10,7 +10,7 @@ use super::{Disk, OUR_PROJECT, name, printed};
 
 /// A project without a service, whose environments need no network.
 fn plain_project() -> Project {
-    Project { service: None, ..parse::project(OUR_PROJECT).unchecked().unwrap() }
+    Project { services: Vec::new(), ..parse::project(OUR_PROJECT).unchecked().unwrap() }
 }
 
 const BASE: &str = "region = \"eu-central-1\"\naccount = \"111122223333\"\n[task]\ncpu = 256\nmemory = 512\ncount = 1\n\
@@ -66,7 +66,7 @@ fn extends_merges_tables_and_reports_the_file_of_each_key() {
 #[test]
 fn an_environment_replaces_build_settings() {
     let project = parse::project(OUR_PROJECT).unchecked().unwrap();
-    let plain = Project { service: None, ..project };
+    let plain = Project { services: Vec::new(), ..project };
     let text = format!(
         "platform = \"linux/arm64\"\n{BASE}[images.app]\ntarget = \"debug\"\nargs = {{ LEVEL = \"1\" }}\n\
          [images.app.secrets]\nnetrc = {{ file = \"/root/.netrc\" }}\n"

@@ -8,8 +8,8 @@ use camino::Utf8PathBuf;
 use xtask::image::substitute::Substitute;
 use xtask::image::{ImageName, Platform};
 use xtask::project::{
-    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, Project, ReleasePhase, SecretSource,
-    ServicePointers, Strategy, Verify, Volume,
+    Bases, ContextSource, Environment, EnvironmentName, Image, Local, Network, OnFailure, Project, ProjectService,
+    ReleasePhase, SecretSource, Strategy, Verify, Volume,
 };
 
 /// A small generator (splitmix64): seeded, so that a failure can be run again.
@@ -79,24 +79,34 @@ pub(crate) fn any_project(random: &mut Random) -> Project {
             ports,
         });
     }
-    let service = random.one_in(2).then(|| ServicePointers {
-        task_definition: "infra/task-definition.json".into(),
-        service: "infra/service.json".into(),
-    });
     let platform = *random.pick(&[Platform::LinuxAmd64, Platform::LinuxArm64]);
     let release = random.one_in(2).then(|| ReleasePhase {
         container: images.last().unwrap().name.clone(),
         command: vec!["manage".to_owned(), "a \"word\"".to_owned()],
         timeout_seconds: 1 + u32::try_from(random.below(86_400)).unwrap(),
     });
+    let number = random.below(4);
+    let services = (0..number).map(|index| ProjectService {
+        name: format!("service-{index}"),
+        is_main: index == 0,
+        task_definition: "infra/task-definition.json".into(),
+        service: "infra/service.json".into(),
+        after: (0..index).filter(|_| random.one_in(2)).map(|other| format!("service-{other}")).collect(),
+        on_failure: *random.pick(&OnFailure::ALL),
+        release: release.clone().filter(|_| random.one_in(2)),
+    });
+    let services = services.collect();
     let verify = Verify { page: "/@ada?x=1".to_owned(), health: random.one_in(2).then(|| "/up".to_owned()) };
-    Project { name: "demo".to_owned(), platform, images, service, release, verify }
+    Project { name: "demo".to_owned(), platform, images, services, verify }
 }
 
 /// The project as a file. JSON's strings are TOML's basic strings too.
 pub(crate) fn written(project: &Project) -> String {
     let string = |text: &str| serde_json::to_string(text).unwrap();
     let mut text = format!("[project]\nname = {}\nplatform = \"{}\"\n", string(&project.name), project.platform);
+    if let Some(main) = project.main_service() {
+        let _ = writeln!(text, "main-service = '{}'", main.name);
+    }
     for image in &project.images {
         let table = format!("images.{}", image.name);
         let _ = writeln!(text, "[{table}]\ncontext = {}", string(image.context.as_str()));
@@ -134,13 +144,16 @@ pub(crate) fn written(project: &Project) -> String {
             let _ = writeln!(text, "{id} = {{ {value} }}");
         }
     }
-    if let Some(ServicePointers { task_definition, service }) = &project.service {
-        let _ = writeln!(text, "[service]\ntask-definition = \"{task_definition}\"\nservice = \"{service}\"");
-    }
-    if let Some(ReleasePhase { container, command, timeout_seconds }) = &project.release {
-        let command = serde_json::to_string(command).unwrap();
+    // Against the order of the rollout, which the file does not decide.
+    for found in project.services.iter().rev() {
+        let ProjectService { name, task_definition, service, after, on_failure, release, .. } = found;
+        let _ = writeln!(text, "[services.{name}]\ntask-definition = '{task_definition}'\nservice = '{service}'");
         let _ =
-            writeln!(text, "[release]\ncontainer = '{container}'\ncommand = {command}\ntimeout = {timeout_seconds}");
+            writeln!(text, "after = {:?}\non-failure = '{}'", after.iter().collect::<Vec<_>>(), on_failure.as_str());
+        if let Some(ReleasePhase { container, command, timeout_seconds }) = release {
+            let _ = writeln!(text, "[services.{name}.release]\ncontainer = '{container}'");
+            let _ = writeln!(text, "command = {command:?}\ntimeout = {timeout_seconds}");
+        }
     }
     let Verify { page, health } = &project.verify;
     let _ = writeln!(text, "[verify]\npage = {}", string(page));
@@ -214,6 +227,8 @@ pub(crate) fn any_environment(random: &mut Random) -> Environment {
         max_connections: random.one_in(2).then_some(100),
         bases: Bases { mirrors, substitutes },
         local: is_local.then_some(local),
+        services: BTreeMap::new(),
+        selected: None,
     }
 }
 

@@ -17,6 +17,7 @@ mod pair;
 #[path = "../engine/registry.rs"]
 mod registry;
 mod service;
+mod several;
 mod shared;
 mod stand;
 #[path = "../support/pair.rs"]

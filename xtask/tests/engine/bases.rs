@@ -70,6 +70,8 @@ fn local() -> Environment {
         max_connections: None,
         bases: Bases { mirrors: mirrors.into(), substitutes: substitutes.into() },
         local: None,
+        services: Default::default(),
+        selected: None,
     }
 }
 

@@ -61,8 +61,7 @@ pub(crate) fn make(directory: &Utf8Path, size: Size) -> anyhow::Result<Project> 
         name: "sample".to_owned(),
         platform: Platform::LinuxAmd64,
         images: vec![image],
-        service: None,
-        release: None,
+        services: Vec::new(),
         verify: Verify::default(),
     })
 }

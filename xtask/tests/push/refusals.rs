@@ -51,7 +51,7 @@ fn substitutes_and_dirty_trees() {
     let rig = Rig::new("substitutes");
     rig.environment("production", ACCOUNT);
     rig.release(|release| release["dirty"] = json!(true));
-    rig.push(&["--env", "production"]).fails(3, "failed", &["a tree with changes that no commit has"]);
+    rig.push(&["--env", "production"]).fails(3, "failed", &["built from a tree with uncommitted changes"]);
     rig.release(|release| release["images"]["app"]["substitutes"] = json!(["python:3.13-slim"]));
     rig.push(&["--env", "production"]).fails(
         3,

@@ -1,196 +1,337 @@
-//! The plan carried out: revision, release phase, service, rollout. Whenever it ends, one release serves: the one before
-//! until the rollout is complete, the new one from then on.
+//! The plan carried out: revisions, release phases, then one service after another. A service runs its previous revision until
+//! its rollout is complete. Where one fails, its policy decides about those that have moved.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::observe::{Desired, Seen};
-use crate::ecs::TargetGroup;
+use super::observe::{Part, Seen, SeenAll};
+use super::report;
+use crate::ecs::TaskDefinition;
 use crate::ecs::diagnosis::CauseId;
-use crate::ecs::record::{Outcome, Record};
+use crate::ecs::record::{Outcome, Record, ReleaseSet};
 use crate::ecs::rollout::Ours;
 use crate::effects::aws::CallError;
 use crate::effects::ecs;
 use crate::effects::interrupt;
-use crate::error::Failure;
+use crate::error::{Exit, Failure, exit_of, hints_of};
 use crate::operations::closing::{self, Known};
 use crate::operations::evidence;
 use crate::operations::follow;
 use crate::operations::lease::Lease;
 use crate::operations::one_off::{self, OneOff};
+use crate::operations::revert::Revert;
 use crate::operations::settle::{self, Move};
-use crate::operations::target::Target;
-use crate::plan::deploy::{DeployPlan, RevisionStep, ServiceStep, primary, short};
+use crate::plan::deploy::{DeployPlan, ReleasePlan, RevisionStep, ServiceStep, primary, short};
+use crate::project::OnFailure;
 use crate::release::Release;
 use crate::report::Report;
 use crate::report::rollout::RolloutView;
 
 /// One run of the plan.
+#[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
-    pub(super) target: &'a Target,
-    pub(super) desired: &'a Desired,
-    pub(super) seen: &'a Seen,
+    pub(super) parts: &'a [Part],
+    pub(super) seen: &'a SeenAll,
+    pub(super) plan: &'a ReleasePlan,
     pub(super) release: &'a Release,
-    pub(super) group: Option<&'a TargetGroup>,
     pub(super) report: &'a Report,
     pub(super) limit: Duration,
 }
 
-pub(super) fn apply(run: &mut Run<'_>, plan: &DeployPlan, lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
-    let revision = revision(run, plan, known)?;
-    known.task_definition = Some(revision.clone());
+/// One service of the run.
+#[derive(Clone, Copy)]
+struct One<'a> {
+    run: Run<'a>,
+    part: &'a Part,
+    seen: &'a Seen,
+    plan: &'a DeployPlan,
+}
+
+/// Registers every revision, runs every release phase, and moves one service after another.
+pub(super) fn apply(run: &Run<'_>, lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
+    let services = run.parts.iter().zip(&run.seen.services).zip(&run.plan.services);
+    let services = services.map(|((part, seen), (_, plan))| One { run: *run, part, seen, plan });
+    let services: Vec<One<'_>> = services.collect();
+    let mut revisions = Vec::new();
+    for one in &services {
+        let revision = one.revision(known)?;
+        one.know(&revision, known);
+        revisions.push(revision);
+    }
     known.timing.mark("register");
-    if let Some(command) = &plan.phase {
-        interrupt::check()?;
-        phase(run, &revision, command, lease, known)?;
-        known.timing.mark("release");
+    for (one, revision) in services.iter().zip(&revisions) {
+        if let Some(command) = &one.plan.phase {
+            interrupt::check()?;
+            one.phase(revision, command, lease, known)?;
+            known.timing.mark("release");
+        }
     }
-    if plan.service != ServiceStep::Keep {
+    let mut moved: Vec<One<'_>> = Vec::new();
+    for (one, revision) in services.iter().zip(&revisions) {
+        if one.plan.service == ServiceStep::Keep {
+            continue;
+        }
         interrupt::check()?;
-        let mut ours = service(run, plan, &revision, known)?;
-        let mut view = RolloutView::new(*run.report, short(&revision));
-        run.seen.service.iter().for_each(|service| view.know(service));
-        let before = run.target.aws.calls().total;
-        let followed = follow::follow(run.target, &mut ours, run.limit, &mut view, || lease.keep());
-        known.following = Some(run.target.aws.calls().total - before);
-        view.finish();
+        if let Err(error) = one.roll_out(revision, lease, known) {
+            return Err(one.failed(error, &moved, &revisions, lease, known));
+        }
+        known.service_is(one.part.name(), "deployed");
         known.timing.mark("rollout");
-        settle::rollout(&moved(run, &revision), &ours, &followed?, known)?;
+        moved.push(*one);
     }
-    settle::verify_and_record(&moved(run, &revision), known)
+    let set = set(run, &revisions);
+    for (one, revision) in services.iter().zip(&revisions).filter(|(one, _)| !one.plan.is_empty()) {
+        settle::verify_and_record(&one.moved(revision), set.as_ref(), known)?;
+        known.service_is(one.part.name(), "deployed");
+    }
+    Ok(())
 }
 
-fn moved<'a>(run: &Run<'a>, revision: &'a str) -> Move<'a> {
-    Move {
-        target: run.target,
-        revision,
-        definition: &run.desired.definition,
-        release: run.desired.release.as_str(),
-        group: run.group,
-        before: run.seen.running.as_ref().map(|running| running.arn.as_str()),
-        limit: run.limit,
-        report: run.report,
-    }
+/// The revisions that serve together from now on; `None` where the project has one service.
+fn set(run: &Run<'_>, revisions: &[String]) -> Option<ReleaseSet> {
+    let deployed = run.parts.iter().map(Part::name).zip(revisions.iter().map(String::as_str));
+    let others = run.seen.others.iter().map(|(name, revision)| (name.as_str(), revision.arn.as_str()));
+    let all: BTreeMap<String, String> =
+        deployed.chain(others).map(|(name, arn)| (name.to_owned(), short(arn).to_owned())).collect();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let is_several = run.parts.first().is_some_and(|part| part.target.settings.project.services.len() > 1);
+    is_several.then(|| ReleaseSet { release: run.plan.release.to_string(), at, revisions: all })
 }
 
-/// The revision, by digest: registered unless it is there.
-fn revision(run: &Run<'_>, plan: &DeployPlan, known: &mut Known) -> anyhow::Result<String> {
-    match &plan.revision {
-        RevisionStep::Keep(arn) | RevisionStep::Reuse(arn) => Ok(arn.clone()),
-        RevisionStep::Register => {
-            let record = record(run);
-            let document = run.desired.definition.document();
-            let registered = ecs::register_task_definition(&run.target.aws, document, &record.tags());
-            let registered = registered.map_err(|error| refused(run, error, known))?;
-            run.report.step(format!("registered {registered}, release {}", run.desired.release));
-            Ok(registered.arn)
+impl One<'_> {
+    fn moved<'a>(&'a self, revision: &'a str) -> Move<'a> {
+        Move {
+            target: &self.part.target,
+            revision,
+            definition: &self.part.desired.definition,
+            release: self.part.desired.release.as_str(),
+            group: self.part.group.as_ref(),
+            url: self.part.url.as_deref(),
+            before: self.seen.running.as_ref().map(|running| running.arn.as_str()),
+            limit: self.run.limit,
+            report: self.run.report,
         }
     }
-}
 
-fn record(run: &Run<'_>) -> Record {
-    let images = run.release.images.iter().map(|(name, built)| (name.to_string(), built.digest.to_string()));
-    let dirty = if run.release.dirty { "-dirty" } else { "" };
-    Record {
-        release: run.desired.release.to_string(),
-        commit: run.release.commit.as_ref().map(|commit| format!("{commit}{dirty}")),
-        by: run.target.caller.clone(),
-        outcome: Outcome::Registered,
-        images: images.collect::<BTreeMap<_, _>>(),
-    }
-}
-
-/// The release phase: once, from the very revision that is about to serve. The service is untouched where it fails.
-fn phase(
-    run: &Run<'_>,
-    revision: &str,
-    command: &[String],
-    lease: &mut Lease,
-    known: &mut Known,
-) -> anyhow::Result<()> {
-    let Some(wanted) = &run.target.settings.project.release else { return Ok(()) };
-    let words = command.join(" ");
-    run.report.step(format!("release phase: `{words}` in {}", short(revision)));
-    let inherited = one_off::inherited(run.desired.service.document());
-    let one_off = OneOff {
-        revision,
-        definition: &run.desired.definition,
-        container: wanted.container.as_str(),
-        command,
-        inherited: &inherited,
-        limit: Duration::from_secs(wanted.timeout_seconds.into()),
-    };
-    let ended = one_off::run(run.target, &one_off, |line| run.report.detail(line), || lease.keep())?;
-    if ended.verdict.is_success() {
-        return Ok(());
-    }
-    let facts = evidence::Known {
-        definition: &run.desired.definition,
-        service: None,
-        group: None,
-        tasks: std::slice::from_ref(&ended.task),
-        deployment: None,
-        since: None,
-        release_phase: Some(wanted.container.as_str()),
-    };
-    let cause = evidence::cause(run.target, &facts);
-    closing::cause(run.report, &cause);
-    let failure = cause.next.iter().fold(Failure::failed(cause.message.clone()), Failure::hint);
-    known.cause = Some(cause);
-    settle::note_failure(&moved(run, revision));
-    Err(failure.hint("the service is untouched: the release before goes on serving").into())
-}
-
-/// Asks ECS for the move, or finds the one that is under way.
-fn service(run: &Run<'_>, plan: &DeployPlan, revision: &str, known: &mut Known) -> anyhow::Result<Ours> {
-    let report = run.report;
-    let mut document = match plan.service {
-        ServiceStep::Create => run.desired.service.document().clone(),
-        _ => run.desired.service.update(),
-    };
-    document.insert("taskDefinition".to_owned(), revision.into());
-    let answer = match &plan.service {
-        ServiceStep::Keep => ecs::describe_service(&run.target.aws, run.target.cluster(), run.target.service())?,
-        ServiceStep::Create => {
-            report.step(format!("creating the service `{}`", run.target.service()));
-            Some(ecs::create_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
+    /// Notes the revision that the service runs or is moving to.
+    fn know(&self, revision: &str, known: &mut Known) {
+        let name = self.part.name();
+        known.services.entry(name.to_owned()).or_default().task_definition = Some(revision.to_owned());
+        if !self.plan.is_empty() {
+            known.service_is(name, "not-moved");
         }
-        ServiceStep::Update => {
-            report.step(format!("updating the service `{}` to {}", run.target.service(), short(revision)));
-            if let Some(other) = run.seen.service.as_ref().and_then(under_way) {
-                report.warn(format!("the deployment {other} was under way and is superseded by this one"));
+        if report::is_leading(self.run.parts, self.part) {
+            known.task_definition = Some(revision.to_owned());
+        }
+    }
+
+    /// Moves the service and follows the deployment to its verdict.
+    fn roll_out(&self, revision: &str, lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
+        let target = &self.part.target;
+        let mut ours = self.service(revision, known)?;
+        let mut view = RolloutView::new(*self.run.report, short(revision));
+        self.seen.service.iter().for_each(|service| view.know(service));
+        let before = target.aws.calls().total;
+        let followed = follow::follow(target, &mut ours, self.run.limit, &mut view, || lease.keep());
+        known.following = Some(known.following.unwrap_or_default() + target.aws.calls().total - before);
+        view.finish();
+        settle::rollout(&self.moved(revision), &ours, &followed?, known)
+    }
+
+    /// The end of a release whose service failed: by its policy, the services that have moved go back.
+    fn failed(
+        &self,
+        error: anyhow::Error,
+        moved: &[One<'_>],
+        revisions: &[String],
+        lease: &mut Lease,
+        known: &mut Known,
+    ) -> anyhow::Error {
+        let exit = exit_of(&error);
+        let is_final = matches!(exit, Exit::Failed | Exit::RolledBack);
+        known.service_is(self.part.name(), if exit == Exit::RolledBack { "rolled-back" } else { "failed" });
+        let policy = self.part.target.settings.service().map(|service| service.on_failure);
+        if !is_final || moved.is_empty() || policy == Some(OnFailure::KeepOthers) {
+            return error;
+        }
+        // What is known of the cause is about the service that failed.
+        let cause = known.cause.take();
+        let mut lines = Vec::new();
+        for one in moved.iter().rev() {
+            let revision = revisions.iter().zip(self.run.parts).find(|(_, part)| part.name() == one.part.name());
+            let revision = revision.map(|(revision, _)| revision.as_str()).unwrap_or_default();
+            lines.push(match one.go_back(revision, lease, known) {
+                Ok(line) => line,
+                Err(error) => format!("`{}` could not go back: {error:#}", one.part.name()),
+            });
+        }
+        known.cause = cause;
+        let failure = Failure::new(Exit::RolledBack, format!("{error:#}\n{}", lines.join("\n")));
+        hints_of(&error).iter().fold(failure, |failure, hint| failure.hint(hint.clone())).into()
+    }
+
+    /// Moves the service back to the revision that it ran before, and verifies that one. What was done, in words.
+    fn go_back(&self, revision: &str, lease: &mut Lease, known: &mut Known) -> anyhow::Result<String> {
+        let name = self.part.name();
+        let (Some(before), Some(service)) = (&self.seen.running, &self.seen.service) else {
+            return Ok(format!("`{name}` was created by this release and has no revision to go back to"));
+        };
+        self.run.report.step(format!("rolling `{name}` back to {}", before.short()));
+        let definition = TaskDefinition::from_document(before.document.clone())?;
+        let record = Record::from_tags(&before.tags).map(|record| record.release).unwrap_or_default();
+        let mut now = service.clone();
+        now.task_definition = revision.to_owned();
+        let revert = Revert {
+            target: &self.part.target,
+            service: &now,
+            revision: before,
+            definition: &definition,
+            release: &record,
+            group: self.part.group.as_ref(),
+            url: self.part.url.as_deref(),
+            limit: self.run.limit,
+            report: self.run.report,
+        };
+        revert.apply(lease, known)?;
+        settle::note_failure(&self.moved(revision));
+        known.service_is(name, "rolled-back");
+        settle::verify_and_record(&revert.moved(), None, known)?;
+        Ok(format!("`{name}` was rolled back to {}", before.short()))
+    }
+
+    /// The revision, by digest: registered unless it is there.
+    fn revision(&self, known: &mut Known) -> anyhow::Result<String> {
+        match &self.plan.revision {
+            RevisionStep::Keep(arn) | RevisionStep::Reuse(arn) => Ok(arn.clone()),
+            RevisionStep::Register => {
+                let record = self.record();
+                let document = self.part.desired.definition.document();
+                let registered = ecs::register_task_definition(&self.part.target.aws, document, &record.tags());
+                let registered = registered.map_err(|error| refused(self.part, error, known))?;
+                self.run.report.step(format!("registered {registered}, release {}", self.part.desired.release));
+                Ok(registered.arn)
             }
-            if run.seen.forces_deployment() {
+        }
+    }
+
+    fn record(&self) -> Record {
+        let images = self.run.release.images.iter().map(|(name, built)| (name.to_string(), built.digest.to_string()));
+        let dirty = if self.run.release.dirty { "-dirty" } else { "" };
+        Record {
+            release: self.part.desired.release.to_string(),
+            commit: self.run.release.commit.as_ref().map(|commit| format!("{commit}{dirty}")),
+            by: self.part.target.caller.clone(),
+            outcome: Outcome::Registered,
+            images: images.collect::<BTreeMap<_, _>>(),
+            set: None,
+        }
+    }
+
+    /// The release phase: once, from the very revision that is about to serve. The service is untouched where it fails.
+    fn phase(&self, revision: &str, command: &[String], lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
+        let Some(wanted) = self.part.target.settings.release_phase() else { return Ok(()) };
+        let words = command.join(" ");
+        self.run.report.step(format!("release phase: `{words}` in {}", short(revision)));
+        let inherited = one_off::inherited(self.part.desired.service.document());
+        let one_off = OneOff {
+            revision,
+            definition: &self.part.desired.definition,
+            container: wanted.container.as_str(),
+            command,
+            inherited: &inherited,
+            limit: Duration::from_secs(wanted.timeout_seconds.into()),
+        };
+        let ended = one_off::run(&self.part.target, &one_off, |line| self.run.report.detail(line), || lease.keep())?;
+        if ended.verdict.is_success() {
+            return Ok(());
+        }
+        let facts = evidence::Known {
+            definition: &self.part.desired.definition,
+            service: None,
+            group: None,
+            tasks: std::slice::from_ref(&ended.task),
+            deployment: None,
+            since: None,
+            release_phase: Some(wanted.container.as_str()),
+        };
+        let cause = evidence::cause(&self.part.target, &facts);
+        closing::cause(self.run.report, &cause);
+        let failure = cause.next.iter().fold(Failure::failed(cause.message.clone()), Failure::hint);
+        known.cause = Some(cause);
+        settle::note_failure(&self.moved(revision));
+        Err(failure.hint("the service is untouched: the release before goes on serving").into())
+    }
+
+    /// Asks ECS for the move, or finds the one that is under way.
+    fn service(&self, revision: &str, known: &mut Known) -> anyhow::Result<Ours> {
+        let report = self.run.report;
+        let mut document = match self.plan.service {
+            ServiceStep::Create => self.part.desired.service.document().clone(),
+            _ => self.part.desired.service.update(),
+        };
+        document.insert("taskDefinition".to_owned(), revision.into());
+        let answer = match &self.plan.service {
+            ServiceStep::Keep => {
+                ecs::describe_service(&self.part.target.aws, self.part.target.cluster(), self.part.target.service())?
+            }
+            ServiceStep::Create => {
+                report.step(format!("creating the service `{}`", self.part.target.service()));
+                Some(
+                    ecs::create_service(&self.part.target.aws, &document)
+                        .map_err(|error| refused(self.part, error, known))?,
+                )
+            }
+            ServiceStep::Update => {
+                report.step(format!("updating the service `{}` to {}", self.part.target.service(), short(revision)));
+                if let Some(other) = self.seen.service.as_ref().and_then(under_way) {
+                    report.warn(format!("the deployment {other} was under way and is superseded by this one"));
+                }
+                if self.seen.forces_deployment() {
+                    document.insert("forceNewDeployment".to_owned(), true.into());
+                }
+                if let Some(service) = self.seen.service.as_ref().filter(|_| self.seen.tags_differ()) {
+                    ecs::tag_resource(
+                        &self.part.target.aws,
+                        &service.service_arn,
+                        &self.part.desired.service.view().tags,
+                    )?;
+                }
+                Some(
+                    ecs::update_service(&self.part.target.aws, &document)
+                        .map_err(|error| refused(self.part, error, known))?,
+                )
+            }
+            ServiceStep::Again(why) => {
+                report.step(format!("deploying {} again: {why}", short(revision)));
                 document.insert("forceNewDeployment".to_owned(), true.into());
+                Some(
+                    ecs::update_service(&self.part.target.aws, &document)
+                        .map_err(|error| refused(self.part, error, known))?,
+                )
             }
-            if let Some(service) = run.seen.service.as_ref().filter(|_| run.seen.tags_differ()) {
-                ecs::tag_resource(&run.target.aws, &service.service_arn, &run.desired.service.view().tags)?;
+            ServiceStep::Follow(id) => {
+                report.step(format!("following the deployment {id} of {}", short(revision)));
+                ecs::describe_service(&self.part.target.aws, self.part.target.cluster(), self.part.target.service())?
             }
-            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
-        }
-        ServiceStep::Again(why) => {
-            report.step(format!("deploying {} again: {why}", short(revision)));
-            document.insert("forceNewDeployment".to_owned(), true.into());
-            Some(ecs::update_service(&run.target.aws, &document).map_err(|error| refused(run, error, known))?)
-        }
-        ServiceStep::Follow(id) => {
-            report.step(format!("following the deployment {id} of {}", short(revision)));
-            ecs::describe_service(&run.target.aws, run.target.cluster(), run.target.service())?
-        }
-    };
-    let service = answer.unwrap_or_default();
-    let deployment = primary(&service).filter(|deployment| deployment.task_definition == revision);
-    let deployment = deployment.ok_or_else(|| {
-        Failure::failed(format!("ECS did not begin a deployment of {} for `{}`", short(revision), run.target.service()))
-            .hint(run.target.command("status"))
-    })?;
-    Ok(Ours::of(deployment, service.current_service_deployment.clone()))
+        };
+        let service = answer.unwrap_or_default();
+        let deployment = primary(&service).filter(|deployment| deployment.task_definition == revision);
+        let deployment = deployment.ok_or_else(|| {
+            Failure::failed(format!(
+                "ECS did not begin a deployment of {} for `{}`",
+                short(revision),
+                self.part.target.service()
+            ))
+            .hint(self.part.target.command("status"))
+        })?;
+        Ok(Ours::of(deployment, service.current_service_deployment.clone()))
+    }
 }
 
 /// A call that AWS refused, with its cause where AWS said no.
-fn refused(run: &Run<'_>, error: CallError, known: &mut Known) -> anyhow::Error {
+fn refused(part: &Part, error: CallError, known: &mut Known) -> anyhow::Error {
     let Some(message) = error.message() else { return error.into() };
-    let cause = evidence::cause_of_refusal(run.target, &run.desired.definition, message);
+    let cause = evidence::cause_of_refusal(&part.target, &part.desired.definition, message);
     if cause.id == CauseId::Unknown {
         return error.into();
     }

@@ -1,5 +1,6 @@
-//! What `deploy` looks at before it decides: the two documents as they should be, and what ECS has.
+//! What `deploy` observes before it decides: the documents of each service as they should be, and what ECS has.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal, Write};
 
 use camino::Utf8Path;
@@ -11,9 +12,9 @@ use crate::ecs::render::{self, Values};
 use crate::ecs::{ReleaseId, Revision, Service, ServiceDocument, TargetGroup, TaskDefinition, diff};
 use crate::effects::ecs;
 use crate::error::Failure;
-use crate::operations::target::Target;
+use crate::operations::target::{Settings, Target};
 use crate::operations::verification;
-use crate::plan::deploy::{DeployPlan, Observed};
+use crate::plan::deploy::{DeployPlan, Observed, ReleasePlan};
 use crate::plan::push::Pushed;
 use crate::project::{Environment, Project};
 use crate::release::Release;
@@ -39,29 +40,46 @@ pub(super) struct Seen {
 
 /// Whether the service is to be registered somewhere: a worker without a load balancer is a service, too. What is wrong
 /// with the template is said when it is rendered.
-pub(super) fn is_balanced(templates: &(String, String)) -> bool {
+fn is_balanced(templates: &(String, String)) -> bool {
     let service: serde_json::Value = serde_json::from_str(&templates.1).unwrap_or_default();
     service["loadBalancers"].as_array().is_some_and(|all| !all.is_empty()) || service["loadBalancers"].is_string()
 }
 
-/// Both templates with the values of the environment.
-pub(super) fn render(
-    templates: &(String, String),
-    target: &Target,
-    pushed: &Pushed,
-    group: Option<&TargetGroup>,
-) -> anyhow::Result<Desired> {
-    let settings = &target.settings;
-    let values = Values::new(
-        &settings.project,
-        &settings.environment,
-        &target.account,
-        &pushed.references,
-        group.map(|group| group.arn.as_str()),
-    );
-    let (definition, release) = render::released(&templates.0, &values)?;
-    let service = render::service(&templates.1, &values)?;
-    Ok(Desired { release, definition, service })
+/// One service of the release: where it is, and what is to run.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) target: Target,
+    pub(super) group: Option<TargetGroup>,
+    pub(super) url: Option<String>,
+    pub(super) desired: Desired,
+}
+
+impl Part {
+    /// Renders both templates of a service with the values of the environment.
+    pub(super) fn new(target: Target, templates: &(String, String), pushed: &Pushed) -> anyhow::Result<Part> {
+        let group = if is_balanced(templates) { Some(target.target_group()?) } else { None };
+        let url = group.as_ref().map(|group| target.url(group)).transpose()?.flatten();
+        let Settings { project, environment, .. } = &target.settings;
+        let arn = group.as_ref().map(|group| group.arn.as_str());
+        let values = Values::new(project, environment, &target.account, &pushed.references, arn);
+        let (definition, release) = render::released(&templates.0, &values)?;
+        let service = render::service(&templates.1, &values)?;
+        Ok(Part { target, group, url, desired: Desired { release, definition, service } })
+    }
+
+    /// Returns the name of the service in `infra/slipway.toml`.
+    pub(super) fn name(&self) -> &str {
+        self.target.service_name()
+    }
+}
+
+/// What ECS has of a release.
+#[derive(Clone, Debug)]
+pub(super) struct SeenAll {
+    /// Of each service that is deployed, in the same order.
+    pub(super) services: Vec<Seen>,
+    /// Services that `--service` leaves alone, with the revision that each runs.
+    pub(super) others: Vec<(String, Revision)>,
 }
 
 /// Whether every image of the project is built.
@@ -69,9 +87,38 @@ pub(super) fn is_whole(project: &Project, release: &Release) -> bool {
     project.images.iter().all(|image| release.images.contains_key(&image.name))
 }
 
-/// The service, its revision, and one that an interrupted run may have left.
-pub(super) fn observe(target: &Target, desired: &Desired) -> anyhow::Result<Seen> {
-    let service = ecs::describe_service(&target.aws, target.cluster(), target.service())?;
+/// Every service of the project in one call, with the revisions that they run.
+pub(super) fn observe(target: &Target, parts: &[Part]) -> anyhow::Result<SeenAll> {
+    let all = target.services(None)?;
+    let names: Vec<&str> = all.iter().map(Target::service).collect();
+    let found = ecs::describe_services(&target.aws, target.cluster(), &names)?;
+    let service = |target: &Target| found.iter().find(|found| found.service_name == target.service()).cloned();
+    let services = parts.iter().map(|part| seen(&part.target, &part.desired, service(&part.target)));
+    let services = services.collect::<anyhow::Result<Vec<Seen>>>()?;
+    let mut others = Vec::new();
+    for other in all.iter().filter(|other| !parts.iter().any(|part| part.name() == other.service_name())) {
+        let Some(service) = service(other) else { continue };
+        let revision = ecs::describe_task_definition(&target.aws, &service.task_definition)?;
+        others.extend(revision.map(|revision| (other.service_name().to_owned(), revision)));
+    }
+    Ok(SeenAll { services, others })
+}
+
+/// The plan of each service, and the id of the release: it covers also the services that are left alone.
+pub(super) fn plan(parts: &[Part], seen: &SeenAll) -> ReleasePlan {
+    let mut ids: BTreeMap<String, ReleaseId> = BTreeMap::new();
+    for (name, revision) in &seen.others {
+        let record = Record::from_tags(&revision.tags);
+        ids.extend(record.and_then(|record| record.release.parse().ok()).map(|id| (name.clone(), id)));
+    }
+    ids.extend(parts.iter().map(|part| (part.name().to_owned(), part.desired.release.clone())));
+    let services = parts.iter().zip(&seen.services);
+    let services = services.map(|(part, seen)| (part.name().to_owned(), seen.plan(&part.desired, &part.target)));
+    ReleasePlan { release: ReleaseId::of_services(&ids), services: services.collect() }
+}
+
+/// A service, its revision, and one that an interrupted run may have left.
+fn seen(target: &Target, desired: &Desired, service: Option<Service>) -> anyhow::Result<Seen> {
     let running = match &service {
         Some(service) => ecs::describe_task_definition(&target.aws, &service.task_definition)?,
         None => None,
@@ -105,7 +152,9 @@ impl Seen {
         }
         let text = format!("ECS changes this in a new service only: {}", fixed.join("; "));
         Err(Failure::refused(text)
-            .hint("take the change back in infra/service.json, or give the environment's `service` another name")
+            .hint(
+                "take the change back in the template of the service, or give the environment's `service` another name",
+            )
             .hint(format!("what there is now: {}", target.command("status"))))
     }
 
@@ -125,7 +174,7 @@ impl Seen {
         self.service_changes.iter().any(diff::Change::forces_deployment)
     }
 
-    pub(super) fn plan(&self, desired: &Desired, project: &Project) -> DeployPlan {
+    fn plan(&self, desired: &Desired, target: &Target) -> DeployPlan {
         let record = self.running.as_ref().and_then(|running| Record::from_tags(&running.tags));
         let observed = Observed {
             service: self.service.as_ref(),
@@ -135,7 +184,7 @@ impl Seen {
             spare: self.spare.as_ref(),
             is_verified: record.is_some_and(|record| record.outcome == Outcome::Verified),
         };
-        let command = project.release.as_ref().map(|phase| phase.command.as_slice());
+        let command = target.settings.release_phase().map(|phase| phase.command.as_slice());
         DeployPlan::new(desired.release.clone(), &observed, command)
     }
 }
@@ -144,26 +193,27 @@ impl Seen {
 ///
 /// # Errors
 /// Refused (3), with each finding.
-pub(super) fn preflight(
-    root: &Utf8Path,
-    target: &Target,
-    release: &Release,
-    desired: &Desired,
-    report: &Report,
-) -> anyhow::Result<()> {
-    let subject = verification::Subject {
-        root,
-        settings: &target.settings,
-        definition: &desired.definition,
-        service: &desired.service,
-        release: Some(release),
-    };
-    let checks = verification::environment(&subject, Some(target));
-    let failed: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Fail).collect();
-    for check in checks.iter().filter(|check| check.status == Status::Warn) {
-        report.warn(format!("{}: {}", check.id, check.message));
+pub(super) fn preflight(root: &Utf8Path, parts: &[Part], release: &Release, report: &Report) -> anyhow::Result<()> {
+    let (mut passed, mut failed, mut shown) = (0, Vec::<Check>::new(), BTreeSet::new());
+    for Part { target, desired, .. } in parts {
+        let subject = verification::Subject {
+            root,
+            settings: &target.settings,
+            definition: &desired.definition,
+            service: &desired.service,
+            release: Some(release),
+        };
+        for check in verification::environment(&subject, Some(target)) {
+            // What holds for all services is one finding.
+            let is_new = shown.insert((check.id, check.message.clone()));
+            match check.status {
+                Status::Ok => passed += 1,
+                Status::Warn if is_new => report.warn(format!("{}: {}", check.id, check.message)),
+                Status::Fail if is_new => failed.push(check),
+                _ => {}
+            }
+        }
     }
-    let passed = checks.iter().filter(|check| check.status == Status::Ok).count();
     report.detail(format!("{passed} rules hold, {} do not", failed.len()));
     if failed.is_empty() {
         return Ok(());

@@ -1,14 +1,14 @@
-//! What `verify` needs to know before it runs a rule: the files here, and whether AWS can be asked.
+//! What `verify` needs to know before it runs a rule: the files here, and whether AWS can be called.
 
 use camino::Utf8Path;
 
-use crate::checks::{Scope, Unknown};
+use super::Request;
+use crate::checks::{Check, Scope, Unknown};
 use crate::effects::aws::Aws;
 use crate::effects::{files, sts};
 use crate::operations::reach::{self, Missing};
 use crate::operations::target::{Settings, Target};
 use crate::operations::verification::{self, Account, Documents};
-use crate::project::EnvironmentName;
 use crate::release::Release;
 use crate::report::Report;
 
@@ -17,7 +17,34 @@ use crate::report::Report;
 pub(super) struct Here {
     pub(super) settings: Settings,
     pub(super) release: Option<Release>,
-    pub(super) documents: Documents,
+    /// Each service that is verified: its settings, and its documents.
+    services: Vec<(Settings, Documents)>,
+}
+
+impl Here {
+    /// Judges one service after another. Where there are several, each message names its service; findings that all of
+    /// them share are one.
+    pub(super) fn of_each_service(&self, judge: impl Fn(&Settings, &Documents) -> Vec<Check>) -> Vec<Check> {
+        let mut all: Vec<Check> = Vec::new();
+        let judged: Vec<Vec<Check>> =
+            self.services.iter().map(|(settings, documents)| judge(settings, documents)).collect();
+        let Some((first, others)) = judged.split_first() else { return all };
+        let is_shared = |check: &Check| {
+            others.iter().all(|checks| {
+                checks
+                    .iter()
+                    .any(|other| (other.id, &other.message, other.status) == (check.id, &check.message, check.status))
+            })
+        };
+        all.extend(first.iter().filter(|check| is_shared(check)).cloned());
+        let shared: Vec<(&'static str, String)> = all.iter().map(|check| (check.id, check.message.clone())).collect();
+        for ((settings, _), checks) in self.services.iter().zip(judged) {
+            let name = settings.service().map_or("web", |service| &service.name);
+            let own = checks.into_iter().filter(|check| !shared.contains(&(check.id, check.message.clone())));
+            all.extend(own.map(|check| Check { message: format!("{name}: {}", check.message), ..check }));
+        }
+        all
+    }
 }
 
 /// The way to AWS.
@@ -25,23 +52,32 @@ pub(super) struct Here {
 pub(super) enum There {
     /// In the environment's account.
     Reached(Box<Target>),
-    /// In another account, which is asked nothing else.
+    /// In another account: nothing else is called there.
     Foreign(String),
     /// No way, and why.
     Unreached(String),
 }
 
 /// Reads the files. Templates are only looked at where something depends on them.
-pub(super) fn here(root: &Utf8Path, environment: EnvironmentName, scopes: &[Scope]) -> anyhow::Result<Here> {
-    let settings = Settings::load(root, environment)?;
+pub(super) fn here(root: &Utf8Path, request: &Request, scopes: &[Scope]) -> anyhow::Result<Here> {
+    let settings = Settings::load(root, request.environment)?;
     let release = files::read_release(root)?;
-    let documents = if scopes.contains(&Scope::Environment) {
-        verification::documents(root, &settings, release.as_ref())?
-    } else {
-        let why = Unknown::new("not looked at");
-        Documents { definition: Err(why.clone()), service: Err(why) }
+    // A project that does not deploy has images to judge all the same.
+    let chosen = match (&request.service, settings.project.services.is_empty()) {
+        (None, true) => vec![settings.clone()],
+        (name, _) => settings.services(name.as_deref())?,
     };
-    Ok(Here { settings, release, documents })
+    let documents = |settings: Settings| {
+        let documents = if scopes.contains(&Scope::Environment) {
+            verification::documents(root, &settings, release.as_ref())?
+        } else {
+            let why = Unknown::new("not observed");
+            Documents { definition: Err(why.clone()), service: Err(why) }
+        };
+        Ok((settings, documents))
+    };
+    let services = chosen.into_iter().map(documents).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Here { settings, release, services })
 }
 
 /// Finds the way to AWS. A way that is closed is no error here: what depends on it is skipped.
@@ -49,7 +85,7 @@ pub(super) fn there(root: &Utf8Path, here: &Here, scopes: &[Scope], report: &Rep
     if scopes == [Scope::Images] {
         return There::Unreached("images are judged without a network".to_owned());
     }
-    connect(root, here, report).unwrap_or_else(|error| There::Unreached(format!("AWS cannot be asked: {error:#}")))
+    connect(root, here, report).unwrap_or_else(|error| There::Unreached(format!("AWS cannot be called: {error:#}")))
 }
 
 fn connect(root: &Utf8Path, here: &Here, report: &Report) -> anyhow::Result<There> {
@@ -65,19 +101,19 @@ fn connect(root: &Utf8Path, here: &Here, report: &Report) -> anyhow::Result<Ther
 }
 
 impl There {
-    /// Where to ask, or why nobody can be asked.
-    pub(super) fn target(&self) -> Result<&Target, Unknown> {
+    /// Where a service is, or why AWS cannot be called.
+    pub(super) fn target(&self, settings: &Settings) -> Result<Target, Unknown> {
         match self {
-            There::Reached(target) => Ok(target),
+            There::Reached(target) => Ok(target.with(settings.clone())),
             There::Foreign(_) => Err(Unknown::new("the caller is in another account than the environment")),
             There::Unreached(why) => Err(Unknown::new(why)),
         }
     }
 
     /// What the account has.
-    pub(super) fn account(&self, documents: &Documents) -> Account {
+    pub(super) fn account(&self, settings: &Settings, documents: &Documents) -> Account {
         match self {
-            There::Reached(target) => verification::account(target, documents),
+            There::Reached(target) => verification::account(&target.with(settings.clone()), documents),
             There::Foreign(account) => Account::foreign(account),
             There::Unreached(why) => Account::unknown(why),
         }

@@ -16,7 +16,7 @@ pub(super) fn show(checks: &[Check], unjudged: &[Scope], report: &Report) {
         }
     }
     for scope in unjudged {
-        report.warn(format!("no rule of `{scope}` could be judged, and it was asked for by name"));
+        report.warn(format!("no rule of `{scope}` could be judged, and it was named"));
     }
     let count = |status: Status| checks.iter().filter(|check| check.status == status).count();
     report.result(format!(

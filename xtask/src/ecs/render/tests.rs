@@ -241,3 +241,13 @@ fn what_goes_to_aws_has_an_update_of_its_own() {
     let create = Value::Object(service.create("arn:revision"));
     assert_eq!((&create["taskDefinition"], &create["launchType"]), (&json!("arn:revision"), &json!("FARGATE")));
 }
+
+#[test]
+fn a_service_without_an_image_of_the_project_is_refused_with_place() {
+    let template = "{\n  \"family\": \"{{ family }}\",\n  \"containerDefinitions\": [{ \"name\": \"redis\", \"image\": \"redis:7\" }]\n}";
+    let failure = released(template, &values(EnvironmentName::LOCAL)).unwrap_err();
+    assert_eq!(failure.exit(), crate::error::Exit::Usage);
+    let expected = "infra/task-definition.json:3";
+    let text = failure.to_string();
+    assert!(text.starts_with(expected) && text.contains("no container runs an image of the project"), "{text}");
+}

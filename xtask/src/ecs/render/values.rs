@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::ecs::ReleaseId;
 use crate::image::{ImageName, Platform};
 use crate::project::names::names;
-use crate::project::{Environment, Project, ServicePointers, Volume, partition_of};
+use crate::project::{Environment, Project, ProjectService, Volume, partition_of};
 
 /// The variable that a container's health answers with.
 const RELEASE_VARIABLE: &str = "SLIPWAY_RELEASE";
@@ -19,7 +19,14 @@ const RELEASE_VARIABLE: &str = "SLIPWAY_RELEASE";
 pub struct Values {
     known: Map<String, Value>,
     absent: BTreeMap<&'static str, String>,
-    files: ServicePointers,
+    files: Files,
+}
+
+/// Where the templates are, for messages.
+#[derive(Clone, Debug, PartialEq)]
+struct Files {
+    task_definition: Utf8PathBuf,
+    service: Utf8PathBuf,
 }
 
 impl Values {
@@ -53,6 +60,7 @@ impl Values {
             "roles": { "execution": role(&names.execution_role), "task": role(&names.task_role) },
             "secrets": secrets(environment, account),
             "service": service,
+            "service_name": project.selected(environment).map_or("web", |service| &service.name),
             "strategy": {
                 "circuit_breaker": strategy.circuit_breaker,
                 "maximum_percent": strategy.maximum_percent,
@@ -63,7 +71,12 @@ impl Values {
             "volumes": environment.volumes.iter().map(|(name, given)| volume(name, given)).collect::<Vec<_>>(),
         });
         let Value::Object(known) = known else { return Values::nothing() };
-        let files = project.service.clone().unwrap_or_else(usual_files);
+        let files = match project.selected(environment) {
+            Some(ProjectService { task_definition, service, .. }) => {
+                Files { task_definition: task_definition.clone(), service: service.clone() }
+            }
+            None => usual_files(),
+        };
         let mut values = Values { known, absent: BTreeMap::new(), files };
         let file = crate::project::parse::environment_file(*name);
         values.insert("domain", environment.domain.as_ref().map(|domain| json!(domain)), || {
@@ -140,8 +153,8 @@ impl Values {
     }
 }
 
-fn usual_files() -> ServicePointers {
-    ServicePointers {
+fn usual_files() -> Files {
+    Files {
         task_definition: Utf8PathBuf::from("infra/task-definition.json"),
         service: Utf8PathBuf::from("infra/service.json"),
     }

@@ -29,6 +29,27 @@ pub fn describe_service(aws: &Aws, cluster: &str, service: &str) -> Result<Optio
     Ok(Some(service).filter(|service| service.status != "INACTIVE"))
 }
 
+/// `DescribeServices` for several services, tags included, ten a call (Amazon ECS API, DescribeServices). Services that do
+/// not exist or were deleted are left out.
+///
+/// # Errors
+/// As above.
+pub fn describe_services(aws: &Aws, cluster: &str, services: &[&str]) -> Result<Vec<Service>, CallError> {
+    const MOST: usize = 10;
+    let call = call("DescribeServices");
+    let mut all = Vec::new();
+    for names in services.chunks(MOST) {
+        let input = json!({ "cluster": cluster, "services": names, "include": ["TAGS"] });
+        let mut answer = aws.call_json(call, &input)?;
+        let found = answer.get_mut("services").map(Value::take).unwrap_or_default();
+        for service in found.as_array().into_iter().flatten() {
+            all.push(read(aws, call, service.clone())?);
+        }
+    }
+    all.retain(|service| service.status != "INACTIVE");
+    Ok(all)
+}
+
 /// `CreateService`, with a client token: asked for again, it is the same service.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What the account has of what a deploy uses: everything is asked for at once.
+//! What the account has of what a deploy uses: all calls are made at once.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -38,7 +38,7 @@ impl Account {
         }
     }
 
-    /// Another account than the environment's: nothing else is asked of it.
+    /// Another account than the environment's: no other call is made there.
     pub fn foreign(account: impl Into<String>) -> Account {
         let why = "the caller is in another account than the environment";
         Account { caller: Ok(account.into()), ..Account::unknown(why) }

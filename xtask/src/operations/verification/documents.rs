@@ -29,14 +29,14 @@ pub struct Documents {
 /// # Errors
 /// A template that is wrong: exit code 2.
 pub fn documents(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -> anyhow::Result<Documents> {
-    if settings.project.service.is_none() {
-        let why = Unknown::new("the project has no `[service]`");
+    if settings.project.services.is_empty() {
+        let why = Unknown::new("the project has no service");
         return Ok(Documents { definition: Err(why.clone()), service: Err(why) });
     }
-    let (task_definition, service) = project_files::load_templates(root, &settings.project)?;
+    let (task_definition, service) = project_files::load_templates(root, settings.service())?;
     let account = account(settings);
     let references = references(settings, release);
-    let Settings { project, environment, names } = settings;
+    let Settings { project, environment, names, .. } = settings;
     // Nothing is concluded from the number at its end, which AWS makes up.
     let group = format!(
         "arn:{}:elasticloadbalancing:{}:{account}:targetgroup/{}/0000000000000000",

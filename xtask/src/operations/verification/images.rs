@@ -1,4 +1,4 @@
-//! Images as their layouts have them; with the proof of architecture where it is asked for.
+//! Images as their layouts have them; with the proof of architecture where it is requested.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What runs, as ECS, the load balancer and a visitor see it: everything is asked for at once, except for the stylesheet,
+//! What runs, as ECS, the load balancer and a visitor see it: all requests are made at once, except for the stylesheet,
 //! which the page names.
 
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use crate::operations::target::Target;
 use crate::project::{Local, Verify};
 
 /// A page that takes longer is not served, whatever it answers in the end.
-const PATIENCE: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// What is known beforehand of what is to run.
 pub(super) struct Wanted<'a> {
-    /// The definition and its ARN; the service's own where nobody says.
+    /// The definition and its ARN; the service's own if `None`.
     revision: Option<Revision>,
-    /// The release; that of the definition where nobody says.
+    /// The release; that of the definition if `None`.
     release: Option<&'a str>,
     /// ARN of the target group.
     group: Fact<Option<String>>,
@@ -45,7 +45,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    pub(super) fn of_anybody(target: &Target) -> Wanted<'a> {
+    pub(super) fn of_any_deploy(target: &Target) -> Wanted<'a> {
         let group = elb::target_group(&target.aws, &target.settings.names.balancer).map_err(unknown);
         let url = match &group {
             // The emulator's balancer belongs to the emulator: behind another endpoint there is another balancer, and a
@@ -67,7 +67,7 @@ const NO_ADDRESS: &str = "it is not known where the load balancer answers";
 const ELSEWHERE: &str =
     "the endpoint is not the emulator of this environment, and where its balancer answers is not known";
 
-/// Whether `local` is asked for behind an endpoint that is not its own.
+/// Whether `local` is reached behind an endpoint that is not its own.
 fn is_elsewhere(target: &Target) -> bool {
     let local = target.settings.environment.local.as_ref();
     local.is_some_and(|local| target.reach.endpoint.as_deref().is_some_and(|found| is_another(found, local)))
@@ -149,7 +149,7 @@ fn tasks(target: &Target) -> Fact<Vec<Task>> {
         return Ok(Vec::new());
     }
     let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns).map_err(unknown)?;
-    // One that is on its way out answers nobody any more.
+    // A task that is stopping serves no requests any more.
     Ok(tasks.into_iter().filter(|task| task.desired_status != "STOPPED").collect())
 }
 
@@ -191,7 +191,7 @@ fn visit(wanted: &Wanted<'_>, paths: &Verify) -> (Fact<Answer>, Fact<Answer>, Fa
 /// One page. No answer is an observation, too; an interrupt is none.
 fn get(url: String) -> Fact<Answer> {
     let web = Web::new().map_err(|error| Unknown::failed(format!("{error:#}")))?;
-    match web.get(&url, &[], PATIENCE) {
+    match web.get(&url, &[], LIMIT) {
         Ok(answer) => {
             let body = answer.text();
             let mut headers = BTreeMap::new();

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::super::{Environment, EnvironmentName, Project, Strategy};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{bases, images, local, network, overrides, references, regions, sizes, suggestions, variables};
+use super::{bases, images, local, network, overrides, references, regions, services, sizes, suggestions, variables};
 use crate::error::Failure;
 
 /// Longest name of a cluster or service (Amazon ECS API, CreateCluster and CreateService: 255 characters).
 const ECS_NAME: usize = 255;
 
 /// Most tasks of one service (Amazon ECS service quotas: 5000).
-const MOST_TASKS: u32 = 5000;
+pub(super) const MOST_TASKS: u32 = 5000;
 
 /// Most connections of a server (PostgreSQL's `max_connections`, whose limit is MAX_BACKENDS: 2^18 - 1).
 const MOST_CONNECTIONS: u32 = 262_143;
@@ -61,35 +61,48 @@ pub(super) fn environment(name: EnvironmentName, mut root: Table<'_>, project: &
     let max_connections = root.table("database").map_or(Some(None), |table| max_connections(table).map(Some));
     let bases = bases::bases(name, &mut root);
     let local = local::local(name, &mut root);
+    let services = services::overrides(&mut root, project);
+    let Some(Task { cpu, memory, count }) = task else {
+        root.finish();
+        return None;
+    };
+    let environment = || {
+        Some(Environment {
+            name,
+            protected: protected?,
+            platform: match platform {
+                Some(read) => Some(read?),
+                None => None,
+            },
+            images,
+            region: region?,
+            account: account?,
+            cluster: cluster.unwrap_or_else(|| Some(format!("{}-{name}", project.name)))?,
+            service: service.unwrap_or_else(|| Some(project.name.clone()))?,
+            domain,
+            endpoint,
+            registry,
+            cpu,
+            memory,
+            count,
+            variables,
+            secrets,
+            strategy: strategy?,
+            network: network?,
+            volumes,
+            max_connections: max_connections?,
+            bases,
+            local: local?,
+            services,
+            selected: None,
+        })
+    };
+    let environment = environment();
+    if let Some(environment) = &environment {
+        services::check(&root, project, environment);
+    }
     root.finish();
-    let Task { cpu, memory, count } = task?;
-    Some(Environment {
-        name,
-        protected: protected?,
-        platform: match platform {
-            Some(read) => Some(read?),
-            None => None,
-        },
-        images,
-        region: region?,
-        account: account?,
-        cluster: cluster.unwrap_or_else(|| Some(format!("{}-{name}", project.name)))?,
-        service: service.unwrap_or_else(|| Some(project.name.clone()))?,
-        domain,
-        endpoint,
-        registry,
-        cpu,
-        memory,
-        count,
-        variables,
-        secrets,
-        strategy: strategy?,
-        network: network?,
-        volumes,
-        max_connections: max_connections?,
-        bases,
-        local: local?,
-    })
+    environment
 }
 
 /// Checks that a template is used through `--from`, and nothing else is.
@@ -167,7 +180,8 @@ fn account(name: EnvironmentName, root: &mut Table<'_>) -> Option<Option<String>
     Some(Some(text.to_owned()))
 }
 
-fn ecs_name(entry: &Entry<'_>) -> Option<String> {
+/// The name of a cluster or service.
+pub(super) fn ecs_name(entry: &Entry<'_>) -> Option<String> {
     let name = entry.string()?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let fits = (1..=ECS_NAME).contains(&name.len()) && name.bytes().all(allowed);
@@ -223,7 +237,7 @@ fn task(mut table: Table<'_>) -> Option<Task> {
 }
 
 /// References by variable. What is no reference may be the secret itself: it appears in no message.
-fn secrets(table: &Table<'_>, plain: Option<&Table<'_>>) -> BTreeMap<String, String> {
+pub(super) fn secrets(table: &Table<'_>, plain: Option<&Table<'_>>) -> BTreeMap<String, String> {
     let mut secrets = BTreeMap::new();
     for entry in table.entries() {
         let key = quoted(entry.key);
@@ -281,7 +295,7 @@ fn max_connections(mut table: Table<'_>) -> Option<u32> {
 }
 
 /// ECS rounds the lower limit up and the upper one down (Amazon ECS API, DeploymentConfiguration).
-fn is_stuck(minimum: u32, maximum: u32, count: u32) -> bool {
+pub(super) fn is_stuck(minimum: u32, maximum: u32, count: u32) -> bool {
     let (minimum, maximum, count) = (u64::from(minimum), u64::from(maximum), u64::from(count));
     let lowest = (count * minimum).div_ceil(100);
     let highest = count * maximum / 100;

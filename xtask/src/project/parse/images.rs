@@ -1,15 +1,15 @@
-//! `infra/slipway.toml`: `[project]`, `[images.<name>]` and `[service]`. `[release]` and `[verify]` are `serving`'s.
+//! `infra/slipway.toml`: `[project]` and `[images.<name>]`. Services are read in `services`, `[verify]` in `serving`.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::super::{Image, Project, ServicePointers};
+use super::super::{Image, Project};
 use super::paths::{self, Found, NamedPath};
 use super::problems::{listed, quoted};
 use super::table::{Entry, Table};
-use super::{order, serving, sources, suggestions, variables};
+use super::{order, services, serving, sources, suggestions, variables};
 use crate::image::{self, ImageName, Platform};
 
 /// Longest name of a target group or load balancer (Elastic Load Balancing API, CreateTargetGroup and
@@ -26,30 +26,23 @@ const FIRST_UNPRIVILEGED_PORT: u32 = 1024;
 /// The whole file.
 pub(super) fn project(mut root: Table<'_>, paths: &mut Vec<NamedPath>) -> Option<Project> {
     let header = root.required("project", "add a `[project]` table with `name` and `platform`");
-    let (name, platform) = header.and_then(|entry| entry.table("[project]")).map(head).unwrap_or_default();
+    let (name, platform, main) = header.and_then(|entry| entry.table("[project]")).map(head).unwrap_or_default();
     let tables = root.required("images", "add an `[images.<name>]` table for each image");
     let tables = tables.and_then(|entry| entry.table("[images]"));
     let images = tables.as_ref().and_then(|table| self::images(table, paths));
     let names: Vec<&str> = tables.iter().flat_map(Table::entries).map(|entry| entry.key).collect();
-    let service = root.table("service").map(|table| service(table, paths));
-    let release = serving::release(&mut root, &names);
+    let services = services::services(&mut root, main.as_ref(), &names, paths);
     let verify = serving::verify(&mut root);
     root.finish();
-    Some(Project {
-        name: name?,
-        platform: platform?,
-        images: images?,
-        service: service.unwrap_or_default(),
-        release: release?,
-        verify: verify?,
-    })
+    Some(Project { name: name?, platform: platform?, images: images?, services: services?, verify: verify? })
 }
 
-fn head(mut table: Table<'_>) -> (Option<String>, Option<Platform>) {
+fn head(mut table: Table<'_>) -> (Option<String>, Option<Platform>, Option<Entry<'_>>) {
     let name = table.required("name", "the first part of every AWS name: `name = \"linkbio\"`");
     let platform = table.required("platform", "what the tasks run on: `platform = \"linux/amd64\"`");
+    let main = table.optional("main-service");
     table.finish();
-    (name.and_then(|entry| project_name(&entry)), platform.and_then(|entry| self::platform(&entry)))
+    (name.and_then(|entry| project_name(&entry)), platform.and_then(|entry| self::platform(&entry)), main)
 }
 
 fn project_name(entry: &Entry<'_>) -> Option<String> {
@@ -189,16 +182,8 @@ pub(super) fn ports(entry: &Entry<'_>, first: u32) -> BTreeSet<u16> {
     ports
 }
 
-fn service(mut table: Table<'_>, paths: &mut Vec<NamedPath>) -> Option<ServicePointers> {
-    let task = table.required("task-definition", "`task-definition = \"infra/task-definition.json\"`");
-    let service = table.required("service", "`service = \"infra/service.json\"`");
-    table.finish();
-    let task_definition = task.and_then(|entry| document(&entry, paths));
-    let service = service.and_then(|entry| document(&entry, paths));
-    Some(ServicePointers { task_definition: task_definition?, service: service? })
-}
-
-fn document(entry: &Entry<'_>, paths: &mut Vec<NamedPath>) -> Option<Utf8PathBuf> {
+/// The template of one of ECS's documents.
+pub(super) fn document(entry: &Entry<'_>, paths: &mut Vec<NamedPath>) -> Option<Utf8PathBuf> {
     let path = named_file(entry, paths)?;
     if path.extension() != Some("json") {
         let hint = "ECS's documents are JSON, in files that end in `.json`";

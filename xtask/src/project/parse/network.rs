@@ -29,7 +29,7 @@ const LOCAL: (&str, &str) = ("subnet-00000001", "sg-00000001");
 
 /// `[network]`. The outer `None` is a problem; the inner one is a project that does not deploy.
 pub(super) fn network(name: EnvironmentName, root: &mut Table<'_>, project: &Project) -> Option<Option<Network>> {
-    let deploys = project.service.is_some() && !name.is_local();
+    let deploys = !project.services.is_empty() && !name.is_local();
     let entry = if deploys {
         let hint =
             "where the tasks are: add a `[network]` table with `subnets`, `security-groups` and `assign-public-ip`";

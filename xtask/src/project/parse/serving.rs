@@ -1,4 +1,4 @@
-//! `[release]` and `[verify]` of the project: what runs before a release serves, and how it is verified.
+//! `[services.<name>.release]` and `[verify]`: what runs before a release serves, and what is requested of it afterwards.
 
 use super::super::{ReleasePhase, Verify};
 use super::problems::quoted;
@@ -8,16 +8,16 @@ use super::{bases, network};
 /// Longest path of a request: that of a health check (Elastic Load Balancing API, CreateTargetGroup: 1024 characters).
 const LONGEST_PATH: usize = 1024;
 
-/// Seconds that the command has where the table does not say: a migration that takes longer is looked at by somebody.
+/// Seconds that the command has where the table does not say: a longer migration deserves a number of its own.
 const USUAL_TIMEOUT: u32 = 600;
 
 /// Most seconds of the command. A day: beyond that, it is no part of a deploy.
 const LONGEST_TIMEOUT: u32 = 86_400;
 
-/// `[release]`. The outer `None` is a problem; the inner one is a project without the table.
-pub(super) fn release(root: &mut Table<'_>, images: &[&str]) -> Option<Option<ReleasePhase>> {
-    let Some(entry) = root.optional("release") else { return Some(None) };
-    let mut table = entry.table("[release]")?;
+/// The release phase of a service. The outer `None` is a problem; the inner one is a service without the table.
+pub(super) fn release(service: &mut Table<'_>, label: &str, images: &[&str]) -> Option<Option<ReleasePhase>> {
+    let Some(entry) = service.optional("release") else { return Some(None) };
+    let mut table = entry.table(label)?;
     let container = table.required("container", "whose command is replaced: `container = \"app\"`");
     let command = table.required("command", "what runs before the release serves: `command = [\"migrate\"]`");
     let timeout = table.optional("timeout");
@@ -27,7 +27,7 @@ pub(super) fn release(root: &mut Table<'_>, images: &[&str]) -> Option<Option<Re
         entry.array()?;
         let words = bases::command(&entry);
         if words.is_empty() {
-            entry.refuse("the command is empty", "without `[release]`, nothing runs before a release serves");
+            entry.refuse("the command is empty", "without this table, nothing runs before a release serves");
         }
         Some(words)
     });

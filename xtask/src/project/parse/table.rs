@@ -211,6 +211,12 @@ impl<'t> Table<'t> {
         self.entries.iter().find(|entry| entry.key == key).cloned()
     }
 
+    /// The entry of a key that earlier versions had, taken out so that it is not reported as unknown.
+    pub(super) fn replaced(&mut self, key: &str) -> Option<Entry<'t>> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index))
+    }
+
     /// The entry of a key that must be there; `hint` shows what to write. `finish` reports its absence.
     pub(super) fn required(&mut self, key: &'static str, hint: impl Into<String>) -> Option<Entry<'t>> {
         let entry = self.optional(key);
