@@ -27,8 +27,8 @@ def migration_lock(connection: BaseDatabaseWrapper, wait_s: float) -> Iterator[N
 
 @contextmanager
 def _postgresql_lock(connection: BaseDatabaseWrapper, wait_s: float) -> Iterator[None]:
-    # A session's lock: PostgreSQL itself frees it when the connection ends, however that came about. It is asked for
-    # again and again and not waited for in one statement: a waiting statement holds a snapshot, for which a CREATE
+    # A session's lock: PostgreSQL itself frees it when the connection ends, for whatever reason. It is polled
+    # instead of waited for in one statement: a waiting statement holds a snapshot, for which a CREATE
     # INDEX CONCURRENTLY of the lock's holder would wait in turn.
     with connection.cursor() as cursor:
 

@@ -107,7 +107,7 @@ def test_a_request_in_flight_survives_the_stop_signal(start):
     output, _ = server.process.communicate(timeout=10)
     assert server.process.returncode == 0
     assert time.monotonic() - stopped < 6
-    # All but uWSGI's words on reading its own configuration is JSON, whoever said it.
+    # Every line is JSON, except uWSGI's lines about its own configuration.
     lines = [line for line in output.splitlines() if not line.startswith("[")]
     loggers = [json.loads(line)["logger"] for line in lines]
     assert "request" in loggers
@@ -139,7 +139,7 @@ def test_a_missing_variable_ends_the_server_with_its_name(start):
 
 def test_without_its_database_the_app_stays_alive_and_says_so_quickly(start):
     # Nothing listens on port 1.
-    server = start(DATABASE_URL="postgresql://nobody@127.0.0.1:1/absent")
+    server = start(DATABASE_URL="postgresql://unknown@127.0.0.1:1/absent")
     pages = [threading.Thread(target=lambda: answers.append(server.get("/@ada"))) for _ in range(6)]
     answers: list[tuple[int, str]] = []
     asked = time.monotonic()

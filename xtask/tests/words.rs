@@ -80,6 +80,17 @@ const TABLE: [(&[&str], &str); 26] = [
 /// Files of others, and this one.
 const EXEMPT: [&str; 5] = ["LICENSE", ".lock", "shapes.json", ".svg", "xtask/tests/words.rs"];
 
+/// Phrases that a file needs: old names in errors that give the new one, and the Unix user `nobody`.
+const ALLOWED: [(&str, &str); 7] = [
+    ("xtask/src/dev/postgres.rs", "`nobody`"),
+    ("xtask/src/dev/test/suites.rs", "`referee`"),
+    ("xtask/tests/dev_split.rs", "`referee`"),
+    ("xtask/src/project/parse/table.rs", "`stand-ins`"),
+    ("xtask/tests/configuration/environments.txt", "`stand-ins`"),
+    ("CHANGELOG.md", "`stand-ins`"),
+    ("CHANGELOG.md", "`referee`"),
+];
+
 /// Returns whether a phrase of the table stands in a line. `lower` is the line in lower case.
 fn contains(line: &str, lower: &str, phrase: &str) -> bool {
     let text = phrase.trim_start_matches('<').trim_end_matches('>');
@@ -126,6 +137,7 @@ fn tracked_files_have_no_word_of_the_table() {
             all.extend(findings(file.as_str(), &text));
         }
     }
+    all.retain(|found| !ALLOWED.iter().any(|(file, phrase)| found.starts_with(file) && found.contains(phrase)));
     assert!(all.is_empty(), "\n{}\n{} words that readers do not know\n", all.join("\n"), all.len());
 }
 

@@ -76,7 +76,7 @@ def test_the_landing_page_asks_the_database_nothing(client, django_assert_num_qu
     assert_anonymous(response)
 
 
-@pytest.mark.parametrize("path", ["/@nobody", "/@hidden", "/@ADA", "/@ada/", "/nothing", "/@" + "a" * 3000])
+@pytest.mark.parametrize("path", ["/@unknown", "/@hidden", "/@ADA", "/@ada/", "/nothing", "/@" + "a" * 3000])
 def test_an_absent_page_is_a_readable_404_kept_no_longer_than_a_page(client, path):
     make_profile()
     make_profile("hidden", is_published=False)

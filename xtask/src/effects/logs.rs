@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::aws::{Api, Aws, Call, CallError};
 use crate::ecs::{LogLine, Timestamp};
 
-/// Pages without lines that are passed over: AWS says that one may be empty though there are more.
+/// Limit of empty pages in a row: AWS documents that a page may be empty although more follow.
 const EMPTY_PAGES: u32 = 5;
 
 /// `GetLogEvents` from the end: the last lines of a stream, the oldest first; `limit` is 10,000 at most (AWS's).

@@ -1,5 +1,5 @@
 //! SSM's parameters, one function a call: whether those that hold secrets exist, and small notes of our own. Values of
-//! secrets are never asked for in the clear, and nothing here that holds a value of theirs outlives a call.
+//! secrets are never requested in clear text, and no value of them outlives a call.
 
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ pub fn missing(aws: &Aws, names: &[String]) -> Result<Vec<String>, CallError> {
     Ok(missing)
 }
 
-/// `PutParameter` of a plain text under a name that is to be new. The value must be one that nobody else writes: where an answer
-/// was lost, it tells our parameter from another's.
+/// `PutParameter` of a plain text under a name that is to be new. The value must be unique to the caller: after a lost
+/// response, it distinguishes our parameter from another's.
 ///
 /// # Errors
 /// As above.
@@ -112,7 +112,7 @@ mod tests {
         check(&[Scene::Answer(200, r#"{"Version":1}"#)], Put::Created);
         check(&[EXISTS, other], Put::Exists);
         check(&[EXISTS, ABSENT], Put::Exists);
-        // The first answer was lost, and what exists is ours.
+        // The first response was lost, and the existing parameter is ours.
         check(&[Scene::Lose, EXISTS, mine], Put::Created);
     }
 

@@ -1,16 +1,16 @@
-//! Mishaps on the way: each either passes unnoticed or ends the push with a clear word and no tag.
+//! Faults on the way: each either passes unnoticed or ends the push with a clear word and no tag.
 
 use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::registry::{Mishap, SENTINEL};
+use super::registry::{Fault, SENTINEL};
 use super::rig::{REPOSITORY, Rig};
 use super::sandbox::Run;
 
-fn survives(name: &str, kind: &str, mishaps: &[Mishap]) -> Rig {
+fn survives(name: &str, kind: &str, faults: &[Fault]) -> Rig {
     let rig = Rig::new(name);
-    rig.registry.will(kind, mishaps.to_vec());
+    rig.registry.will(kind, faults.to_vec());
     rig.pushes("pushed");
     rig.is_whole();
     rig
@@ -18,47 +18,47 @@ fn survives(name: &str, kind: &str, mishaps: &[Mishap]) -> Rig {
 
 #[test]
 fn throttled_and_broken_requests_are_repeated() {
-    survives("throttled", "PUT manifest", &[Mishap::Status(429, None), Mishap::Status(429, None)]);
-    survives("broken", "POST uploads", &[Mishap::Status(500, None), Mishap::Status(503, None)]);
-    survives("head", "HEAD blob", &[Mishap::Status(502, None)]);
+    survives("throttled", "PUT manifest", &[Fault::Status(429, None), Fault::Status(429, None)]);
+    survives("broken", "POST uploads", &[Fault::Status(500, None), Fault::Status(503, None)]);
+    survives("head", "HEAD blob", &[Fault::Status(502, None)]);
 }
 
 #[test]
 fn a_registry_says_how_long_to_wait() {
     let begun = Instant::now();
-    survives("retry-after", "PUT upload", &[Mishap::Status(429, Some(2))]);
+    survives("retry-after", "PUT upload", &[Fault::Status(429, Some(2))]);
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }
 
 #[test]
 fn a_blob_that_breaks_off_is_sent_again_in_a_session_of_its_own() {
-    let rig = survives("reset", "PUT upload", &[Mishap::Reset(100), Mishap::Reset(0)]);
+    let rig = survives("reset", "PUT upload", &[Fault::Reset(100), Fault::Reset(0)]);
     // The registry takes each session for one attempt only.
     assert_eq!(rig.registry.count("POST uploads"), rig.registry.count("PUT upload"));
 }
 
 #[test]
 fn an_answer_that_is_lost_is_not_taken_for_a_failure() {
-    survives("lost-blob", "PUT upload", &[Mishap::LoseAnswer]);
+    survives("lost-blob", "PUT upload", &[Fault::LoseAnswer]);
     // The tag cannot be given again: that it names our image already is what counts.
-    survives("lost-tag", "PUT manifest", &[Mishap::LoseAnswer]);
+    survives("lost-tag", "PUT manifest", &[Fault::LoseAnswer]);
 }
 
 #[test]
 fn a_manifest_waits_for_blobs_that_are_not_seen_yet() {
-    survives("lag", "PUT manifest", &[Mishap::Lag, Mishap::Lag]);
+    survives("lag", "PUT manifest", &[Fault::Lag, Fault::Lag]);
 }
 
 #[test]
 fn a_token_that_expires_is_renewed_once_for_all() {
-    let rig = survives("expired", "PUT upload", &[Mishap::Expire]);
+    let rig = survives("expired", "PUT upload", &[Fault::Expire]);
     assert!(rig.registry.count("API GetAuthorizationToken") <= 3, "{:?}", rig.registry.lock().requests);
 }
 
 #[test]
 fn a_registry_that_does_not_recover_is_given_up() {
     let rig = Rig::new("down");
-    rig.registry.will("POST uploads", vec![Mishap::Status(500, None); 100]);
+    rig.registry.will("POST uploads", vec![Fault::Status(500, None); 100]);
     rig.push(&[]).fails(1, "failed", &["failed 8 times", "hint: push again later"]);
     assert!(rig.registry.tags(REPOSITORY).is_empty());
 }
@@ -92,10 +92,10 @@ fn a_blob_that_changed_after_the_proof_is_never_completed() {
 #[test]
 fn the_token_is_in_no_word_and_no_file() {
     let rig = Rig::new("secret");
-    rig.registry.will("PUT upload", vec![Mishap::Expire, Mishap::Status(500, None)]);
+    rig.registry.will("PUT upload", vec![Fault::Expire, Fault::Status(500, None)]);
     let output = rig.command(&[]).env("RUST_LOG", "trace").output().unwrap();
     assert!(output.status.success());
-    rig.registry.will("PUT manifest", vec![Mishap::Status(401, None); 4]);
+    rig.registry.will("PUT manifest", vec![Fault::Status(401, None); 4]);
     rig.sandbox.write("app/hello", "changed\n");
     let failed = rig.command(&["--as-built"]).output().unwrap();
     let said = [output.stdout, output.stderr, failed.stdout, failed.stderr].concat();
@@ -119,7 +119,7 @@ fn the_token_is_in_no_word_and_no_file() {
 #[test]
 fn an_interrupt_leaves_no_tag_and_the_next_push_goes_on() {
     let rig = Rig::new("interrupted");
-    rig.registry.will("PUT upload", vec![Mishap::Status(429, Some(50)); 20]);
+    rig.registry.will("PUT upload", vec![Fault::Status(429, Some(50)); 20]);
     let child = rig.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while rig.registry.count("PUT upload") == 0 {

@@ -1,4 +1,4 @@
-//! `push` as a process against a registry on this machine: what is sent, what is not, and every mishap on the way.
+//! `push` as a process against a registry on this machine: what is sent, what is not, and every fault on the way.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows test functions only, not what they call")]
 

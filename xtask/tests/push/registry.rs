@@ -1,5 +1,5 @@
 //! A small registry with ECR's API in front: it takes what the distribution specification has it take, checks digests and
-//! what manifests name, writes down every request, and has mishaps on request. In memory, on a free port.
+//! what manifests name, writes down every request, and injects faults on request. In memory, on a free port.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What happens to one request.
 #[derive(Clone, Debug)]
-pub(crate) enum Mishap {
+pub(crate) enum Fault {
     /// This status, with `Retry-After: <seconds>` where they are given.
     Status(u16, Option<u64>),
     /// The connection ends after so many bytes of the body.
@@ -34,9 +34,9 @@ pub(crate) enum Mishap {
 pub(crate) enum Door {
     /// Tokens that ECR's API gave.
     Ecr,
-    /// Whoever has this login.
+    /// The client with this login.
     Basic(String),
-    /// Whoever exchanged this login for a token.
+    /// The client that exchanged this login for a token.
     Bearer(String),
     Open,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) repositories: BTreeMap<String, Repository>,
     /// `METHOD kind repository`, in order.
     pub(crate) requests: Vec<String>,
-    mishaps: Vec<(String, VecDeque<Mishap>)>,
+    faults: Vec<(String, VecDeque<Fault>)>,
     sessions: BTreeMap<String, String>,
     tokens: u32,
     opened: u32,
@@ -99,9 +99,9 @@ impl Registry {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The next requests of this kind, such as `PUT upload`, have these mishaps, one each.
-    pub(crate) fn will(&self, kind: &str, mishaps: impl IntoIterator<Item = Mishap>) {
-        self.lock().mishaps.push((kind.to_owned(), mishaps.into_iter().collect()));
+    /// The next requests of this kind, such as `PUT upload`, have these faults, one each.
+    pub(crate) fn will(&self, kind: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().faults.push((kind.to_owned(), faults.into_iter().collect()));
     }
 
     /// Requests whose line begins so.
@@ -134,30 +134,30 @@ impl Registry {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (kind, repository, last) = route(method, path, &headers);
         self.lock().requests.push(format!("{kind} {repository}"));
-        let mishap = self.mishap(&kind);
-        if let Some(Mishap::Reset(bytes)) = mishap {
+        let fault = self.fault(&kind);
+        if let Some(Fault::Reset(bytes)) = fault {
             let _ = reader.read_exact(&mut vec![0; bytes.min(length)]);
             return None;
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        let mut answer = match mishap {
-            Some(Mishap::Status(status, after)) => {
+        let mut answer = match fault {
+            Some(Fault::Status(status, after)) => {
                 let answer = error(status, "TOOMANYREQUESTS", "Rate exceeded");
                 match after {
                     Some(seconds) => answer.header("Retry-After", &seconds.to_string()),
                     None => answer,
                 }
             }
-            Some(Mishap::Lag) => error(404, "MANIFEST_BLOB_UNKNOWN", "Layers do not exist"),
-            Some(Mishap::Expire) => {
+            Some(Fault::Lag) => error(404, "MANIFEST_BLOB_UNKNOWN", "Layers do not exist"),
+            Some(Fault::Expire) => {
                 let mut inner = self.lock();
                 inner.expired = inner.tokens + 1;
                 error(401, "UNAUTHORIZED", "Not Authorized")
             }
             _ => self.answer(&kind, &repository, &last, query, &headers, &body),
         };
-        if matches!(mishap, Some(Mishap::LoseAnswer)) {
+        if matches!(fault, Some(Fault::LoseAnswer)) {
             return None;
         }
         if method == "HEAD" {
@@ -171,9 +171,9 @@ impl Registry {
         writer.write_all(&answer.body).ok()
     }
 
-    fn mishap(&self, kind: &str) -> Option<Mishap> {
+    fn fault(&self, kind: &str) -> Option<Fault> {
         let mut inner = self.lock();
-        let rule = inner.mishaps.iter_mut().find(|(wanted, left)| wanted == kind && !left.is_empty())?;
+        let rule = inner.faults.iter_mut().find(|(wanted, left)| wanted == kind && !left.is_empty())?;
         rule.1.pop_front()
     }
 

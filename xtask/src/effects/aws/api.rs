@@ -103,7 +103,7 @@ pub(in crate::effects) struct Call {
 }
 
 impl Call {
-    /// Reads are idempotent; mutations are not unless `idempotent` says so.
+    /// Reads are idempotent; mutations are not, unless marked with `idempotent`.
     pub(in crate::effects) fn new(api: Api, action: &'static str) -> Call {
         Call { api, action, is_idempotent: !is_mutating(action) }
     }

@@ -35,7 +35,7 @@ fn call(aws: &Aws, call: Call, input: &Value) -> Result<Value, CallError> {
     }
 }
 
-/// Plays a script for one call; what came of it, and after how many requests.
+/// Plays a script for one call and checks the number of requests; returns the outcome.
 fn check(action: Call, script: &[Scene], requests: u64) -> Result<(), CallError> {
     let server = Scripted::new(script);
     let aws = server.aws();

@@ -50,7 +50,7 @@ pub fn describe_services(aws: &Aws, cluster: &str, services: &[&str]) -> Result<
     Ok(all)
 }
 
-/// `CreateService`, with a client token: asked for again, it is the same service.
+/// `CreateService`, with a client token: a retry creates no second service.
 ///
 /// # Errors
 /// ECS's and the network's.
@@ -60,7 +60,7 @@ pub fn create_service(aws: &Aws, document: &Map<String, Value>) -> Result<Servic
     read(aws, call, answer.get_mut("service").map(Value::take).unwrap_or_default())
 }
 
-/// `UpdateService`. What is asked for again is the same deployment, but for one that is forced: that is not repeated.
+/// `UpdateService`. A retry is the same deployment, except for a forced one, which is not retried.
 ///
 /// # Errors
 /// As above.

@@ -105,7 +105,7 @@ impl From<NotRun> for anyhow::Error {
     }
 }
 
-/// `RunTask` of one task, with a client token: asked for again, it is the same task.
+/// `RunTask` of one task, with a client token: a retry starts no second task.
 ///
 /// # Errors
 /// Why there is no task.

@@ -38,8 +38,8 @@ pub fn list_task_definitions(aws: &Aws, family: &str, most: usize) -> Result<Vec
     list(aws, call, &input, "taskDefinitionArns", Some(most), |input| send!(aws, call, input, list_task_definitions))
 }
 
-/// `RegisterTaskDefinition`, with these tags beside those of the document. It is asked for again where an answer is lost: what
-/// that may leave is one more revision of the same content, which nothing runs.
+/// `RegisterTaskDefinition`, with these tags beside those of the document. It is retried where a response is lost: that
+/// may leave one more revision of the same content, which no service runs.
 ///
 /// # Errors
 /// As above.

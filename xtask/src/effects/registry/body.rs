@@ -42,7 +42,7 @@ pub(super) struct FileBody {
     lent: VecDeque<Bytes>,
 }
 
-/// Bytes that have been handed to connections; shared by whoever counts them.
+/// Bytes that have been handed to connections; shared with the progress display.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<AtomicU64>);
 

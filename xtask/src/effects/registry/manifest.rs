@@ -97,7 +97,7 @@ pub(super) async fn put(client: &Client, repository: &str, tag: &Tag, document: 
                 }
                 return Ok(None);
             }
-            // A blob that has just arrived may not be seen at once; ECR says so with another code than the specification.
+            // A blob that has just arrived may not be visible at once; ECR's code for it differs from the specification's.
             if answer.is(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN"]) {
                 return Err(Trouble::passing(answer.words()));
             }
@@ -110,7 +110,7 @@ pub(super) async fn put(client: &Client, repository: &str, tag: &Tag, document: 
         },
     );
     let Some((words, trouble)) = put.await? else { return Ok(Put::Given) };
-    // Somebody was quicker, or an answer was lost: a tag that cannot be moved is an error even for the same image.
+    // Another client was quicker, or a response was lost: a tag that cannot be moved is an error even for the same image.
     match (digest_of_tag(client, repository, tag).await?, trouble) {
         (Some(digest), _) if digest == document.digest => Ok(Put::Already),
         (Some(digest), _) => {
