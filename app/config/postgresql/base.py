@@ -13,8 +13,8 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
-# A connection that answered within this time and is still open is used without a test. `_has_something_to_say` detects a
-# server that closes a connection at once; this is for a database that disappeared without closing it.
+# A connection that answered within this time and is still open is used without a test. `_has_something_to_say` detects
+# a server that closes a connection at once; this is for a database that disappeared without closing it.
 PROVEN_FOR_S = 1.0
 
 

@@ -37,7 +37,9 @@ def test_the_pool_is_as_large_as_the_threads_and_replaces_persistent_connections
     assert database["CONN_MAX_AGE"] == 0
 
 
-@pytest.mark.parametrize(("where", "mode"), [("local", "prefer"), ("dev", "require"), ("qa", "require"), ("pr-123", "require")])
+@pytest.mark.parametrize(
+    ("where", "mode"), [("local", "prefer"), ("dev", "require"), ("qa", "require"), ("pr-123", "require")]
+)
 def test_the_connection_is_encrypted_outside_of_local(where, mode):
     assert read(where, DATABASE_URL="postgresql://ada@db/links")["OPTIONS"]["sslmode"] == mode
 

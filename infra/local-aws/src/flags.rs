@@ -44,7 +44,7 @@ pub struct Serve {
     /// File with the initial state, as JSON
     #[arg(long)]
     pub seed: Option<Utf8PathBuf>,
-    /// Members of `RegisterTaskDefinition` that the emulator's model does not have
+    /// Members of `RegisterTaskDefinition` that the emulator does not know or does not run
     #[arg(long, value_enum, default_value_t)]
     pub unknown_members: UnknownMembers,
 }

@@ -25,10 +25,10 @@ pub struct Settings {
     pub unknown_members: UnknownMembers,
 }
 
-/// Treatment of members that the emulator's model does not have.
+/// Treatment of members of a task definition that the emulator does not know, or that AWS has and the emulator does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum UnknownMembers {
-    /// Refused, as AWS refuses them.
+    /// Refused.
     #[default]
     Refuse,
     /// Stored with the task definition and returned with it, without effect.

@@ -22,6 +22,7 @@ mod shared;
 mod stand;
 #[path = "../support/pair.rs"]
 mod task;
+mod unknown_members;
 #[path = "../support/world.rs"]
 mod world;
 

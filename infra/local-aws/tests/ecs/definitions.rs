@@ -11,7 +11,7 @@ use crate::emulator::{ARN, Local, definition, merge};
 fn keeps_unknown_members_where_it_is_started_so() {
     let local = Local::with(UnknownMembers::Keep);
     let mut input = definition();
-    merge(&mut input, &json!({"futureMember": {"a": [1, null]}}));
+    merge(&mut input, &json!({"futureMember": {"a": [1, null]}, "pidMode": "task"}));
     input["containerDefinitions"][0]["futureOption"] = "x".into();
     let registered = local.ok("RegisterTaskDefinition", &input)["taskDefinition"].clone();
     let described = local.ok("DescribeTaskDefinition", &json!({"taskDefinition": "web:1"}))["taskDefinition"].clone();
@@ -19,6 +19,7 @@ fn keeps_unknown_members_where_it_is_started_so() {
     let restored: Ecs = serde_json::from_value(restored).unwrap();
     for document in [&registered, &described, &restored.families["web"].revisions[&1].document()] {
         assert_eq!(document["futureMember"], json!({"a": [1, null]}));
+        assert_eq!(document["pidMode"], "task");
         assert_eq!(document["containerDefinitions"][0]["futureOption"], "x");
         assert_eq!(document["containerDefinitions"][0]["name"], "web");
     }
@@ -27,6 +28,7 @@ fn keeps_unknown_members_where_it_is_started_so() {
     local.refused("RegisterTaskDefinition", &input, "SerializationException", "containerDefinitions[0].image");
     // AWS's behaviour is the default.
     input["containerDefinitions"][0]["image"] = "i".into();
+    input["pidMode"] = Value::Null;
     Local::new().refused("RegisterTaskDefinition", &input, "InvalidParameterException", ".futureOption\"");
 }
 

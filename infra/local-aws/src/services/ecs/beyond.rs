@@ -124,6 +124,17 @@ pub(super) fn refuse(input: &mut Value, table: &[Beyond]) -> Answer<()> {
     table.iter().try_for_each(|entry| walk(input, entry.path, "", entry))
 }
 
+/// Refuses the members that AWS refuses, and leaves those that only the emulator does not run.
+///
+/// # Errors
+/// AWS's own.
+pub(super) fn refuse_as_aws(input: &mut Value, table: &[Beyond]) -> Answer<()> {
+    table
+        .iter()
+        .filter(|entry| !matches!(entry.why, Why::NotHere))
+        .try_for_each(|entry| walk(input, entry.path, "", entry))
+}
+
 fn walk(value: &mut Value, path: &str, place: &str, entry: &Beyond) -> Answer<()> {
     match value {
         Value::Array(values) => {

@@ -41,10 +41,15 @@ struct Register {
 }
 
 pub(in super::super) fn register(emulator: &Emulator, mut given: Value) -> Answer<Value> {
-    beyond::refuse(&mut given, beyond::TASK_DEFINITION)?;
     let (input, unknown_members): (Register, _) = match emulator.settings.unknown_members {
-        UnknownMembers::Refuse => (members(&given)?, Vec::new()),
-        UnknownMembers::Keep => protocol::members_and_unknown(Service::Ecs, &mut given)?,
+        UnknownMembers::Refuse => {
+            beyond::refuse(&mut given, beyond::TASK_DEFINITION)?;
+            (members(&given)?, Vec::new())
+        }
+        UnknownMembers::Keep => {
+            beyond::refuse_as_aws(&mut given, beyond::TASK_DEFINITION)?;
+            protocol::members_and_unknown(Service::Ecs, &mut given)?
+        }
     };
     let (definition, tags) = input.draft()?;
     tags::check(&tags)?;
