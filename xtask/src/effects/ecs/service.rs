@@ -40,7 +40,7 @@ pub fn describe_services(aws: &Aws, cluster: &str, services: &[&str]) -> Result<
     let mut all = Vec::new();
     for names in services.chunks(MOST) {
         let input = json!({ "cluster": cluster, "services": names, "include": ["TAGS"] });
-        let mut answer = aws.call_json(call, &input)?;
+        let mut answer = send!(aws, call, &input, describe_services)?;
         let found = answer.get_mut("services").map(Value::take).unwrap_or_default();
         for service in found.as_array().into_iter().flatten() {
             all.push(read(aws, call, service.clone())?);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    NotRun, TaskFilter, create_service, describe_service, describe_task_definition, describe_tasks,
+    NotRun, TaskFilter, create_service, describe_service, describe_services, describe_task_definition, describe_tasks,
     list_task_definitions, list_tasks, register_task_definition, run_task, update_service,
 };
 use crate::effects::aws::Why;
@@ -33,6 +33,22 @@ fn a_service_with_its_tags_and_all_that_is_not_known_here() {
     assert_eq!(service.tags, BTreeMap::from([("team".to_owned(), "shop".to_owned())]));
     assert_eq!(service.document["brandNew"], json!({ "a": 1 }));
     assert!(!service.document.contains_key("platformVersion"));
+}
+
+#[test]
+fn describes_services_ten_at_a_time_without_deleted_ones() {
+    let pages = [
+        r#"{"services":[{"serviceName":"s0","status":"ACTIVE"},{"serviceName":"s1","status":"INACTIVE"}],"failures":[]}"#,
+        r#"{"services":[{"serviceName":"s10","status":"DRAINING"}],"failures":[]}"#,
+    ];
+    let server = Scripted::new(&pages.map(|page| Scene::Answer(200, page)));
+    let names: Vec<String> = (0..11).map(|number| format!("s{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let services = describe_services(&server.aws(), "main", &names).unwrap();
+    let found: Vec<&str> = services.iter().map(|service| service.service_name.as_str()).collect();
+    assert_eq!(found, ["s0", "s10"]);
+    assert_eq!(server.asked().json()["services"].as_array().unwrap().len(), 10);
+    assert_eq!(server.asked().json()["services"], json!(["s10"]));
 }
 
 #[test]
