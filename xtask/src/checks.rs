@@ -1,6 +1,6 @@
-//! `verify`'s rules: what must hold between the documents, files and observations of a deploy, so that it works. Most tie
-//! two things that no linter sees together. Pure: facts arrive as values, findings leave as values. Not here: where the facts
-//! come from and who waits for them (`verification`).
+//! Rules of `verify`: conditions on the documents, files and observations of a deploy. Most rules relate two inputs
+//! that no single linter reads. The module is pure: facts and findings are values. Not here: gathering facts
+//! (`verification`).
 
 pub mod django;
 pub mod entrypoint;
@@ -21,23 +21,23 @@ pub use facts::{Fact, Facts};
 use judgement::Judgement;
 pub use judgement::Unknown;
 
-/// What a rule looks at, and so when it can be run.
+/// The input of a rule, which decides when the rule can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// The images as they were built. Needs no network.
+    /// The built images. Needs no network.
     Images,
-    /// What a deploy is about to use: documents, files, variables, and what the account has.
+    /// The input of a deploy: documents, files, variables and the resources of the account.
     Environment,
-    /// What runs.
+    /// The running service.
     Service,
 }
 
 impl Scope {
-    /// All of them, in the order in which a deploy meets them.
+    /// All scopes, in the order in which a deploy runs them.
     pub const ALL: [Scope; 3] = [Scope::Images, Scope::Environment, Scope::Service];
 
-    /// The name as typed after `--scope`.
+    /// Returns the value of `--scope`.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Images => "images",
@@ -62,17 +62,17 @@ impl FromStr for Scope {
     }
 }
 
-/// How a rule came out.
+/// The result of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It holds.
+    /// The rule holds.
     Ok,
-    /// It could not be judged: a fact is not known, or it does not apply.
+    /// The rule was not evaluated: a fact is unknown, or the rule does not apply.
     Skip,
-    /// It will work, and somebody should know.
+    /// The deploy works, but has a problem worth knowing.
     Warn,
-    /// It will not work, or not safely.
+    /// The deploy fails, or is not safe.
     Fail,
 }
 
@@ -81,13 +81,13 @@ pub enum Status {
 pub struct Check {
     /// The rule's stable kebab-case name. A rule with several problems has several findings.
     pub id: &'static str,
-    /// What the rule looks at.
+    /// The input of the rule.
     pub scope: Scope,
-    /// How it came out.
+    /// The result.
     pub status: Status,
-    /// What was compared, what is wrong, or why it is not known.
+    /// The compared values, the problem, or the reason why a fact is unknown.
     pub message: String,
-    /// What to do about it.
+    /// The fix.
     pub hint: Option<String>,
 }
 
@@ -108,13 +108,13 @@ impl fmt::Display for Check {
     }
 }
 
-/// One rule.
+/// A rule of `verify`.
 pub struct Rule {
     /// Its stable kebab-case name.
     pub id: &'static str,
-    /// What it looks at.
+    /// The input of the rule.
     pub scope: Scope,
-    /// What it holds together, in one sentence.
+    /// The condition, in one sentence.
     pub title: &'static str,
     judge: fn(&Facts<'_>) -> Judgement,
 }
@@ -124,11 +124,11 @@ impl Rule {
         Rule { id, scope, title, judge }
     }
 
-    /// Judges the facts: one finding where the rule holds or cannot be judged, else one a problem.
+    /// Evaluates the rule: one finding where it holds or is skipped, otherwise one finding for each problem.
     pub fn check(&self, facts: &Facts<'_>) -> Vec<Check> {
         let check = |status, message, hint| Check { id: self.id, scope: self.scope, status, message, hint };
         match (self.judge)(facts) {
-            // What runs is proven or it is not: an answer that did not come proves nothing.
+            // A running service must be proven: a failed request is a failure, not a skip.
             Err(Unknown { why, has_failed: true }) if self.scope == Scope::Service => {
                 vec![check(Status::Fail, why, Some(facts.command("status")))]
             }
@@ -147,12 +147,12 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// Every rule, in the order in which they are shown.
+/// Returns every rule, in display order.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     rules::GROUPS.iter().flat_map(|group| group.iter())
 }
 
-/// Runs every rule of the scope. Nothing stops at the first finding.
+/// Runs every rule of the scope. A finding does not stop the run.
 pub fn run(scope: Scope, facts: &Facts<'_>) -> Vec<Check> {
     rules().filter(|rule| rule.scope == scope).flat_map(|rule| rule.check(facts)).collect()
 }

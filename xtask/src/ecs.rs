@@ -1,6 +1,5 @@
-//! ECS as Slipway knows it: documents of ours that are rendered, checked and compared; what was observed of a service; what
-//! follows from it. Pure. AWS's JSON is the form of every document: nothing is translated, so nothing is lost on the way.
-//! Not here: calls (`effects::ecs`).
+//! ECS: rendering, checking and comparing documents, observations of a service, and conclusions from them. The module
+//! is pure. Every document keeps the form of AWS's JSON, so that no member is lost. Not here: calls (`effects::ecs`).
 
 mod balancing;
 pub mod diagnosis;

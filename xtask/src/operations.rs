@@ -1,6 +1,6 @@
-//! What several verbs do with an environment on AWS: reaching it, one-off tasks, following a deployment, evidence of
-//! failures, the lease of a deploy, the end of a move. Effects and pure rules joined, each in one place, because verbs do not
-//! import each other. Not here: the verbs themselves (`commands`), what is concluded (`ecs`).
+//! Operations on an environment on AWS that several verbs share: connecting to AWS, one-off tasks, following a
+//! deployment, evidence of failures, the deploy lease, verification. They combine calls with pure rules, because verbs
+//! do not import each other. Not here: the verbs (`commands`), conclusions from observations (`ecs`).
 
 pub mod closing;
 pub mod evidence;

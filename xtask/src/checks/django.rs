@@ -1,9 +1,9 @@
-//! Settings of Django that are written down as plain texts. Python is not run: a setting that is computed stays unknown.
+//! Django settings that are assigned as quoted strings. Python is not run: a computed setting is unknown.
 
 use std::collections::BTreeMap;
 
-/// The one value that a setting has in these files, where it is a text in quotes; `None` where there is none, or several
-/// that differ.
+/// Returns the value of a setting that is assigned as a quoted string; `None` where the setting is absent or has
+/// several different values.
 pub fn text_setting(texts: &BTreeMap<String, String>, name: &str) -> Option<String> {
     let mut found = texts.values().flat_map(|text| text.lines()).filter_map(|line| assigned(line, name));
     let first = found.next()?;

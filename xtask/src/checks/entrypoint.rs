@@ -1,9 +1,9 @@
-//! Defaults of variables in an entrypoint: lines `export NAME="${NAME:-value}"`. The shell is not run; anything else in the
-//! script stays unread.
+//! Defaults of variables in an entrypoint script: lines `export NAME="${NAME:-value}"`. The shell is not run, and other
+//! lines are ignored.
 
 use std::collections::BTreeMap;
 
-/// Variables and their defaults.
+/// Returns the variables and their defaults.
 pub fn defaults(script: &str) -> BTreeMap<String, String> {
     script.lines().filter_map(default).collect()
 }

@@ -1,5 +1,5 @@
-//! The input of the rules. Each fact is known, or the reason is known why it is not. Not here: gathering them
-//! (`verification`), or what must hold (`rules`).
+//! The input of the rules. Each fact is either known or carries the reason why it is unknown. Not here: gathering facts
+//! (`verification`), evaluating them (`rules`).
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::image::{Digest, ImageName};
 use crate::project::{Environment, Project};
 use crate::release::{Built, Release};
 
-/// A fact, or why it is not known.
+/// A fact, or the reason why it is unknown.
 pub type Fact<T> = Result<T, Unknown>;
 
 /// The input of all rules.
@@ -28,7 +28,7 @@ pub struct Facts<'a> {
     pub environment: &'a Environment,
     /// `release.json`.
     pub release: Fact<&'a Release>,
-    /// The images that `release.json` names, by their layouts.
+    /// Facts of the images in `release.json`, read from their layouts.
     pub images: BTreeMap<ImageName, Fact<ImageFacts>>,
     /// The rendered task definition.
     pub task_definition: Fact<&'a TaskDefinition>,
@@ -38,63 +38,63 @@ pub struct Facts<'a> {
     pub front: Fact<Front>,
     /// uWSGI's configuration.
     pub server: Fact<Server>,
-    /// The way of the static files from Django into the front.
+    /// The path of the static files from Django to nginx's image.
     pub static_files: Fact<StaticFiles>,
-    /// Whether the target group is there that the service is to be registered in.
+    /// Whether the target group of the service exists.
     pub has_target_group: Fact<bool>,
     /// The load balancer and its target group.
     pub balancer: Fact<Balancer>,
-    /// The most connections that the database takes.
+    /// The database's connection limit.
     pub max_connections: Fact<u32>,
-    /// The account that the caller is in.
+    /// The caller's account.
     pub caller_account: Fact<String>,
-    /// The cluster's status; `None` where there is no such cluster.
+    /// The cluster's status; `None` if the cluster does not exist.
     pub cluster: Fact<Option<String>>,
     /// Referenced parameters that do not exist.
     pub missing_parameters: Fact<Vec<String>>,
-    /// Files of the project that cannot be read as what they are: each with its place.
+    /// Project files that cannot be parsed, each with file and line.
     pub unreadable: Fact<Vec<String>>,
-    /// What runs.
+    /// The running service.
     pub observed: Fact<Observed>,
 }
 
-/// One image: what `release.json` and its layout say, and what the proof found now.
+/// An image: its entry in `release.json`, its layout and the result of the architecture check.
 #[derive(Clone, Debug)]
 pub struct ImageFacts {
-    /// Its line in `release.json`.
+    /// Its entry in `release.json`.
     pub built: Built,
     /// Its configuration.
     pub config: Config,
-    /// Digest of the manifest that lies in the layout.
+    /// Digest of the manifest in the layout.
     pub manifest: Option<Digest>,
-    /// What the proof of architecture found.
+    /// Findings of the architecture check.
     pub findings: Vec<Finding>,
 }
 
-/// nginx's configuration and the image that has it.
+/// nginx's configuration and the image that contains it.
 #[derive(Clone, Debug)]
 pub struct Front {
     /// The image.
     pub image: ImageName,
-    /// What the configuration says.
+    /// The parsed configuration.
     pub nginx: NginxFacts,
 }
 
-/// uWSGI's configuration and the image that has it.
+/// uWSGI's configuration and the image that contains it.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// The image.
     pub image: ImageName,
-    /// What the configuration says.
+    /// The parsed configuration.
     pub uwsgi: UwsgiFacts,
 }
 
-/// The way of the static files.
+/// The path of the static files between the images.
 #[derive(Clone, Debug, Default)]
 pub struct StaticFiles {
-    /// Where `collectstatic` puts them, by the Dockerfile.
+    /// `STATIC_ROOT` in the Dockerfile: the directory of `collectstatic`.
     pub collected: Option<String>,
-    /// What the front's image copies from where they are collected.
+    /// `COPY` instructions of nginx's image that read from that directory.
     pub copied: Vec<Copied>,
     /// `STATIC_URL` of Django's settings.
     pub url: Option<String>,
@@ -105,69 +105,69 @@ pub struct StaticFiles {
 pub struct Balancer {
     /// The target group's name.
     pub name: String,
-    /// `ip` with `awsvpc`.
+    /// The target type; `ip` with `awsvpc`.
     pub target_type: String,
-    /// What it asks each task for.
+    /// The path of its health check.
     pub health_path: String,
     /// Status codes that count as healthy, such as `200` or `200-299`.
     pub matcher: String,
     /// Seconds between two health checks.
     pub interval: u32,
-    /// Seconds that an answer may take.
+    /// Seconds until a health check times out.
     pub timeout: u32,
     /// Seconds without traffic after which a connection is closed.
     pub idle_timeout: Option<u32>,
-    /// Seconds that a leaving task may finish its requests.
+    /// Seconds that a deregistering target may take to finish its requests.
     pub deregistration_delay: Option<u32>,
 }
 
-/// What runs.
+/// The observed state of the running service.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The service.
     pub service: Service,
-    /// The release that is to answer.
+    /// The expected release.
     pub release: Fact<String>,
-    /// The revision that the service is to run.
+    /// The revision of the service.
     pub revision: Fact<Revision>,
-    /// ARN of the newest active revision of its family.
+    /// ARN of the newest active revision of the family.
     pub newest: Fact<String>,
-    /// Its tasks that run.
+    /// The running tasks.
     pub tasks: Fact<Vec<Task>>,
-    /// What the load balancer thinks of them.
+    /// Health of the targets, from the load balancer.
     pub targets: Fact<Vec<TargetHealth>>,
     /// The record of the newest deployment.
     pub last: Fact<DeploymentBrief>,
-    /// The page that people see.
+    /// The page at the service's URL.
     pub page: Fact<Answer>,
-    /// The first stylesheet that the page names.
+    /// The first stylesheet that the page links.
     pub stylesheet: Fact<Answer>,
-    /// The health check whose answer names the release.
+    /// The response of the health check, which contains the release.
     pub health: Fact<Answer>,
 }
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The requested URL.
     pub url: String,
-    /// Why there is no answer, where there is none.
+    /// The reason why no response arrived.
     pub silence: Option<String>,
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// Headers by their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body, bounded.
+    /// The body, truncated.
     pub body: String,
 }
 
 impl Facts<'_> {
-    /// A line that types a verb for this environment.
+    /// Returns the command line of a verb for this environment.
     pub(super) fn command(&self, verb: &str) -> String {
         format!("cargo xtask {verb}{}", self.environment.name.flags())
     }
 
-    /// The task definition's containers.
+    /// Returns the containers of the task definition.
     pub(super) fn containers(&self) -> Fact<&[ContainerDefinition]> {
         Ok(&self.task()?.view().container_definitions)
     }
@@ -196,38 +196,38 @@ impl Facts<'_> {
         self.static_files.as_ref().map_err(Clone::clone)
     }
 
-    /// An image's facts.
+    /// Returns the facts of an image.
     pub(super) fn image(&self, name: &ImageName) -> Fact<&ImageFacts> {
         let missing = || Unknown::new(format!("image `{name}` is not built: cargo xtask build"));
         self.images.get(name).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
     }
 
-    /// The project's image that a container runs: the one whose repository its reference names.
+    /// Returns the project's image that a container runs, matched by the repository in its reference.
     pub(super) fn image_name(&self, container: &ContainerDefinition) -> Option<&ImageName> {
         let repository = repository(&container.image);
         let name = repository.strip_prefix(&format!("{}/", self.project.name))?;
         self.project.images.iter().map(|image| &image.name).find(|image| image.as_str() == name)
     }
 
-    /// The container that runs an image.
+    /// Returns the container that runs an image.
     pub(super) fn container_of(&self, image: &ImageName) -> Fact<&ContainerDefinition> {
         let found = self.containers()?.iter().find(|container| self.image_name(container) == Some(image));
         found.ok_or_else(|| Unknown::new(format!("no container runs the image `{image}`")))
     }
 
-    /// The container that the load balancer sends requests to, and its configuration.
+    /// Returns the container that the load balancer forwards to, and its configuration.
     pub(super) fn front_container(&self) -> Fact<(&ContainerDefinition, &NginxFacts)> {
         let front = self.front()?;
         Ok((self.container_of(&front.image)?, &front.nginx))
     }
 
-    /// The container that runs Django, and its configuration.
+    /// Returns the container that runs Django, and its configuration.
     pub(super) fn app_container(&self) -> Fact<(&ContainerDefinition, &UwsgiFacts)> {
         let server = self.server()?;
         Ok((self.container_of(&server.image)?, &server.uwsgi))
     }
 
-    /// A member of the service's document.
+    /// Returns a member of the service's document.
     pub(super) fn service_member(&self, pointer: &str) -> Fact<Option<&Value>> {
         let document = self.service.clone()?;
         let mut parts = pointer.split('/');
@@ -235,7 +235,7 @@ impl Facts<'_> {
         Ok(parts.fold(first, |value, part| value.and_then(|value| value.get(part))))
     }
 
-    /// Load balancers of the service's document: container and port of each.
+    /// Returns the container and port of each load balancer of the service's document.
     pub(super) fn registrations(&self) -> Fact<Vec<(String, Option<u16>)>> {
         let listed = self.service_member("loadBalancers")?.and_then(Value::as_array);
         let read = |one: &Value| {
@@ -245,7 +245,7 @@ impl Facts<'_> {
         Ok(listed.into_iter().flatten().map(read).collect())
     }
 
-    /// How many tasks the service wants, and at most has during a deployment.
+    /// Returns the desired number of tasks, and the maximum during a deployment.
     pub(super) fn task_counts(&self) -> Fact<(u32, u32)> {
         let number = |pointer: &str, default: u32| -> Fact<u32> {
             let value = self.service_member(pointer)?.and_then(Value::as_u64);
@@ -257,13 +257,13 @@ impl Facts<'_> {
     }
 }
 
-/// The release that a revision passes to its containers.
+/// Returns the release that a revision passes to its containers.
 pub fn release_of(definition: &TaskDefinition) -> Option<&str> {
     let containers = &definition.view().container_definitions;
     containers.iter().find_map(|container| container.variable("SLIPWAY_RELEASE")).filter(|release| !release.is_empty())
 }
 
-/// Repository of an image reference, without registry, tag and digest.
+/// Returns the repository of an image reference, without registry, tag and digest.
 pub(super) fn repository(reference: &str) -> &str {
     let without_digest = reference.split('@').next().unwrap_or_default();
     let path = match without_digest.split_once('/') {

@@ -1,41 +1,41 @@
-//! What a rule answers: it holds, it has problems, or it cannot be judged. A fact that is missing never counts as good.
+//! The result of a rule: it holds, has problems, or was not evaluated. A missing fact never counts as success.
 
 use super::Status;
 
-/// Why something is not known, or why a rule does not apply. One clause, shown after `SKIP`.
+/// The reason why a fact is unknown or a rule does not apply. One clause, shown after `SKIP`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// Whether a request had no answer. Of what runs, that is no reason to continue.
+    /// Whether a request failed. For a running service that is a failure.
     pub has_failed: bool,
 }
 
 impl Unknown {
-    /// No request was made, or the rule does not apply.
+    /// Creates a reason without a failed request.
     pub fn new(why: impl Into<String>) -> Unknown {
         Unknown { why: why.into(), has_failed: false }
     }
 
-    /// A request had no answer.
+    /// Creates the reason of a failed request.
     pub fn failed(why: impl Into<String>) -> Unknown {
         Unknown { why: why.into(), has_failed: true }
     }
 }
 
-/// What a rule answers.
+/// The result of evaluating a rule.
 pub(super) type Judgement = Result<Verdict, Unknown>;
 
-/// What a rule that could be judged found.
+/// The result of a rule that was evaluated.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// What was compared, for the case that nothing is wrong.
+    /// The compared values, shown where nothing is wrong.
     pub(super) holds: String,
-    /// What is wrong.
+    /// The problems.
     pub(super) problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) status: Status,
@@ -43,44 +43,44 @@ pub(super) struct Problem {
     pub(super) hint: String,
 }
 
-/// Gathers what is wrong, so that all of it is shown at once.
+/// Collects problems, so that all of them are shown at once.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Something that will not work, or not safely.
+    /// Adds a problem that makes a deploy fail or unsafe.
     pub(super) fn fail(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         self.0.push(Problem { status: Status::Fail, message: message.into(), hint: hint.into() });
     }
 
-    /// Something that works and that somebody should know.
+    /// Adds a problem that does not make a deploy fail.
     pub(super) fn warn(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         self.0.push(Problem { status: Status::Warn, message: message.into(), hint: hint.into() });
     }
 
-    /// The verdict; the text is the message of a rule that holds.
+    /// Returns the verdict; `holds` is the message where there is no problem.
     pub(super) fn or(self, holds: impl Into<String>) -> Judgement {
         Ok(Verdict { holds: holds.into(), problems: self.0 })
     }
 }
 
-/// The rule does not apply, or a fact is missing.
+/// Returns the error of a rule that does not apply or lacks a fact.
 pub(super) fn unknown<T>(why: impl Into<String>) -> Result<T, Unknown> {
     Err(Unknown::new(why))
 }
 
-/// Names in backticks, for messages.
+/// Returns the names in backticks, separated by commas.
 pub(super) fn quoted<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// `1 task`, `2 tasks`.
+/// Returns the number with its noun, such as `1 task` or `2 tasks`.
 pub(super) fn counted(number: impl Into<u64>, noun: &str) -> String {
     let number = number.into();
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// A digest as people compare it: enough of it to tell two apart.
+/// Returns the abbreviated digest: long enough to distinguish two digests.
 pub(super) fn short_digest(digest: &str) -> String {
     // As many digits as `Digest::short` shows.
     const SHOWN: usize = "sha256:".len() + 12;

@@ -1,6 +1,6 @@
-//! nginx's configuration as far as something else depends on it: ports, locations, upstream, time-outs, sizes, paths that are
-//! written. Read from the project's own files; `include` is resolved among the texts that are given. Not here: the grammar
-//! (`syntax`), or whether the values fit (`rules`).
+//! nginx's configuration, as far as the rules need it: ports, locations, upstream, timeouts, sizes, written paths.
+//! Reads the project's own files; `include` is resolved among the given texts. Not here: the grammar (`syntax`),
+//! whether the values fit (`rules`).
 
 mod amount;
 mod location;
@@ -11,37 +11,37 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use location::{Location, Matcher, Server};
 use syntax::Directive;
 
-/// nginx's own defaults (ngx_http_core_module, ngx_http_uwsgi_module): what holds where the configuration is silent.
+/// nginx's defaults for absent directives (ngx_http_core_module, ngx_http_uwsgi_module).
 const DEFAULT_KEEPALIVE: u32 = 75;
 const DEFAULT_READ_TIMEOUT: u32 = 60;
 const DEFAULT_BODY_SIZE: u64 = 1 << 20;
 const DEFAULT_HEADER_BUFFERS: (u64, u64) = (4, 8 << 10);
 
-/// What nginx's configuration says.
+/// The parsed configuration of nginx.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NginxFacts {
     /// Its servers.
     pub servers: Vec<Server>,
-    /// Where requests go over the uwsgi protocol.
+    /// Addresses in `uwsgi_pass`.
     pub uwsgi_pass: BTreeSet<String>,
-    /// Seconds that the longest answer of the app may take between two reads.
+    /// Longest `uwsgi_read_timeout` of all locations: seconds between two reads of a response.
     pub uwsgi_read_timeout: u32,
     /// Seconds that an idle connection is kept open.
     pub keepalive_timeout: u32,
-    /// Seconds that a stop waits for requests; without one it waits for as long as they take.
+    /// Seconds that a stop waits for requests; `None` waits without a limit.
     pub worker_shutdown_timeout: Option<u32>,
-    /// Largest request body in bytes; 0 is any.
+    /// Largest request body in bytes; 0 means no limit.
     pub client_max_body_size: u64,
-    /// How many lines of a request's head may be long, and how long each may be.
+    /// Number and size in bytes of the buffers for long request headers.
     pub header_buffers: (u64, u64),
-    /// Paths that are written: temporary files, caches, the file with the process id.
+    /// Written paths: temporary files, caches, the PID file.
     pub written: BTreeSet<String>,
 }
 
 /// Reads the configuration `name` among `texts`, which are named as `include` names them.
 ///
 /// # Errors
-/// What cannot be read, with file and line.
+/// Returns the syntax error, with file and line.
 pub fn read(name: &str, texts: &BTreeMap<String, String>) -> Result<NginxFacts, String> {
     let directives = syntax::read(name, texts)?;
     let mut facts = NginxFacts {
@@ -68,7 +68,7 @@ fn gather(directives: &[Directive], facts: &mut NginxFacts) -> Result<(), String
         match directive.name.as_str() {
             "server" if directive.arguments.is_empty() => facts.servers.push(location::server(directive)?),
             "uwsgi_pass" => drop(facts.uwsgi_pass.insert(directive.first().to_owned())),
-            // The longest of all locations: what a stop has to wait for.
+            // A stop waits for the longest timeout of all locations.
             "uwsgi_read_timeout" => facts.uwsgi_read_timeout = facts.uwsgi_read_timeout.max(seconds()?),
             "keepalive_timeout" => facts.keepalive_timeout = seconds()?,
             "worker_shutdown_timeout" => facts.worker_shutdown_timeout = Some(seconds()?),
@@ -95,12 +95,12 @@ fn gather(directives: &[Directive], facts: &mut NginxFacts) -> Result<(), String
 }
 
 impl NginxFacts {
-    /// The server that answers at a port of the task's address: one that listens on every address.
+    /// Returns the server that accepts connections on a port from outside of the task.
     pub fn server_at(&self, port: u16) -> Option<&Server> {
         self.servers.iter().find(|server| server.listens.iter().any(|at| at.port == port && at.is_public()))
     }
 
-    /// Every location, those inside of others included.
+    /// Returns every location, nested ones included.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
         self.servers.iter().flat_map(|server| server.locations.iter())
     }

@@ -1,7 +1,6 @@
-//! What is found in a page: the stylesheet that it names. A few lines instead of an HTML parser: only a link that a browser
-//! would certainly follow counts.
+//! The stylesheet link of an HTML page. Simple string search instead of an HTML parser: only unambiguous links count.
 
-/// The address of the first stylesheet on the same host, as the page writes it.
+/// Returns the address of the first stylesheet on the same host, as written in the page.
 pub fn stylesheet(html: &str) -> Option<&str> {
     let links = html.split("<link").skip(1).filter_map(|rest| rest.split('>').next());
     links.filter(|link| attribute(link, "rel") == Some("stylesheet")).find_map(|link| {

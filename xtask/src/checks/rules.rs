@@ -1,4 +1,4 @@
-//! The rules by what they are about, in the order in which they are shown.
+//! All rules, grouped by subject, in display order.
 
 mod answers;
 mod balancer;
@@ -23,7 +23,7 @@ mod volumes;
 
 use super::Rule;
 
-/// Every rule.
+/// The groups of rules.
 pub(super) const GROUPS: &[&[Rule]] = &[
     images::RULES,
     ground::RULES,

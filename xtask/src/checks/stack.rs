@@ -1,5 +1,5 @@
-//! From the texts of a project's images to facts: which image is the front and which the server, what their configurations
-//! say, and the way of the static files between them. Not here: reading files (`effects::source_files`).
+//! Facts of the project's source files: which images run nginx and uWSGI, their configurations, and the path of the
+//! static files. Not here: reading files (`effects::source_files`).
 
 use std::collections::BTreeMap;
 
@@ -12,37 +12,37 @@ use crate::image::ImageName;
 use crate::image::dockerfile::Dockerfile;
 use crate::project::{ContextSource, Image, Project};
 
-/// nginx's configuration, in the folder of its image.
+/// File name of nginx's configuration, in the folder of its image.
 const NGINX: &str = "nginx.conf";
 
-/// uWSGI's, likewise.
+/// File name of uWSGI's configuration, in the folder of its image.
 const UWSGI: &str = "uwsgi.ini";
 
-/// Texts of the project's images: small files of each context by their path in it, and Dockerfiles by theirs in the
+/// Texts of the project's images: small files by their path in the build context, and Dockerfiles by their path in the
 /// repository.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// By image.
+    /// Files by image.
     pub contexts: BTreeMap<ImageName, BTreeMap<String, String>>,
-    /// By path.
+    /// Dockerfiles by path.
     pub dockerfiles: BTreeMap<Utf8PathBuf, String>,
 }
 
-/// What the texts say.
+/// The parsed source files.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// nginx.
+    /// nginx's image and configuration.
     pub front: Fact<Front>,
-    /// uWSGI.
+    /// uWSGI's image and configuration.
     pub server: Fact<Server>,
-    /// The static files.
+    /// The path of the static files.
     pub static_files: Fact<StaticFiles>,
-    /// What could not be read as what it is.
+    /// Parse errors.
     pub unreadable: Vec<String>,
 }
 
-/// Reads the texts. `variables` are those that the image or the task definition gives to the server's container; they win over
-/// the entrypoint's defaults.
+/// Reads the texts. `variables` returns a container's variables from the image or task definition; they take precedence
+/// over the entrypoint's defaults.
 pub fn read(project: &Project, sources: &Sources, variables: &dyn Fn(&ImageName) -> BTreeMap<String, String>) -> Stack {
     let mut unreadable = Vec::new();
     let mut broken = |image: &Image, error: String| {
@@ -73,7 +73,7 @@ pub fn read(project: &Project, sources: &Sources, variables: &dyn Fn(&ImageName)
     Stack { front, server, static_files, unreadable }
 }
 
-/// What the front's image takes from a stage of another image, and where that stage collects files.
+/// Returns the copies of nginx's image from another image, and that image's `STATIC_ROOT` and `STATIC_URL`.
 fn static_files(project: &Project, sources: &Sources, front: &Image) -> Fact<StaticFiles> {
     let dockerfile = |path: &Utf8Path| {
         let text = sources.dockerfiles.get(path).ok_or_else(|| Unknown::new(format!("{path} is not there")))?;

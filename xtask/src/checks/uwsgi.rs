@@ -1,9 +1,9 @@
-//! uWSGI's configuration as far as something else depends on it. `$(NAME)` is filled in from variables that are given; what
-//! has none stays unknown, because the entrypoint may set it. Not here: whether the values fit (`rules`).
+//! uWSGI's configuration, as far as the rules need it. `$(NAME)` is replaced by a given variable; without one it stays
+//! unknown, because the entrypoint may set it. Not here: whether the values fit (`rules`).
 
 use std::collections::BTreeMap;
 
-/// The options of the section `[uwsgi]`, in their order. An option may stand more than once.
+/// The options of the section `[uwsgi]`, in their order. An option can occur several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UwsgiFacts {
     options: Vec<(String, String)>,
@@ -12,7 +12,7 @@ pub struct UwsgiFacts {
 /// Reads an ini file. Unset variables keep their `$(NAME)`.
 ///
 /// # Errors
-/// A line that is no option, with its number.
+/// Returns the first line that is not an option, with its number.
 pub fn read(name: &str, text: &str, variables: &BTreeMap<String, String>) -> Result<UwsgiFacts, String> {
     let mut options = Vec::new();
     let mut is_ours = false;
@@ -35,7 +35,7 @@ pub fn read(name: &str, text: &str, variables: &BTreeMap<String, String>) -> Res
     Ok(UwsgiFacts { options })
 }
 
-/// Puts variables in place of `$(NAME)`.
+/// Replaces `$(NAME)` with variables.
 fn filled(value: &str, variables: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     let mut rest = value;
@@ -53,23 +53,23 @@ fn filled(value: &str, variables: &BTreeMap<String, String>) -> String {
 }
 
 impl UwsgiFacts {
-    /// The last value of an option, as uWSGI takes it; `None` where it is not set or not known.
+    /// Returns the last value of an option, which is the one that uWSGI uses; `None` where it is unset or unknown.
     pub fn get(&self, option: &str) -> Option<&str> {
         let found = self.options.iter().rev().find(|(name, _)| name == option).map(|(_, value)| value.as_str());
         found.filter(|value| !value.contains("$("))
     }
 
-    /// Every value of an option, those that are not known included.
+    /// Returns every value of an option, unknown ones included.
     pub fn all<'a>(&'a self, option: &'a str) -> impl Iterator<Item = &'a str> {
         self.options.iter().filter(move |(name, _)| name == option).map(|(_, value)| value.as_str())
     }
 
-    /// A number.
+    /// Returns the value of a numeric option.
     pub fn number(&self, option: &str) -> Option<u32> {
         self.get(option)?.parse().ok()
     }
 
-    /// Whether a switch is on.
+    /// Returns whether a boolean option is on.
     pub fn is_on(&self, option: &str) -> bool {
         self.get(option).is_some_and(|value| matches!(value, "true" | "1" | "yes" | "on"))
     }

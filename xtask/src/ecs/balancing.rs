@@ -1,5 +1,5 @@
-//! What is in front of a service: load balancers and the target groups that tasks are registered in. Not
-//! here: the health of targets (`observed`), or what should be there.
+//! Load balancers and the target groups in which a service registers its tasks. Not here: the health of targets
+//! (`observed`), their desired settings.
 
 /// A target group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -8,23 +8,23 @@ pub struct TargetGroup {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// Port that targets listen on, where they do not say otherwise.
+    /// Default port of targets.
     pub port: Option<u16>,
     /// `HTTP`, …
     pub protocol: Option<String>,
     /// `ip`, `instance`, `lambda`, `alb`.
     pub target_type: String,
-    /// What a check asks for.
+    /// Path of the health check.
     pub health_check_path: Option<String>,
-    /// Status codes that are good, such as `200-299`.
+    /// Status codes that count as healthy, such as `200-299`.
     pub matcher: Option<String>,
-    /// Seconds between checks.
+    /// Seconds between health checks.
     pub interval_seconds: Option<u32>,
-    /// Seconds that a check may take.
+    /// Seconds until a health check times out.
     pub timeout_seconds: Option<u32>,
-    /// Good checks in a row that make a target healthy.
+    /// Consecutive successes that make a target healthy.
     pub healthy_threshold: Option<u32>,
-    /// Bad checks in a row that make it unhealthy.
+    /// Consecutive failures that make a target unhealthy.
     pub unhealthy_threshold: Option<u32>,
     /// Load balancers that forward to it.
     pub load_balancer_arns: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Balancer {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// Where it answers.
+    /// DNS name that clients connect to.
     pub dns_name: String,
     /// `internet-facing` or `internal`.
     pub scheme: Option<String>,

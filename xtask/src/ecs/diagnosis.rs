@@ -1,6 +1,6 @@
-//! Why it failed: from what was seen of tasks, output, targets and events to one cause in plain words, what it rests on and
-//! what to do next. Pure, and always an answer: the last one is `unknown` with everything that was seen. Not here: whether it
-//! failed (`rollout`, `one_off`). Values of variables are no evidence and never quoted.
+//! Cause of a failure: from observed tasks, output, targets and events to one cause, its evidence and the next steps.
+//! The module is pure and always returns a cause: the last one is `unknown` with all evidence. Not here: whether it
+//! failed (`rollout`, `one_off`). Values of variables are never quoted.
 
 mod cause;
 mod failing_container;
@@ -20,17 +20,17 @@ use serde::Serialize;
 
 use super::{Container, Event, LogLine, TargetHealth, Task, View};
 
-/// The last lines of one container of one task: task id, container name.
+/// Last log lines by task id and container name.
 pub type Output = BTreeMap<(String, String), Vec<LogLine>>;
 
-/// All that was seen. Who gathers it leaves out what is older than the deployment.
+/// Observations of a failure. The caller leaves out what is older than the deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The environment's name, for the commands that are named as the next step.
+    /// Name of the environment, for the commands in the next steps.
     pub environment: &'a str,
-    /// What the tasks are made from.
+    /// Task definition of the tasks.
     pub definition: Option<&'a View>,
-    /// Stopped and running ones of our deployment, in any order.
+    /// Stopped and running tasks of the deployment, in any order.
     pub tasks: &'a [Task],
     /// Their output, as far as it was read.
     pub lines: &'a Output,
@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
     pub probe: Option<&'a HealthProbe>,
     /// The watched container, if the tasks are those of the release phase.
     pub release_phase: Option<&'a str>,
-    /// What AWS said, where a call was refused and there may be no task at all.
+    /// AWS's error message, where a call was rejected. There may be no task then.
     pub refusal: Option<&'a str>,
 }
 
@@ -54,17 +54,17 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// One candidate for the cause, and the place where it shows.
+/// A possible cause, and the object that shows it.
 #[derive(Clone, Debug, PartialEq)]
 struct Finding<'a> {
     id: CauseId,
-    /// The task that shows it.
+    /// Task that shows it.
     task: Option<&'a Task>,
     /// Name of the container that shows it.
     failing_container: Option<String>,
-    /// The most telling text: of ECS, or of the container itself.
+    /// The most informative text, of ECS or of the container itself.
     said: Option<String>,
-    /// Exit code, or status of the answer to the health check.
+    /// Exit code, or status code of the health check.
     code: Option<i64>,
 }
 
@@ -77,32 +77,32 @@ impl Finding<'_> {
 /// How the load balancer checks its targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthProbe {
-    /// `/healthz`.
+    /// Path, such as `/healthz`.
     pub path: String,
-    /// Codes that count as healthy: `200`, `200-299`.
+    /// Status codes that count as healthy, such as `200` or `200-299`.
     pub matcher: String,
     /// The port of the health check.
     pub port: u16,
 }
 
-/// Why it failed.
+/// Cause of a failure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cause {
-    /// Stable, for scripts.
+    /// Stable id, for scripts.
     pub id: CauseId,
-    /// Plain words, one sentence without a full stop.
+    /// Description in one sentence without a full stop.
     pub message: String,
     /// Quoted facts: reasons, exit codes, targets, events, the last lines of the failing container.
     pub evidence: Vec<String>,
-    /// What to do: exact commands and settings.
+    /// Next steps: exact commands and settings.
     pub next: Vec<String>,
-    /// The container that it is about.
+    /// The failing container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_container: Option<String>,
 }
 
-/// Finds the cause that is nearest to the root. Of tasks that failed for different reasons, the one whose cause wins over the
-/// others is shown, the newest of them.
+/// Returns the cause nearest to the root. If tasks failed for different reasons, returns the cause that takes
+/// precedence, of the newest task.
 pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
     let finding = findings::root(evidence);
     Cause {
@@ -114,9 +114,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Cause {
     }
 }
 
-/// The cause for which a stopped task will fail again however often it is started: there is no use in waiting for the circuit
-/// breaker. Reasons that may pass (capacity, network, rate limits, a crash) are not among them. A permission that lacks is one
-/// once a task of `before`, those that ended earlier, lacked it too: IAM needs a while to tell everybody of a new role.
+/// Returns the cause of a permanent failure: each new task would fail too, so waiting for the circuit breaker is
+/// useless. Transient reasons (capacity, network, rate limits, a crash) are excluded. A missing permission counts only
+/// if an earlier stopped task in `before` lacked it too: IAM takes time to propagate a new role.
 pub fn permanent_failure(task: &Task, before: &[Task]) -> Option<CauseId> {
     let cause = findings::of_stopped_task(task)?;
     let again = || before.iter().any(|earlier| findings::of_stopped_task(earlier) == Some(cause));

@@ -1,5 +1,5 @@
-//! What a deploy would change: the documents as they should be against those that run. A document against AWS's answer to
-//! it has no change. Not here: what is done about changes (`plan`).
+//! Changes of a deploy: the desired documents compared with the running ones. A document and AWS's response to it
+//! compare equal. Not here: handling of changes (`plan`).
 
 mod leaves;
 mod normalise;
@@ -15,36 +15,36 @@ use self::leaves::Leaves;
 use super::shapes::{Root, Shapes};
 use super::{Revision, Service, ServiceDocument, TaskDefinition};
 
-/// What names the service's own members in a path.
+/// Prefix of the service's members in a path.
 const SERVICE: &str = "service.";
 
-/// Members of a service that are who it is, or the deploy's.
+/// Members that identify a service, or that the deploy sets.
 const NOT_COMPARED: [&str; 5] = ["cluster", "serviceName", "taskDefinition", "clientToken", "tags"];
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where, for people: `app.image`, `nginx.environment.LOG_LEVEL`, `task.cpu`, `service.desiredCount`.
+    /// Readable path: `app.image`, `nginx.environment.LOG_LEVEL`, `task.cpu`, `service.desiredCount`.
     pub path: String,
-    /// What runs; nothing where it is new.
+    /// Running value; `None` for an added member.
     pub before: Option<String>,
-    /// What is wanted; nothing where it goes.
+    /// Desired value; `None` for a removed member.
     pub after: Option<String>,
 }
 
 impl Change {
-    /// Whether ECS changes this in a new service only.
+    /// Returns whether the change requires a new service.
     pub fn needs_new_service(&self) -> bool {
         let member = self.path.strip_prefix(SERVICE).and_then(|path| path.split('.').next());
         member.is_some_and(|member| member != "tags" && !Shapes::of_ecs().has(Root::ServiceUpdate, member))
     }
 
-    /// Whether it is a tag of the service, which `UpdateService` does not take: `TagResource` does.
+    /// Returns whether it is a tag of the service. `TagResource` changes tags, `UpdateService` does not.
     pub fn is_tag_of_service(&self) -> bool {
         self.path.strip_prefix(SERVICE).is_some_and(|path| path.starts_with("tags."))
     }
 
-    /// Whether `UpdateService` takes it only together with `forceNewDeployment` (Amazon ECS API, UpdateService).
+    /// Returns whether `UpdateService` requires `forceNewDeployment` for it (Amazon ECS API, UpdateService).
     pub fn forces_deployment(&self) -> bool {
         self.path.strip_prefix(SERVICE).is_some_and(|path| path.starts_with("capacityProviderStrategy"))
     }
@@ -61,8 +61,8 @@ impl fmt::Display for Change {
     }
 }
 
-/// What the desired task definition changes of a revision. What AWS fills in and what only AWS writes is no change; tags
-/// of the revision beside those of the template are not compared.
+/// Returns the changes of the desired task definition compared with a revision. AWS's defaults and read-only members
+/// are not changes; tags that are not in the template are not compared.
 pub fn task_definition_changes(desired: &TaskDefinition, running: &Revision) -> Vec<Change> {
     let shapes = Shapes::of_ecs();
     let compared = |document: &Map<String, Value>| {
@@ -81,8 +81,8 @@ pub fn task_definition_changes(desired: &TaskDefinition, running: &Revision) -> 
     changes
 }
 
-/// What the desired service changes of one that is there. Members that the template does not name stay as they are, as
-/// `UpdateService` leaves them; lists that it names are compared as a whole.
+/// Returns the changes of the desired service compared with the running one. Members that are not in the template stay
+/// unchanged, as in `UpdateService`; lists in the template are compared as a whole.
 pub fn service_changes(desired: &ServiceDocument, running: &Service) -> Vec<Change> {
     let given = desired.document().iter().filter(|(name, value)| is_compared(name, value));
     let given: Map<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -96,24 +96,24 @@ pub fn service_changes(desired: &ServiceDocument, running: &Service) -> Vec<Chan
     changes
 }
 
-/// Members of a revision that AWS answers and this program does not know: they are compared with nothing, and would not be
-/// part of a new revision.
+/// Returns the members of AWS's response that this program does not know. They are not compared, and would not be part
+/// of a new revision.
 pub fn unknown_members(running: &Revision) -> Vec<String> {
     Shapes::of_ecs().unknown(Root::TaskDefinition, &running.document)
 }
 
-/// The same of a service.
+/// Returns the unknown members of a service; see `unknown_members`.
 pub fn unknown_members_of_service(running: &Service) -> Vec<String> {
     Shapes::of_ecs().unknown(Root::Service, &running.document)
 }
 
 fn is_compared(name: &str, value: &Value) -> bool {
-    // `LATEST` is whichever version AWS deploys next; answers have its number.
+    // `LATEST` is AWS's newest version at the next deployment; responses contain its number.
     let is_latest = name == "platformVersion" && value == "LATEST";
     !is_latest && !NOT_COMPARED.contains(&name)
 }
 
-/// What AWS answers for a member of `CreateService`: some are in the newest deployment, one has another name.
+/// Returns the running value of a member of `CreateService`: some are in the newest deployment, one has another name.
 fn answered(running: &Service, name: &str, wanted: &Value) -> Option<Value> {
     if name == "role" {
         let arn = running.document.get("roleArn")?.as_str()?;
@@ -141,7 +141,7 @@ fn differences(
     paths.into_iter().map(change).filter(|change| change.before != change.after).collect()
 }
 
-/// Tags that the template names. Others are not its business: a deploy notes things of its own in them.
+/// Returns the changed tags of the template. Other tags are ignored, such as those that a deploy records.
 fn tag_changes(document: &Map<String, Value>, running: &BTreeMap<String, String>, path: &str) -> Vec<Change> {
     let tags = document.get("tags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let of = |tag: &Value, member: &str| tag.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();

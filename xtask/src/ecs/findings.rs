@@ -1,30 +1,30 @@
-//! Everything that is wrong with one template, each finding with its line and JSON path, as one failure.
+//! Findings in one template, each with line and JSON path, reported as one failure.
 
 use super::places::{Places, path};
 use crate::error::Failure;
 
-/// Most findings shown at once, as with the configuration: a longer list scrolls the causes off the screen.
+/// Maximum number of findings shown at once, as for the configuration: a longer list does not fit on a screen.
 const SHOWN: usize = 20;
 
-/// One thing that is wrong.
+/// A problem in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// JSON pointer in what the template renders to.
+    /// JSON pointer in the rendered template.
     pub pointer: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to do instead.
+    /// Description of the correct form.
     pub hint: String,
 }
 
 impl Finding {
-    /// A finding. The hint is not optional: every check knows the correct form.
+    /// Creates a finding. The hint is required: every check knows the correct form.
     pub fn new(pointer: &str, message: impl Into<String>, hint: impl Into<String>) -> Finding {
         Finding { pointer: pointer.to_owned(), message: message.into(), hint: hint.into() }
     }
 }
 
-/// All findings of a file as one failure (exit code 2), in the order of the file; none where there is none.
+/// Returns all findings of a file as one failure (exit code 2), in the order of the file; `None` without findings.
 pub(super) fn failure(file: &str, places: &Places, findings: &[Finding]) -> Option<Failure> {
     let mut lines: Vec<(usize, &Finding)> =
         findings.iter().map(|finding| (places.line(&finding.pointer), finding)).collect();

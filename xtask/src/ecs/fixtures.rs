@@ -1,22 +1,22 @@
-//! Our own project's settings and templates, for tests: what holds for them holds for what is deployed.
+//! The settings and templates of this repository, for tests.
 
 use std::collections::BTreeMap;
 
 use super::render::Values;
 use crate::project::{Environment, EnvironmentName, Project, parse};
 
-/// The template of the task definition.
+/// Template of the task definition.
 pub(crate) const TASK_DEFINITION: &str = include_str!("../../../infra/task-definition.json");
 
-/// The template of the service.
+/// Template of the service.
 pub(crate) const SERVICE: &str = include_str!("../../../infra/service.json");
 
-/// The project.
+/// Returns the project.
 pub(crate) fn project() -> Project {
     parse::project(include_str!("../../../infra/slipway.toml")).unchecked().unwrap()
 }
 
-/// One of its environments.
+/// Returns one of its environments.
 pub(crate) fn environment(name: EnvironmentName) -> Environment {
     let text = match name.as_str() {
         "dev" => include_str!("../../../infra/environments/dev.toml"),
@@ -27,12 +27,12 @@ pub(crate) fn environment(name: EnvironmentName) -> Environment {
     parse::environment(name, text, &project()).unwrap()
 }
 
-/// One of its environments, by the text of its name.
+/// Returns one of its environments, by the text of its name.
 pub(crate) fn environment_named(name: &str) -> Environment {
     environment(name.parse().unwrap())
 }
 
-/// What placeholders stand for in one of them, with images of made-up digests.
+/// Returns the values of placeholders in an environment, with made-up image digests.
 pub(crate) fn values(name: EnvironmentName) -> Values {
     let reference = |image: &str, digit: &str| {
         (image.parse().unwrap(), format!("registry.test/linkbio/{image}@sha256:{}", digit.repeat(64)))

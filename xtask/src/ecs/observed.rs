@@ -1,5 +1,5 @@
-//! What AWS answers about services, deployments, tasks, targets and output: the members that something is concluded from.
-//! Everything else of an answer stays unread.
+//! AWS's responses about services, deployments, tasks, targets and logs: the members that this program evaluates. Other
+//! members are ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-/// Seconds since 1970, as AWS's JSON has them.
+/// Seconds since 1970, as in AWS's JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub f64);
@@ -22,31 +22,31 @@ pub struct Service {
     pub service_name: String,
     /// `ACTIVE`, `DRAINING`, `INACTIVE`.
     pub status: String,
-    /// Tasks that it should have.
+    /// Desired number of tasks.
     pub desired_count: u32,
-    /// Tasks that run.
+    /// Number of running tasks.
     pub running_count: u32,
-    /// Tasks that are being started.
+    /// Number of starting tasks.
     pub pending_count: u32,
-    /// ARN of the revision that it is to run.
+    /// ARN of its task definition revision.
     pub task_definition: String,
-    /// The newest is `PRIMARY` and comes first.
+    /// Deployments; the newest is `PRIMARY` and comes first.
     pub deployments: Vec<Deployment>,
-    /// The newest first, 100 at most.
+    /// Events, newest first, at most 100.
     pub events: Vec<Event>,
-    /// Where its tasks are registered.
+    /// Load balancers in which its tasks are registered.
     pub load_balancers: Vec<LoadBalancer>,
     /// ARN of the record of the newest deployment.
     pub current_service_deployment: Option<String>,
     /// Its tags.
     #[serde(deserialize_with = "tags")]
     pub tags: BTreeMap<String, String>,
-    /// The whole answer, for what is compared and not concluded from. Who reads the answer puts it here.
+    /// The whole response, for comparisons. The caller sets it.
     #[serde(skip)]
     pub document: Map<String, Value>,
 }
 
-/// An attempt of ECS to move a service to a revision, as `DescribeServices` has it.
+/// A deployment of a service to a revision, from `DescribeServices`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Deployment {
@@ -56,41 +56,41 @@ pub struct Deployment {
     pub status: String,
     /// ARN of its revision.
     pub task_definition: String,
-    /// Tasks that it should have.
+    /// Desired number of tasks.
     pub desired_count: u32,
-    /// Tasks that run.
+    /// Number of running tasks.
     pub running_count: u32,
-    /// Tasks that are being started.
+    /// Number of starting tasks.
     pub pending_count: u32,
-    /// Tasks that ended before they were healthy, in a row.
+    /// Consecutive tasks that stopped before they were healthy.
     pub failed_tasks: u32,
-    /// Where it is.
+    /// State of the rollout.
     pub rollout_state: RolloutState,
-    /// In ECS's words.
+    /// Reason for the state, from ECS.
     pub rollout_state_reason: String,
-    /// When it began.
+    /// Start time.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// Time of the last change.
     pub updated_at: Timestamp,
 }
 
 /// `rolloutState` of a deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum RolloutState {
-    /// Absent: a controller other than ECS runs the deployments of the service.
+    /// Absent: the service's deployment controller is not ECS.
     #[serde(skip)]
     #[default]
     Absent,
     /// Tasks are being replaced.
     #[serde(rename = "IN_PROGRESS")]
     InProgress,
-    /// All tasks are of this deployment and healthy.
+    /// All tasks belong to this deployment and are healthy.
     #[serde(rename = "COMPLETED")]
     Completed,
-    /// The circuit breaker or an alarm ended it.
+    /// The circuit breaker or an alarm stopped it.
     #[serde(rename = "FAILED")]
     Failed,
-    /// A state of later years: nothing is concluded from it.
+    /// A state that this version does not know.
     #[serde(other)]
     Unknown,
 }
@@ -99,109 +99,109 @@ pub enum RolloutState {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
-    /// Unique.
+    /// Unique id.
     pub id: String,
-    /// When.
+    /// Time of the event.
     pub created_at: Timestamp,
-    /// ECS's words.
+    /// Message of ECS.
     pub message: String,
 }
 
-/// Where a service's tasks are registered.
+/// A target group in which a service registers its tasks.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancer {
-    /// The target group.
+    /// ARN of the target group.
     pub target_group_arn: Option<String>,
-    /// Which container answers.
+    /// Container that receives the requests.
     pub container_name: Option<String>,
-    /// At which port.
+    /// Port of the container.
     pub container_port: Option<u16>,
 }
 
-/// The record of a deployment (`DescribeServiceDeployments`): it stays when the deployment is gone from its service.
+/// The record of a deployment (`DescribeServiceDeployments`). It outlives the deployment in its service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceDeployment {
     /// Its ARN.
     pub service_deployment_arn: String,
-    /// Where it is.
+    /// Status of the deployment.
     pub status: ServiceDeploymentStatus,
-    /// In ECS's words.
+    /// Reason for the status, from ECS.
     pub status_reason: Option<String>,
-    /// When it was requested.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// When it was over.
+    /// End time.
     pub finished_at: Option<Timestamp>,
-    /// What it goes to.
+    /// Tasks of the target revision.
     pub target_service_revision: RevisionCounts,
-    /// What it replaces.
+    /// Tasks of the replaced revisions.
     pub source_service_revisions: Vec<RevisionCounts>,
-    /// How near it is to its end by failures.
+    /// State of the circuit breaker.
     pub deployment_circuit_breaker: Option<CircuitBreaker>,
-    /// Where it was rolled back to.
+    /// The rollback, if any.
     pub rollback: Option<Rollback>,
 }
 
-/// Such a record as `ListServiceDeployments` has it.
+/// The record of a deployment, from `ListServiceDeployments`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeploymentBrief {
     /// Its ARN.
     pub service_deployment_arn: String,
-    /// Where it is.
+    /// Status of the deployment.
     pub status: ServiceDeploymentStatus,
-    /// In ECS's words.
+    /// Reason for the status, from ECS.
     pub status_reason: Option<String>,
-    /// When it was requested.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When it was over.
+    /// End time.
     pub finished_at: Option<Timestamp>,
-    /// ARN of the service revision that it goes to.
+    /// ARN of the target service revision.
     pub target_service_revision_arn: Option<String>,
 }
 
-/// `status` of such a record.
+/// `status` of a deployment record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ServiceDeploymentStatus {
-    /// Not begun.
+    /// The deployment has not started.
     #[default]
     Pending,
     /// Tasks are being replaced.
     InProgress,
-    /// It is done.
+    /// All tasks are replaced.
     Successful,
-    /// Ended by somebody.
+    /// A stop was requested.
     StopRequested,
-    /// Ended by somebody, or by a newer one.
+    /// Stopped on request, or replaced by a newer deployment.
     Stopped,
-    /// The way back is about to begin.
+    /// A rollback was requested.
     RollbackRequested,
-    /// The way back is under way.
+    /// A rollback is in progress.
     RollbackInProgress,
-    /// The revision before serves again.
+    /// The previous revision serves again.
     RollbackSuccessful,
-    /// Neither revision could be made to serve.
+    /// The rollback failed, too.
     RollbackFailed,
-    /// A status of later years: nothing is concluded from it.
+    /// A status that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Tasks of one service revision.
+/// Task counts of a service revision.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RevisionCounts {
     /// ARN of the service revision (not of the task definition).
     pub arn: String,
-    /// Tasks that it should have.
+    /// Desired number of tasks.
     pub requested_task_count: u32,
-    /// Tasks that run.
+    /// Number of running tasks.
     pub running_task_count: u32,
-    /// Tasks that are being started.
+    /// Number of starting tasks.
     pub pending_task_count: u32,
 }
 
@@ -211,19 +211,19 @@ pub struct RevisionCounts {
 pub struct CircuitBreaker {
     /// `MONITORING`, `TRIGGERED`, …
     pub status: String,
-    /// Failures in a row so far.
+    /// Consecutive failures so far.
     pub failure_count: u32,
-    /// How many end the deployment.
+    /// Number of failures that stop the deployment.
     pub threshold: u32,
 }
 
-/// Where a deployment was rolled back to.
+/// The rollback of a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rollback {
-    /// In ECS's words.
+    /// Reason, from ECS.
     pub reason: Option<String>,
-    /// When it began.
+    /// Start time.
     pub started_at: Option<Timestamp>,
     /// ARN of the service revision.
     pub service_revision_arn: Option<String>,
@@ -235,7 +235,7 @@ pub struct Rollback {
 pub struct Task {
     /// Its ARN.
     pub task_arn: String,
-    /// ARN of its revision.
+    /// ARN of its task definition revision.
     pub task_definition_arn: String,
     /// `PROVISIONING` … `RUNNING` … `STOPPED`.
     pub last_status: String,
@@ -243,38 +243,38 @@ pub struct Task {
     pub desired_status: String,
     /// `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health_status: String,
-    /// Deployment id for tasks of services.
+    /// Deployment id, for tasks of services.
     pub started_by: Option<String>,
-    /// `service:<name>`, or what `RunTask` was given.
+    /// `service:<name>`, or the group given to `RunTask`.
     pub group: Option<String>,
     /// `EssentialContainerExited`, `TaskFailedToStart`, …
     pub stop_code: Option<String>,
-    /// In ECS's words.
+    /// Reason for the stop, from ECS.
     pub stopped_reason: Option<String>,
-    /// When it was requested.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When it got to `RUNNING`.
+    /// Time at which it reached `RUNNING`.
     pub started_at: Option<Timestamp>,
-    /// When it was over.
+    /// Time at which it stopped.
     pub stopped_at: Option<Timestamp>,
     /// Its containers.
     pub containers: Vec<Container>,
-    /// Network interfaces, with addresses in their details.
+    /// Network interfaces, with their addresses in the details.
     pub attachments: Vec<Value>,
 }
 
 impl Task {
-    /// The last part of its ARN.
+    /// Returns the last part of its ARN.
     pub fn id(&self) -> &str {
         self.task_arn.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether it is over.
+    /// Returns whether the task has stopped.
     pub fn is_stopped(&self) -> bool {
         self.last_status == "STOPPED"
     }
 
-    /// The container of that name.
+    /// Returns the container of that name.
     pub fn container(&self, name: &str) -> Option<&Container> {
         self.containers.iter().find(|container| container.name == name)
     }
@@ -286,23 +286,23 @@ impl Task {
 pub struct Container {
     /// Name in the task definition.
     pub name: String,
-    /// As the task definition names it.
+    /// Image reference in the task definition.
     pub image: String,
-    /// What was pulled.
+    /// Digest of the pulled image.
     pub image_digest: Option<String>,
-    /// Id in the engine.
+    /// Container id in the engine.
     pub runtime_id: Option<String>,
     /// `PENDING`, `RUNNING`, `STOPPED`.
     pub last_status: String,
     /// `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health_status: String,
-    /// Once it has ended by itself.
+    /// Exit code, once the container has exited.
     pub exit_code: Option<i64>,
-    /// In ECS's words, where it could not run or was killed.
+    /// Reason from ECS, if the container did not start or was killed.
     pub reason: Option<String>,
 }
 
-/// What the load balancer thinks of one target.
+/// Health of one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetHealth {
     /// Its address.
@@ -317,32 +317,32 @@ pub struct TargetHealth {
     pub description: Option<String>,
 }
 
-/// One line that a container wrote.
+/// A log line of a container.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogLine {
     /// `<prefix>/<container>/<task id>`.
     pub stream: String,
-    /// When it was written.
+    /// Time of the line.
     pub at: Timestamp,
-    /// Without its line end.
+    /// Text, without its line end.
     pub message: String,
 }
 
-/// A task definition as it is registered.
+/// A registered task definition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
     /// `arn:…:task-definition/<family>:<number>`.
     pub arn: String,
     /// `ACTIVE`, `INACTIVE`, `DELETE_IN_PROGRESS`.
     pub status: String,
-    /// All members of AWS's answer.
+    /// All members of AWS's response.
     pub document: Map<String, Value>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
 impl Revision {
-    /// `<family>:<number>`.
+    /// Returns `<family>:<number>`.
     pub fn short(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
     }
@@ -354,7 +354,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// `[{"key": …, "value": …}]`, as ECS writes tags.
+/// Reads ECS's tags: `[{"key": …, "value": …}]`.
 pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
     struct Tag {

@@ -1,58 +1,58 @@
-//! What has become of a one-off task: the release phase, or what `run` started. Its answer is the exit code of one container,
-//! the one that is watched, and of nothing else. Not here: why it failed (`diagnosis`).
+//! State of a one-off task: the release phase, or a task of `run`. Its result is the exit code of one container, the
+//! watched one. Not here: the cause of a failure (`diagnosis`).
 
 use super::{Container, Task, View};
 
-/// What has become of the task.
+/// The state of the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on.
+    /// The task is in progress.
     Going {
         /// `PROVISIONING` … `RUNNING` …
         status: String,
     },
-    /// The watched container ended by itself.
+    /// The watched container exited.
     Ended {
-        /// Its exit code.
+        /// Exit code.
         code: i64,
     },
     /// The watched container never ran, or its exit code is unknown.
     NeverStarted {
-        /// In ECS's words.
+        /// Reason, from ECS.
         reason: String,
     },
-    /// Another essential container ended first and took the watched one along.
+    /// Another essential container exited first, so that ECS stopped the watched one.
     OtherEnded {
-        /// Its name.
+        /// Name of the other container.
         container: String,
-        /// Its exit code.
+        /// Exit code.
         code: i64,
     },
-    /// Somebody or something outside of the task ended it.
+    /// The task was stopped from outside.
     Stopped {
-        /// In ECS's words.
+        /// Reason, from ECS.
         reason: String,
     },
 }
 
 impl Verdict {
-    /// Whether it did what it was to do.
+    /// Returns whether the watched container exited with 0.
     pub fn is_success(&self) -> bool {
         matches!(self, Verdict::Ended { code: 0 })
     }
 
-    /// Whether looking again is of no use.
+    /// Returns whether the state cannot change any more.
     pub fn is_final(&self) -> bool {
         !matches!(self, Verdict::Going { .. })
     }
 }
 
-/// Exit code of a process that SIGKILL ended, and of one that SIGTERM ended: 128 and the number of the signal. ECS ends the
-/// other containers of a task that way when an essential one has ended.
+/// Exit codes of processes that SIGKILL and SIGTERM stop: 128 plus the signal number. ECS stops the other containers of
+/// a task with these signals when an essential one exits.
 const KILLED: i64 = 137;
 const TERMINATED: i64 = 143;
 
-/// Judges a task by its container `watched`. `definition` names the essential containers; without it, all are.
+/// Returns the state of a task by its container `watched`. Without `definition`, all containers are essential.
 pub fn verdict(task: &Task, watched: &str, definition: Option<&View>) -> Verdict {
     let Some(container) = task.container(watched) else {
         let names: Vec<_> = task.containers.iter().map(|container| container.name.as_str()).collect();
@@ -60,18 +60,18 @@ pub fn verdict(task: &Task, watched: &str, definition: Option<&View>) -> Verdict
         return Verdict::NeverStarted { reason };
     };
     match task.stop_code.as_deref() {
-        // It may have run, and even have ended well: the task as a whole has not.
+        // The container may have run, even with exit code 0, but the task as a whole failed to start.
         Some("TaskFailedToStart") => {
             return unless_going(task, Verdict::NeverStarted { reason: reason(task, container) });
         }
         None | Some("EssentialContainerExited") => {}
-        // A program that was stopped may exit with 0 and have done half of its work.
+        // A stopped program may exit with 0 although its work is incomplete.
         Some(_) => return unless_going(task, Verdict::Stopped { reason: reason(task, container) }),
     }
     match container.exit_code {
         Some(code) => match taken_along_by(task, container, code, definition) {
             Some((other, code)) => Verdict::OtherEnded { container: other.name.clone(), code },
-            // What is left of the task has no say: there is no use in waiting for its network to be taken down.
+            // The rest of the task does not matter: waiting for its network to be removed is useless.
             None => Verdict::Ended { code },
         },
         None => unless_going(task, Verdict::NeverStarted { reason: reason(task, container) }),
@@ -82,8 +82,8 @@ fn unless_going(task: &Task, end: Verdict) -> Verdict {
     if task.is_stopped() { end } else { Verdict::Going { status: task.last_status.clone() } }
 }
 
-/// The container that ended before the watched one. `DescribeTasks` has no times of containers: a watched one that a signal
-/// ended, beside an essential one that ended by itself, was taken along.
+/// Returns the container that exited before the watched one. `DescribeTasks` has no times of containers: if a signal
+/// stopped the watched one, and an essential one exited by itself, ECS stopped the watched one.
 fn taken_along_by<'a>(
     task: &'a Task,
     watched: &Container,
@@ -103,14 +103,14 @@ fn taken_along_by<'a>(
     ended.find(|(_, code)| !matches!(*code, KILLED | TERMINATED))
 }
 
-/// The most telling words there are.
+/// Returns the most informative reason.
 fn reason(task: &Task, watched: &Container) -> String {
     let others = task.containers.iter().filter_map(|container| container.reason.as_ref());
     let said = watched.reason.iter().chain(&task.stopped_reason).chain(others).find(|reason| is_telling(reason));
     said.or(task.stopped_reason.as_ref()).cloned().unwrap_or_else(|| "ECS gives no reason".into())
 }
 
-/// Some reasons only say that there is another one.
+/// Returns whether a reason is more than a reference to another one.
 fn is_telling(reason: &str) -> bool {
     !matches!(reason.trim_end_matches('.'), "" | "Task failed to start" | "Essential container in task exited")
 }
@@ -122,7 +122,7 @@ mod tests {
 
     const PULL: &str = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found";
 
-    /// `("app", Some(0), "")`: name, exit code, reason.
+    /// Builds a task from tuples of name, exit code and reason, such as `("app", Some(0), "")`.
     fn task(status: &str, code: &str, reason: &str, containers: &[(&str, Option<i64>, &str)]) -> Task {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let container = |(name, exit_code, reason): &(&str, Option<i64>, &str)| Container {
@@ -171,10 +171,10 @@ mod tests {
         check(&task("PENDING", "", "", &[("app", None, "")]), "going: PENDING");
         check(&stopped(&[("app", Some(0), "")]), "ended: 0");
         check(&stopped(&[("app", Some(1), "")]), "ended: 1");
-        // It is over before the task is.
+        // The container exits before the task stops.
         check(&task("DEPROVISIONING", exited.0, exited.1, &[("app", Some(0), "")]), "ended: 0");
         check(&task("RUNNING", "", "", &[("app", Some(3), ""), ("nginx", None, "")]), "ended: 3");
-        // Its end is that of the others, whatever they say to it.
+        // Exit codes of the other containers do not matter.
         check(&stopped(&[("app", Some(0), ""), ("nginx", Some(1), "")]), "ended: 0");
         check(&stopped(&[("app", Some(2), ""), ("nginx", Some(137), "")]), "ended: 2");
         check(&stopped(&[("app", Some(0), ""), ("side", Some(1), "")]), "ended: 0");

@@ -1,9 +1,9 @@
-//! Where in a JSON text each member and element stands: JSON pointer (RFC 6901) → line. The text is one that serde_json
-//! has read; what it does not say, and what a template's user wants to know, is the line, and whether a key is there twice.
+//! Line of each member and element in a JSON text: JSON pointer (RFC 6901) → line. The text has already been parsed by
+//! serde_json, which reports neither lines nor duplicate keys.
 
 use std::collections::BTreeMap;
 
-/// Lines of one text, counted from 1.
+/// Lines of a text, counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     lines: BTreeMap<String, usize>,
@@ -11,14 +11,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places of a well-formed text. Of another text, those before it goes wrong.
+    /// Returns the places of a well-formed text. Of an invalid text, returns those before the error.
     pub fn of(text: &str) -> Places {
         let mut scanner = Scanner { text, at: 0, line: 1, places: Places::default() };
         scanner.value("");
         scanner.places
     }
 
-    /// The line of a member's key or of an element. What came out of a placeholder has the placeholder's line.
+    /// Returns the line of a member's key or of an element. Values from a placeholder have the placeholder's line.
     pub fn line(&self, pointer: &str) -> usize {
         let mut pointer = pointer;
         loop {
@@ -32,18 +32,18 @@ impl Places {
         }
     }
 
-    /// Keys that stand twice in one object. Their line is that of the second.
+    /// Returns the duplicate keys of objects. Their line is that of the second occurrence.
     pub fn twice(&self) -> &[String] {
         &self.twice
     }
 }
 
-/// The pointer of a member or element of what `parent` points to.
+/// Returns the pointer of a member or element below `parent`.
 pub fn below(parent: &str, token: &str) -> String {
     format!("{parent}/{}", token.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The pointer as people write it: `containerDefinitions[0].image`.
+/// Returns the pointer in readable form: `containerDefinitions[0].image`.
 pub fn path(pointer: &str) -> String {
     let mut path = String::new();
     for token in pointer.split('/').skip(1) {
@@ -58,7 +58,7 @@ pub fn path(pointer: &str) -> String {
     path
 }
 
-/// Recursion is as deep as serde_json's, which stops at 128.
+/// A scanner of JSON. Its recursion is bounded by serde_json's limit of 128.
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
@@ -121,7 +121,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// The string that begins here, if one does.
+    /// Reads a string at the current position, if one starts there.
     fn string(&mut self) -> Option<String> {
         if self.peek() != Some(b'"') {
             return None;

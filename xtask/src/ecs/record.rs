@@ -1,10 +1,10 @@
-//! The record of a release: tags of its revision. There is no other store. A tag's value takes letters, digits, spaces and
-//! `+ - = . _ : / @` (Amazon ECS API, Tag), 256 of them.
+//! The record of a release, stored only as tags of its revision. A tag's value is limited to 256 letters, digits,
+//! spaces and `+ - = . _ : / @` (Amazon ECS API, Tag).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Longest value of a tag (Amazon ECS API, Tag).
+/// Maximum length of a tag's value (Amazon ECS API, Tag).
 const LONGEST: usize = 256;
 
 const RELEASE: &str = "slipway:release";
@@ -16,23 +16,23 @@ const SET: &str = "slipway:set";
 const SET_AT: &str = "slipway:set-at";
 const SET_SERVICE: &str = "slipway:set-service.";
 
-/// What became of a release.
+/// The outcome of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was registered; no verdict is recorded.
+    /// The revision is registered; no verdict is recorded.
     Registered,
-    /// It served, and every check passed.
+    /// The release served, and every check passed.
     Verified,
-    /// It served, and a check failed.
+    /// The release served, and a check failed.
     Unverified,
-    /// It did not get to serve, or was rolled back.
+    /// The release did not serve, or was rolled back.
     Failed,
 }
 
 impl Outcome {
     const ALL: [Outcome; 4] = [Outcome::Registered, Outcome::Verified, Outcome::Unverified, Outcome::Failed];
 
-    /// As it stands in the tag.
+    /// Returns the value of the tag.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Registered => "registered",
@@ -52,13 +52,13 @@ impl fmt::Display for Outcome {
 /// The record of one release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its id.
+    /// Id of the release.
     pub release: String,
-    /// The commit that it was built from, `-dirty` behind it where the tree was.
+    /// Commit of the build, with the suffix `-dirty` if the working tree had changes.
     pub commit: Option<String>,
-    /// Who registered it, as AWS knows the caller.
+    /// ARN of the caller who registered it.
     pub by: String,
-    /// What became of it.
+    /// Outcome of the release.
     pub outcome: Outcome,
     /// Digest of each image.
     pub images: BTreeMap<String, String>,
@@ -66,12 +66,12 @@ pub struct Record {
     pub set: Option<ReleaseSet>,
 }
 
-/// The revisions that serve together: one release of several services. Written on the revisions that moved for it.
+/// The revisions that serve together: one release of several services. Recorded on the revisions that it deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseSet {
     /// The id of the release.
     pub release: String,
-    /// When it was recorded, in seconds since 1970.
+    /// Time of the record, in seconds since 1970.
     pub at: u64,
     /// Name of each service → `<family>:<number>`.
     pub revisions: BTreeMap<String, String>,
@@ -86,7 +86,7 @@ impl ReleaseSet {
         tags
     }
 
-    /// Reads it from the tags of a revision.
+    /// Reads the set from the tags of a revision.
     fn from_tags(tags: &BTreeMap<String, String>) -> Option<ReleaseSet> {
         let revisions =
             tags.iter().filter_map(|(key, short)| Some((key.strip_prefix(SET_SERVICE)?.to_owned(), short.clone())));
@@ -99,7 +99,7 @@ impl ReleaseSet {
 }
 
 impl Record {
-    /// The tags.
+    /// Returns the tags.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let mut tags = BTreeMap::from([
             (RELEASE.to_owned(), self.release.clone()),
@@ -112,7 +112,7 @@ impl Record {
         tags
     }
 
-    /// From the tags of a revision; `None` where Slipway did not register it.
+    /// Reads the record from the tags of a revision; `None` if Slipway did not register it.
     pub fn from_tags(tags: &BTreeMap<String, String>) -> Option<Record> {
         let text = |key: &str| tags.get(key).cloned();
         let outcome =
@@ -130,7 +130,7 @@ impl Record {
     }
 }
 
-/// The tag of an outcome alone.
+/// Returns the tag of an outcome.
 pub fn outcome_tag(outcome: Outcome) -> BTreeMap<String, String> {
     BTreeMap::from([(VERDICT.to_owned(), outcome.as_str().to_owned())])
 }

@@ -1,5 +1,5 @@
-//! The release id: twelve hexadecimal digits of SHA-256 over the rendered task definition, digests of images included and
-//! the id itself left out. Same images and settings, same id, whatever the commit.
+//! The release id: twelve hexadecimal digits of SHA-256 over the rendered task definition, with image digests and
+//! without the id itself. It depends on images and settings, not on the commit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,25 +11,25 @@ use sha2::{Digest as _, Sha256};
 
 use super::TaskDefinition;
 
-/// Digits of an id: enough that two releases of one service never share one, and short enough to be read out.
+/// Number of digits: enough to avoid collisions within a service, and short enough to read aloud.
 const DIGITS: usize = 12;
 
-/// What names a release.
+/// Id of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseId(String);
 
 impl ReleaseId {
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id of a task definition in which no release is named.
+    /// Returns the id of a task definition that does not contain a release yet.
     pub fn of(unreleased: &TaskDefinition) -> ReleaseId {
         ReleaseId::hashed(&canonical(unreleased.document()).to_string())
     }
 
-    /// Returns the id of a release of several services, from the id of each. One service alone keeps its own.
+    /// Returns the id of a release of several services, from the id of each. A single service keeps its own id.
     pub fn of_services(services: &BTreeMap<String, ReleaseId>) -> ReleaseId {
         match services.values().next() {
             Some(only) if services.len() == 1 => only.clone(),
@@ -48,7 +48,7 @@ impl ReleaseId {
     }
 }
 
-/// The text is no release id.
+/// The error of a text that is not a release id.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidReleaseId(String);
 
@@ -76,7 +76,7 @@ impl fmt::Display for ReleaseId {
     }
 }
 
-/// The document with its members in the order of their names: where a template has a member does not matter.
+/// Returns the document with sorted members: the order in the template does not matter.
 fn canonical(document: &Map<String, Value>) -> Value {
     let mut members: Vec<(&String, &Value)> = document.iter().collect();
     members.sort_by_key(|(name, _)| *name);
@@ -108,7 +108,7 @@ mod tests {
         let first = of(
             json!({ "family": "web", "runtimePlatform": { "cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX" } }),
         );
-        // What `sha256sum` says of the members in the order of their names, without spaces.
+        // The output of `sha256sum` for the sorted members without spaces.
         assert_eq!(first.as_str(), "e1e1bb6d64bf");
         let turned = json!({ "runtimePlatform": { "operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64" }, "family": "web" });
         assert_eq!(of(turned), first);

@@ -1,6 +1,6 @@
-//! Templates → ECS's documents. A template is AWS's JSON, in which strings hold placeholders: `"{{ images.app }}"`. A string
-//! that is one placeholder takes the type of its value, or becomes text where AWS wants text. Everything that is wrong with
-//! a template is one failure. Not here: what placeholders stand for (`values`), what AWS knows (`shapes`).
+//! Rendering of templates to ECS's documents. A template is AWS's JSON with placeholders in strings:
+//! `"{{ images.app }}"`. A string that is one placeholder takes the type of its value, or becomes text where AWS
+//! requires it. All errors of a template are one failure. Not here: values (`values`), AWS's members (`shapes`).
 
 mod expressions;
 #[cfg(test)]
@@ -19,33 +19,33 @@ use super::shapes::{Kind, Root, Shapes};
 use super::{ReleaseId, ServiceDocument, TaskDefinition};
 use crate::error::Failure;
 
-/// Members of a service that are the deploy's, and what it makes of them.
+/// Members of a service that the deploy sets, and their values.
 const SET_BY_DEPLOY: [(&str, &str); 2] =
     [("taskDefinition", "the revision that was registered"), ("clientToken", "one for each call")];
 
-/// The task definition of these values.
+/// Renders the task definition with the values.
 ///
 /// # Errors
-/// Everything that is wrong with the template, each with file, line and JSON path: exit code 2.
+/// Every error of the template with file, line and JSON path: exit code 2.
 pub fn task_definition(text: &str, values: &Values) -> Result<TaskDefinition, Failure> {
     let file = values.task_definition_file().as_str();
     let document = document(file, text, Root::TaskDefinitionInput, values)?;
     TaskDefinition::from_document(document).map_err(|error| out_of_range(file, &error))
 }
 
-/// The task definition of a release that names itself, and its id: what is hashed has no release in it yet.
+/// Renders the task definition of a release and returns its id, which is computed without the release.
 ///
 /// # Errors
-/// Everything that is wrong with the template: exit code 2.
+/// Every error of the template: exit code 2.
 pub fn released(text: &str, values: &Values) -> Result<(TaskDefinition, ReleaseId), Failure> {
     require_image(text, values)?;
     let release = ReleaseId::of(&task_definition(text, values)?);
     Ok((task_definition(text, &values.with_release(&release))?, release))
 }
 
-/// A service that runs none of the project's images would never change with a release.
+/// Rejects a template without an image of the project: it would never change with a release.
 fn require_image(text: &str, values: &Values) -> Result<(), Failure> {
-    // What is no JSON is reported when it is rendered.
+    // Invalid JSON is reported by the rendering.
     let Ok(template) = serde_json::from_str::<Value>(text) else { return Ok(()) };
     let containers = template.get("containerDefinitions").and_then(Value::as_array).into_iter().flatten();
     let mut images = containers.filter_map(|container| container.get("image").and_then(Value::as_str));
@@ -61,10 +61,10 @@ fn require_image(text: &str, values: &Values) -> Result<(), Failure> {
     findings::failure(file, &Places::of(text), &[finding]).map_or(Ok(()), Err)
 }
 
-/// The service of these values, as `CreateService` takes it but for the task definition.
+/// Renders the service as input of `CreateService`, without the task definition.
 ///
 /// # Errors
-/// Everything that is wrong with the template, each with file, line and JSON path: exit code 2.
+/// Every error of the template with file, line and JSON path: exit code 2.
 pub fn service(text: &str, values: &Values) -> Result<ServiceDocument, Failure> {
     let file = values.service_file().as_str();
     let document = document(file, text, Root::ServiceInput, values)?;
@@ -82,7 +82,7 @@ fn document(file: &str, text: &str, root: Root, values: &Values) -> Result<Map<S
     }
     let rendered = rendering.value(&template, Some(shapes.root(root)), "");
     let mut findings = rendering.findings;
-    // What could not be rendered has no type: one finding is enough.
+    // An unrendered value has no type: one finding is enough.
     let unrendered: Vec<String> = findings.iter().map(|finding| finding.pointer.clone()).collect();
     findings.extend(shapes.check(root, &rendered).into_iter().filter(|found| !unrendered.contains(&found.pointer)));
     for (member, meaning) in SET_BY_DEPLOY.iter().filter(|_| root == Root::ServiceInput) {
@@ -134,7 +134,7 @@ impl Rendering<'_> {
                         self.findings.push(Finding::new(&at, "a key with a placeholder", hint));
                     }
                     let inner = shape.and_then(|shape| self.shapes.member(shape, key));
-                    // As for AWS, a member that is null is one that is not there.
+                    // Like AWS, treats a `null` member as absent.
                     match self.value(value, inner, &at) {
                         Value::Null => {}
                         value => drop(rendered.insert(key.clone(), value)),

@@ -1,6 +1,6 @@
-//! What has become of our own deployment, from what ECS answers about its service: never of the service as such, which also
-//! looks well when another revision serves. The record of the deployment settles what the service no longer shows. Not here:
-//! when the next look is due (`pace`), why tasks failed (`diagnosis`), calls.
+//! State of the deployment that this run requested, from ECS's observations. The state of the service is not enough: it
+//! is also healthy when another revision serves. The deployment's record has what the service no longer contains. Not
+//! here: the poll schedule (`pace`), the cause of failures (`diagnosis`), calls.
 
 mod pace;
 #[cfg(test)]
@@ -17,16 +17,16 @@ use super::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploym
 pub struct Ours {
     /// `ecs-svc/<number>`.
     pub deployment_id: String,
-    /// ARN of the revision that it brings.
+    /// ARN of its revision.
     pub revision_arn: String,
-    /// ARN of its record, where it was found out.
+    /// ARN of its record, once known.
     pub service_deployment_arn: Option<String>,
-    /// `createdAt` of the deployment: AWS's clock, not ours.
+    /// `createdAt` of the deployment, by AWS's clock.
     pub began: Timestamp,
 }
 
 impl Ours {
-    /// The deployment that an answer has shown.
+    /// Creates the value from a described deployment.
     pub fn of(deployment: &Deployment, record: Option<String>) -> Ours {
         Ours {
             deployment_id: deployment.id.clone(),
@@ -36,8 +36,8 @@ impl Ours {
         }
     }
 
-    /// Whether a record is that of our deployment. Without its ARN, a record from before our deployment is somebody else's
-    /// for sure; ECS makes record and deployment in one go, whole seconds are allowed for the rounding of either.
+    /// Returns whether a record is that of our deployment. Without its ARN, an older record belongs to another one. ECS
+    /// creates both together; one second is allowed for rounding.
     fn owns(&self, record: &ServiceDeployment) -> bool {
         match &self.service_deployment_arn {
             Some(arn) => *arn == record.service_deployment_arn,
@@ -46,30 +46,30 @@ impl Ours {
     }
 }
 
-/// What has become of our deployment.
+/// The state of our deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It is in progress, or its state is unknown.
+    /// The deployment is in progress, or its state is unknown.
     InProgress(Progress),
-    /// All tasks are ours and healthy.
+    /// All tasks belong to our deployment and are healthy.
     Completed,
-    /// The release before it serves again.
+    /// The previous release serves again.
     RolledBack {
-        /// In ECS's words.
+        /// Reason, from ECS.
         reason: String,
         /// ARN of the revision that serves now.
         to: Option<String>,
     },
-    /// It was given up, and nothing was rolled back.
+    /// The deployment failed without a rollback.
     Failed {
-        /// In ECS's words.
+        /// Reason, from ECS.
         reason: String,
     },
     /// A newer deployment took its place.
     Superseded {
-        /// Id of the newer deployment, while the service still shows it.
+        /// Id of the newer deployment, while the service lists it.
         by: Option<String>,
-        /// ARN of the revision that it brings.
+        /// ARN of its revision.
         task_definition: Option<String>,
     },
     /// The service was deleted.
@@ -77,7 +77,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// A word, for scripts.
+    /// Returns the state's name, for scripts.
     pub fn as_str(&self) -> &'static str {
         match self {
             Verdict::InProgress(Progress { rollback: Some(_), .. }) => "rolling-back",
@@ -90,7 +90,7 @@ impl Verdict {
         }
     }
 
-    /// Whether looking again is of no use.
+    /// Returns whether the state cannot change any more.
     pub fn is_final(&self) -> bool {
         !matches!(self, Verdict::InProgress(_))
     }
@@ -112,49 +112,49 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// How far it is.
+/// Progress of a deployment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Tasks that it should have.
+    /// Desired number of tasks.
     pub desired: u32,
-    /// Tasks of it that run.
+    /// Number of running tasks.
     pub running: u32,
-    /// Tasks of it that are being started.
+    /// Number of starting tasks.
     pub pending: u32,
-    /// Tasks of it that failed, in a row.
+    /// Number of consecutive failed tasks.
     pub failed: u32,
-    /// How many failures end it, where the record has it.
+    /// Number of failures that stop it, if the record contains it.
     pub threshold: Option<u32>,
-    /// Tasks of other deployments that run or start.
+    /// Running and starting tasks of other deployments.
     pub others: u32,
-    /// Present once it is lost: the way back has begun.
+    /// The rollback, once it has started.
     pub rollback: Option<RollbackStarted>,
-    /// What is not understood or being waited for, for people.
+    /// Note for the user about an unclear state.
     pub note: Option<String>,
 }
 
-/// Our deployment is lost, its end is waited for so that what is said of the old release is true.
+/// A started rollback. It is followed to its end, so that the state of the old release is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RollbackStarted {
-    /// In ECS's words.
+    /// Reason, from ECS.
     pub reason: String,
-    /// ARN of the revision that is being gone back to.
+    /// ARN of the revision that serves after the rollback.
     pub to: Option<String>,
-    /// When it began, where the record has it.
+    /// Start time, if the record contains it.
     pub began: Option<Timestamp>,
 }
 
-/// What one look has shown.
+/// The result of one poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Look {
-    /// What has become of our deployment.
+    /// The state of our deployment.
     pub verdict: Verdict,
-    /// Whether the service alone does not tell: our deployment failed, is not `PRIMARY` or not listed any more. A service that
-    /// was rolled back shows one completed deployment, the old one.
+    /// Whether the record is needed: our deployment failed, is not `PRIMARY` or not listed any more. A service that was
+    /// rolled back shows one completed deployment, the old one.
     pub needs_record: bool,
 }
 
-/// Judges our deployment. `record` may be missing or another deployment's, it is then passed over.
+/// Returns the state of our deployment. A `record` of another deployment is ignored.
 pub fn verdict(ours: &Ours, service: &Service, record: Option<&ServiceDeployment>) -> Look {
     let sight = Sight {
         ours,
@@ -168,8 +168,8 @@ pub fn verdict(ours: &Ours, service: &Service, record: Option<&ServiceDeployment
     }
 }
 
-/// What the service alone tells where there is no record: AWS has one of every deployment, other endpoints have none. That ours
-/// has failed and an older one is complete in its place is a rollback; everything else stays open.
+/// Returns a rollback that the service shows without a record: ours failed and an older deployment completed. Other
+/// states stay open. AWS has a record of every deployment; other endpoints have none.
 pub fn unrecorded(ours: &Ours, service: &Service) -> Option<Verdict> {
     let mine = service.deployments.iter().find(|deployment| deployment.id == ours.deployment_id)?;
     let is_older = |other: &&Deployment| other.status == "PRIMARY" && other.created_at < ours.began;
@@ -179,9 +179,9 @@ pub fn unrecorded(ours: &Ours, service: &Service) -> Option<Verdict> {
     is_over.then(|| Verdict::RolledBack { reason, to: Some(older.task_definition.clone()) })
 }
 
-/// Ids of the tasks that the service's events report as started since `began`, the newest first: the input of `DescribeTasks`
-/// without listing tasks first. Those of other deployments are among them. Source: the wording of AWS, "Amazon ECS service
-/// event messages".
+/// Returns the ids of tasks that service events report as started since `began`, newest first, as input of
+/// `DescribeTasks`. Tasks of other deployments are included. Source: the wording of AWS, "Amazon ECS service event
+/// messages".
 pub fn started_tasks(service: &Service, began: Timestamp) -> Vec<&str> {
     let since = service.events.iter().filter(|event| event.created_at >= began);
     let starts = since.filter_map(|event| Some(event.message.split_once(" has started ")?.1));
@@ -201,7 +201,7 @@ impl Sight<'_> {
         if matches!(self.service.status.as_str(), "DRAINING" | "INACTIVE") {
             return Some(Verdict::Gone);
         }
-        // What the service shows of our very id is the newest there is. A record may be behind.
+        // The service's state of our deployment is current. A record may be older.
         if self.mine.is_some_and(|mine| mine.rollout_state == RolloutState::Completed && mine.status == "PRIMARY") {
             return Some(Verdict::Completed);
         }
@@ -222,12 +222,12 @@ impl Sight<'_> {
         }
     }
 
-    /// Stopped by the circuit breaker, by a newer deployment or by somebody; ECS has one word for all of them.
+    /// Returns the state of a stopped deployment. ECS has one status for every kind of stop.
     fn stopped(&self, record: &ServiceDeployment) -> Option<Verdict> {
         let is_live =
             self.mine.is_some_and(|mine| mine.status == "PRIMARY" && mine.rollout_state == RolloutState::InProgress);
         if is_live && self.ours.service_deployment_arn.is_none() {
-            // The record is ours by its time alone, and what the service shows says otherwise.
+            // The record matches by its time only, and the service contradicts it.
             return None;
         }
         let tripped = record.deployment_circuit_breaker.as_ref().is_some_and(|breaker| breaker.status == "TRIGGERED");
@@ -309,7 +309,7 @@ impl Sight<'_> {
         }
     }
 
-    /// The `PRIMARY` deployment that is not ours.
+    /// Returns the `PRIMARY` deployment if it is not ours.
     fn primary(&self) -> Option<&Deployment> {
         let others = |other: &&Deployment| other.id != self.ours.deployment_id && other.status == "PRIMARY";
         self.service.deployments.iter().find(others)
@@ -319,7 +319,7 @@ impl Sight<'_> {
         self.primary().map(|primary| primary.task_definition.clone())
     }
 
-    /// ECS's words for why it is over, the most telling ones that there are.
+    /// Returns ECS's most informative reason for the end.
     fn reason(&self) -> String {
         let record = self.record;
         let of_record = record.and_then(|record| record.status_reason.clone());

@@ -1,4 +1,4 @@
-//! The service: a whole document in AWS's own form, and a typed view of what is concluded from.
+//! The service: a whole document in AWS's form, and a typed view of the evaluated members.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use super::observed::{LoadBalancer, tags};
 use super::shapes::{Root, Shapes};
 
-/// A service in the form that `CreateService` takes, but for its task definition. Members that the view does not know
-/// are kept.
+/// A service as input of `CreateService`, without its task definition. Members that are not in the view are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceDocument {
     document: Map<String, Value>,
@@ -17,7 +16,7 @@ pub struct ServiceDocument {
 }
 
 impl ServiceDocument {
-    /// From a document whose members have their types.
+    /// Creates the value from a document whose members have AWS's types.
     ///
     /// # Errors
     /// The first member that has another type than AWS gives it.
@@ -26,25 +25,25 @@ impl ServiceDocument {
         Ok(ServiceDocument { document, view })
     }
 
-    /// Everything.
+    /// Returns the whole document.
     pub fn document(&self) -> &Map<String, Value> {
         &self.document
     }
 
-    /// What is concluded from.
+    /// Returns the typed view.
     pub fn view(&self) -> &ServiceView {
         &self.view
     }
 
-    /// What `CreateService` takes, for a revision.
+    /// Returns the input of `CreateService` for a revision.
     pub fn create(&self, revision: &str) -> Map<String, Value> {
         let mut input = self.document.clone();
         input.insert("taskDefinition".to_owned(), json!(revision));
         input
     }
 
-    /// What `UpdateService` takes: the members that it knows, and the service's name under the key that it has there.
-    /// The task definition is the caller's to add, where a new revision is to serve.
+    /// Returns the input of `UpdateService`: its members only, with the service's name under its key there. The caller
+    /// adds the task definition where a new revision is deployed.
     pub fn update(&self) -> Map<String, Value> {
         let shapes = Shapes::of_ecs();
         let mut input = Map::new();
@@ -59,7 +58,7 @@ impl ServiceDocument {
     }
 }
 
-/// The members of a service that something is concluded from.
+/// The evaluated members of a service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceView {
@@ -67,50 +66,50 @@ pub struct ServiceView {
     pub cluster: Option<String>,
     /// Its name.
     pub service_name: String,
-    /// How many tasks it wants.
+    /// Desired number of tasks.
     pub desired_count: Option<u32>,
     /// `FARGATE`, or nothing with capacity providers.
     pub launch_type: Option<String>,
     /// `LATEST` if absent.
     pub platform_version: Option<String>,
-    /// What runs its tasks, instead of a launch type.
+    /// Capacity providers, instead of a launch type.
     pub capacity_provider_strategy: Vec<CapacityProvider>,
-    /// Where its tasks are registered.
+    /// Target groups in which its tasks are registered.
     pub load_balancers: Vec<LoadBalancer>,
-    /// Where its tasks are.
+    /// Subnets and security groups of its tasks.
     pub network_configuration: Option<NetworkConfiguration>,
-    /// How its tasks are replaced.
+    /// Replacement of tasks in a deployment.
     pub deployment_configuration: Option<DeploymentConfiguration>,
-    /// Seconds in which a failing health check of the load balancer does not end a task.
+    /// Seconds in which a failing health check of the load balancer does not stop a task.
     pub health_check_grace_period_seconds: Option<u32>,
-    /// Whether somebody may run commands in its containers.
+    /// Whether ECS Exec is on.
     pub enable_execute_command: Option<bool>,
     /// Its tags.
     #[serde(deserialize_with = "tags")]
     pub tags: BTreeMap<String, String>,
 }
 
-/// What runs a share of the tasks.
+/// A capacity provider and its share of the tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CapacityProvider {
     /// `FARGATE` or `FARGATE_SPOT`.
     pub capacity_provider: String,
-    /// Share of the tasks beyond `base`.
+    /// Relative share of the tasks beyond `base`.
     pub weight: Option<u32>,
-    /// How many tasks it has at least.
+    /// Minimum number of tasks.
     pub base: Option<u32>,
 }
 
-/// Where tasks are.
+/// Network configuration of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkConfiguration {
-    /// The one kind there is with `awsvpc`.
+    /// The only network configuration, for `awsvpc`.
     pub awsvpc_configuration: AwsvpcConfiguration,
 }
 
-/// Where tasks with a network interface of their own are.
+/// Subnets and security groups of tasks with their own network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AwsvpcConfiguration {
@@ -122,7 +121,7 @@ pub struct AwsvpcConfiguration {
     pub assign_public_ip: Option<String>,
 }
 
-/// How tasks are replaced.
+/// Replacement of tasks in a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeploymentConfiguration {
@@ -132,16 +131,16 @@ pub struct DeploymentConfiguration {
     pub minimum_healthy_percent: Option<u32>,
     /// Percent of the desired count that may exist at once.
     pub maximum_percent: Option<u32>,
-    /// What ends a failing deployment.
+    /// Circuit breaker for failing deployments.
     pub deployment_circuit_breaker: Option<BreakerConfiguration>,
 }
 
-/// What ends a failing deployment.
+/// Circuit breaker for failing deployments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BreakerConfiguration {
     /// Whether it is on.
     pub enable: bool,
-    /// Whether the revision before is put back.
+    /// Whether the previous revision is restored.
     pub rollback: bool,
 }

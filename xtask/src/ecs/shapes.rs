@@ -1,6 +1,6 @@
-//! Which members AWS's inputs have, and of which kinds. The facts are in `shapes.json`, taken from the service model that
-//! botocore 1.44.8 publishes (Amazon ECS API of 2014-11-13): a member that AWS adds is one word there. `name!` is a
-//! required member, `[x]` a list, `{x}` a map with free keys. Not here: which values work together (`checks`).
+//! Members of AWS's inputs and their types. `shapes.json` is derived from the service model of botocore 1.44.8 (Amazon
+//! ECS API of 2014-11-13): a new member of AWS is one word there. `name!` is a required member, `[x]` a list, `{x}` a
+//! map with arbitrary keys. Not here: valid combinations of values (`checks`).
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use super::findings::Finding;
 use super::places::below;
 use crate::project::parse::suggestions;
 
-/// What a document as a whole is.
+/// The type of a whole document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// What `RegisterTaskDefinition` takes.
+    /// Input of `RegisterTaskDefinition`.
     TaskDefinitionInput,
-    /// What `CreateService` takes.
+    /// Input of `CreateService`.
     ServiceInput,
-    /// What `UpdateService` takes.
+    /// Input of `UpdateService`.
     ServiceUpdate,
-    /// What `DescribeTaskDefinition` answers.
+    /// Response of `DescribeTaskDefinition`.
     TaskDefinition,
-    /// What `DescribeServices` answers.
+    /// Response of `DescribeServices`.
     Service,
 }
 
@@ -38,14 +38,14 @@ impl Root {
     }
 }
 
-/// All shapes that are reached from those.
+/// All shapes that the root types use.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Shapes {
     structures: BTreeMap<String, Map<String, Value>>,
     enums: BTreeMap<String, Vec<String>>,
 }
 
-/// What a value must be.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind<'s> {
     Structure(&'s Map<String, Value>),
@@ -60,26 +60,26 @@ pub(super) enum Kind<'s> {
 }
 
 impl Shapes {
-    /// ECS's.
+    /// Returns the shapes of ECS.
     pub fn of_ecs() -> Shapes {
         serde_json::from_str(include_str!("shapes.json")).expect("a file of this program, which a test reads")
     }
 
-    /// Everything in a document that AWS would not take.
+    /// Returns everything in a document that AWS would reject.
     pub fn check(&self, root: Root, document: &Value) -> Vec<Finding> {
         let mut findings = Vec::new();
         self.look_at(root.shape(), document, "", &mut findings);
         findings
     }
 
-    /// Paths of all members of a document that are not known here.
+    /// Returns the paths of all unknown members of a document.
     pub fn unknown(&self, root: Root, document: &Map<String, Value>) -> Vec<String> {
         let mut unknown = Vec::new();
         self.look_for_unknown(root.shape(), &Value::Object(document.clone()), "", &mut unknown);
         unknown
     }
 
-    /// A document without the members that are not known here.
+    /// Returns a document without its unknown members.
     pub fn known(&self, root: Root, document: &Map<String, Value>) -> Map<String, Value> {
         match self.known_part(root.shape(), &Value::Object(document.clone())) {
             Value::Object(known) => known,
@@ -103,17 +103,17 @@ impl Shapes {
         }
     }
 
-    /// Whether a document of that kind has that member.
+    /// Returns whether a document of that type has the member.
     pub fn has(&self, root: Root, member: &str) -> bool {
         matches!(self.kind(root.shape()), Kind::Structure(members) if member_of(members, member).is_some())
     }
 
-    /// The shape of a whole document.
+    /// Returns the shape of a whole document.
     pub(super) fn root(&self, root: Root) -> &'static str {
         root.shape()
     }
 
-    /// The shape of what stands under `key` in a structure or map.
+    /// Returns the shape of the value under `key` in a structure or map.
     pub(super) fn member<'s>(&'s self, shape: &'s str, key: &str) -> Option<&'s str> {
         match self.kind(shape) {
             Kind::Structure(members) => member_of(members, key).map(|(shape, _)| shape),
@@ -122,7 +122,7 @@ impl Shapes {
         }
     }
 
-    /// The shape of the elements of a list.
+    /// Returns the shape of the elements of a list.
     pub(super) fn element<'s>(&'s self, shape: &'s str) -> Option<&'s str> {
         match self.kind(shape) {
             Kind::List(inner) => Some(inner),
@@ -130,7 +130,7 @@ impl Shapes {
         }
     }
 
-    /// What a shape's name stands for.
+    /// Returns the type that a shape's name stands for.
     pub(super) fn kind<'s>(&'s self, shape: &'s str) -> Kind<'s> {
         if let Some(inner) = shape.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             return Kind::List(inner);
@@ -229,7 +229,7 @@ impl Shapes {
     }
 }
 
-/// The shape of a member, and whether it is required.
+/// Returns the shape of a member, and whether it is required.
 fn member_of<'s>(members: &'s Map<String, Value>, name: &str) -> Option<(&'s str, bool)> {
     let required = members.get(&format!("{name}!"));
     let shape = required.or_else(|| members.get(name))?.as_str()?;

@@ -1,11 +1,11 @@
-//! The one task definition: a whole document in AWS's own form, and a typed view of what is concluded from.
+//! The task definition: a whole document in AWS's form, and a typed view of the evaluated members.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A task definition in the form that `RegisterTaskDefinition` takes. Members that the view does not know are kept.
+/// A task definition as input of `RegisterTaskDefinition`. Members that are not in the view are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskDefinition {
     document: Map<String, Value>,
@@ -13,7 +13,7 @@ pub struct TaskDefinition {
 }
 
 impl TaskDefinition {
-    /// From a document whose members have their types.
+    /// Creates the value from a document whose members have AWS's types.
     ///
     /// # Errors
     /// The first member that has another type than AWS gives it.
@@ -22,41 +22,41 @@ impl TaskDefinition {
         Ok(TaskDefinition { document, view })
     }
 
-    /// Everything.
+    /// Returns the whole document.
     pub fn document(&self) -> &Map<String, Value> {
         &self.document
     }
 
-    /// What is concluded from.
+    /// Returns the typed view.
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// The container definition of that name.
+    /// Returns the container definition of that name.
     pub fn container(&self, name: &str) -> Option<&ContainerDefinition> {
         self.view.container_definitions.iter().find(|container| container.name == name)
     }
 }
 
-/// The members of a task definition that something is concluded from.
+/// The evaluated members of a task definition.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct View {
-    /// The name that its revisions share.
+    /// Family name, shared by its revisions.
     pub family: String,
-    /// Units, 1024 a vCPU.
+    /// CPU units, 1024 per vCPU.
     pub cpu: Option<String>,
-    /// MiB.
+    /// Memory in MiB.
     pub memory: Option<String>,
     /// `awsvpc` on Fargate.
     pub network_mode: Option<String>,
-    /// `FARGATE`.
+    /// Launch types, such as `FARGATE`.
     pub requires_compatibilities: Vec<String>,
-    /// What its tasks run on.
+    /// Platform of its tasks.
     pub runtime_platform: Option<RuntimePlatform>,
-    /// What pulls images and reads secrets.
+    /// Role that pulls images and reads secrets.
     pub execution_role_arn: Option<String>,
-    /// What the containers may do.
+    /// Role with the permissions of the containers.
     pub task_role_arn: Option<String>,
     /// Its containers, in the document's order.
     pub container_definitions: Vec<ContainerDefinition>,
@@ -64,13 +64,13 @@ pub struct View {
     pub volumes: Vec<Volume>,
 }
 
-/// What tasks run on.
+/// Platform of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuntimePlatform {
     /// `X86_64` or `ARM64`.
     pub cpu_architecture: Option<String>,
-    /// `LINUX`.
+    /// Operating system, such as `LINUX`.
     pub operating_system_family: Option<String>,
 }
 
@@ -78,69 +78,69 @@ pub struct RuntimePlatform {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerDefinition {
-    /// Unique in the task.
+    /// Name, unique in the task.
     pub name: String,
     /// The image reference.
     pub image: String,
-    /// Whether its end is the task's; AWS takes an absent one for true.
+    /// Whether the task stops when it exits; AWS's default is true.
     pub essential: Option<bool>,
-    /// Units.
+    /// CPU units.
     pub cpu: Option<u32>,
-    /// Hard limit, MiB.
+    /// Hard memory limit in MiB.
     pub memory: Option<u32>,
-    /// Soft limit, MiB.
+    /// Soft memory limit in MiB.
     pub memory_reservation: Option<u32>,
-    /// Replaces the image's command.
+    /// Command that replaces the image's.
     pub command: Vec<String>,
-    /// Replaces the image's entrypoint.
+    /// Entrypoint that replaces the image's.
     pub entry_point: Vec<String>,
-    /// Plain variables.
+    /// Plain-text variables.
     pub environment: Vec<Variable>,
-    /// Variables whose values are somewhere else.
+    /// Variables whose values are stored elsewhere.
     pub secrets: Vec<Secret>,
     /// Ports that it listens on.
     pub port_mappings: Vec<PortMapping>,
-    /// Where volumes are mounted.
+    /// Mount points of volumes.
     pub mount_points: Vec<MountPoint>,
-    /// What it waits for.
+    /// Containers that must start, or be healthy, before it.
     pub depends_on: Vec<Dependency>,
-    /// How its health is found out.
+    /// Health check of the container.
     pub health_check: Option<HealthCheck>,
     /// Whether its root file system is read-only.
     pub readonly_root_filesystem: Option<bool>,
-    /// Seconds between the stop signal and the end.
+    /// Seconds between the stop signal and SIGKILL.
     pub stop_timeout: Option<u32>,
-    /// Seconds that it may take to start.
+    /// Seconds until ECS gives up on a dependency on its start.
     pub start_timeout: Option<u32>,
-    /// User, or the image's.
+    /// User; the image's if absent.
     pub user: Option<String>,
-    /// Where its output goes.
+    /// Log configuration.
     pub log_configuration: Option<LogConfiguration>,
-    /// Names of containers it is linked to; not with `awsvpc`.
+    /// Names of linked containers; not with `awsvpc`.
     pub links: Vec<String>,
     /// Kernel parameters of the task's namespace.
     pub system_controls: Vec<SystemControl>,
-    /// Further host capabilities and the init process.
+    /// Linux capabilities and init process.
     pub linux_parameters: Option<Value>,
-    /// Not on Fargate.
+    /// Whether it has privileged access to the host; not on Fargate.
     pub privileged: Option<bool>,
     /// Resource limits.
     pub ulimits: Vec<Value>,
 }
 
 impl ContainerDefinition {
-    /// Whether its end is the task's.
+    /// Returns whether the task stops when the container exits.
     pub fn is_essential(&self) -> bool {
         self.essential.unwrap_or(true)
     }
 
-    /// The plain variable of that name.
+    /// Returns the value of the plain-text variable of that name.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
     }
 }
 
-/// A plain variable.
+/// A plain-text variable.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Variable {
@@ -150,7 +150,7 @@ pub struct Variable {
     pub value: String,
 }
 
-/// A variable whose value is somewhere else.
+/// A variable whose value is stored elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Secret {
@@ -164,61 +164,61 @@ pub struct Secret {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PortMapping {
-    /// In the container.
+    /// Port in the container.
     pub container_port: Option<u16>,
-    /// With `awsvpc` the same, or absent.
+    /// Port on the host; with `awsvpc` equal to the container's, or absent.
     pub host_port: Option<u16>,
     /// `tcp` if absent.
     pub protocol: Option<String>,
-    /// A name, for Service Connect.
+    /// Name for Service Connect.
     pub name: Option<String>,
 }
 
-/// Where a volume is mounted.
+/// The mount point of a volume.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MountPoint {
-    /// The volume.
+    /// Name of the volume.
     pub source_volume: Option<String>,
-    /// The path in the container.
+    /// Path in the container.
     pub container_path: Option<String>,
     /// Whether the container may not write there.
     pub read_only: Option<bool>,
 }
 
-/// What a container waits for.
+/// A dependency of a container on another one.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Dependency {
-    /// The other container.
+    /// Name of the other container.
     pub container_name: String,
     /// `START`, `COMPLETE`, `SUCCESS`, `HEALTHY`.
     pub condition: String,
 }
 
-/// How a container's health is found out.
+/// The health check of a container.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HealthCheck {
     /// `["CMD", …]` or `["CMD-SHELL", "…"]`.
     pub command: Vec<String>,
-    /// Seconds; 30 if absent.
+    /// Seconds between checks; 30 if absent.
     pub interval: Option<u32>,
-    /// Seconds; 5 if absent.
+    /// Seconds until a check times out; 5 if absent.
     pub timeout: Option<u32>,
-    /// Failures in a row; 3 if absent.
+    /// Consecutive failures until it is unhealthy; 3 if absent.
     pub retries: Option<u32>,
     /// Seconds in which failures do not count; 0 if absent.
     pub start_period: Option<u32>,
 }
 
-/// Where a container's output goes.
+/// The log configuration of a container.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LogConfiguration {
-    /// `awslogs`.
+    /// Log driver, such as `awslogs`.
     pub log_driver: String,
-    /// The driver's.
+    /// Options of the driver.
     pub options: BTreeMap<String, String>,
 }
 
@@ -226,7 +226,7 @@ pub struct LogConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct SystemControl {
-    /// Such as `net.core.somaxconn`.
+    /// Name, such as `net.core.somaxconn`.
     pub namespace: Option<String>,
     /// Its value.
     pub value: Option<String>,
@@ -238,6 +238,6 @@ pub struct SystemControl {
 pub struct Volume {
     /// Its name.
     pub name: String,
-    /// An EFS file system; without one, the volume is the task's own and goes with it.
+    /// EFS file system; without one, the volume is deleted with its task.
     pub efs_volume_configuration: Option<Value>,
 }

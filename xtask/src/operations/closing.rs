@@ -1,5 +1,5 @@
-//! How verbs that move a service close: what is known when they end, however they end, for people and for scripts. Causes
-//! and checks are shown here, too.
+//! The final output of verbs that deploy a service: the result on success or failure, for people and for scripts. Also
+//! prints causes and checks.
 
 use std::collections::BTreeMap;
 
@@ -14,36 +14,36 @@ use crate::plan::deploy::short;
 use crate::report::Report;
 use crate::report::timing::Timing;
 
-/// What is known so far, for the closing event however it ends.
+/// Results so far, for the closing event of a success or a failure.
 #[derive(Debug)]
 pub struct Known {
-    /// How long the phases took.
+    /// Durations of the phases.
     pub timing: Timing,
-    /// The release.
+    /// Id of the release.
     pub release: Option<String>,
-    /// Where the load balancer of the main service answers.
+    /// URL of the main service.
     pub url: Option<String>,
-    /// Each service by name.
+    /// Result of each service, by name.
     pub services: BTreeMap<String, ServiceEnd>,
-    /// ARN of the revision that the main service runs, or is moving to.
+    /// ARN of the revision of the main service, current or in deployment.
     pub task_definition: Option<String>,
-    /// Calls of AWS's API.
+    /// Counts of calls to AWS's API.
     pub calls: Calls,
-    /// Those of them that followed the rollout.
+    /// Number of calls that followed the rollout.
     pub following: Option<u64>,
-    /// Why it failed.
+    /// Cause of the failure.
     pub cause: Option<Cause>,
-    /// Seconds from the last change of the rollout state to our verdict.
+    /// Seconds from the last change of the rollout state to the verdict here.
     pub lag: Option<f64>,
 }
 
 impl Known {
-    /// Sets what became of one service.
+    /// Sets the outcome of one service.
     pub fn service_is(&mut self, name: &str, outcome: &str) {
         self.services.entry(name.to_owned()).or_default().outcome = outcome.to_owned();
     }
 
-    /// Nothing yet.
+    /// Returns an empty result.
     pub fn start() -> Known {
         Known {
             timing: Timing::start(),
@@ -59,38 +59,38 @@ impl Known {
     }
 }
 
-/// What became of one service.
+/// Result of one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServiceEnd {
     /// `deployed`, `unchanged`, `planned`, `rolled-back`, `failed` or `not-moved`.
     pub outcome: String,
-    /// The id of its own part of the release.
+    /// Release id of this service.
     pub release: Option<String>,
-    /// ARN of the revision that it runs, or was to run.
+    /// ARN of the revision that it runs or was to run.
     pub task_definition: Option<String>,
-    /// Where its load balancer answers, if it has one.
+    /// URL of its load balancer, if any.
     pub url: Option<String>,
 }
 
-/// How such a verb ends well.
+/// Outcome of a successful verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The release serves, verified.
+    /// The release serves and is verified.
     Deployed,
-    /// It did already.
+    /// The release served already.
     Unchanged,
     /// Only the plan was requested.
     Planned,
 }
 
-/// Evidence first, in the order in which it was gathered; the conclusion is the error that follows.
+/// Prints the evidence of a cause, in the order in which it was gathered. The error that follows is the conclusion.
 pub fn cause(report: &Report, cause: &Cause) {
     report.step("evidence");
     cause.evidence.iter().flat_map(|text| text.lines()).for_each(|line| report.detail(line));
     report.event(&json!({"event": "diagnosed", "cause": cause_json(cause)}));
 }
 
-/// One check of what serves.
+/// Prints a check of the service.
 pub fn check(report: &Report, check: &Check) {
     report.detail(check.to_string());
     if let Some(hint) = check.hint.as_ref().filter(|_| check.status == Status::Fail) {
@@ -98,7 +98,7 @@ pub fn check(report: &Report, check: &Check) {
     }
 }
 
-/// The result, for people and for scripts.
+/// Prints the result, for people and for scripts.
 pub fn finished(report: &Report, outcome: Outcome, known: &Known) {
     let words = match outcome {
         Outcome::Deployed => "deployed",
@@ -130,7 +130,7 @@ pub fn finished(report: &Report, outcome: Outcome, known: &Known) {
     report.closing(closing(words, known));
 }
 
-/// The closing event of a deploy that did not succeed. The words for people are printed by the entry point.
+/// Emits the closing event of a failed deploy. The entry point prints the error message.
 pub fn failed(report: &Report, error: &anyhow::Error, known: &Known) {
     let mut members = closing(outcome_of(exit_of(error)), known);
     if let Value::Object(members) = &mut members {

@@ -1,5 +1,5 @@
-//! Evidence of a failure, gathered before anything cleans it up: tasks that ended, their last lines, what the load balancer
-//! says of its targets, what the service told. Every part is worth having without the others, so none is required.
+//! Evidence of a failure, gathered before it is cleaned up: stopped tasks, their last log lines, health of targets,
+//! service events. Every part is optional: a missing one does not prevent the others.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +10,32 @@ use crate::ecs::{Service, TargetGroup, Task, TaskDefinition, Timestamp};
 use crate::effects::ecs::{self, TaskFilter};
 use crate::effects::{elb, logs};
 
-/// Tasks whose lines are read: the newest tell the same as all.
+/// Number of tasks whose log lines are read: the newest ones are representative.
 const TASKS: usize = 3;
 
-/// Last lines of each container.
+/// Number of last log lines per container.
 const LINES: u32 = 30;
 
-/// What is known already.
+/// Known facts of a failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
-    /// The definition that failed.
+    /// Task definition that failed.
     pub definition: &'a TaskDefinition,
-    /// The service, as it was seen last.
+    /// The service, as last observed.
     pub service: Option<&'a Service>,
-    /// Where its tasks are registered.
+    /// Target group in which its tasks are registered.
     pub group: Option<&'a TargetGroup>,
-    /// Tasks that are worth a look; those of the deployment are added.
+    /// Tasks to examine; those of the deployment are added.
     pub tasks: &'a [Task],
-    /// The deployment that failed.
+    /// Id of the failed deployment.
     pub deployment: Option<&'a str>,
-    /// When it began: earlier events are about other deployments.
+    /// Start time of the deployment: earlier events are ignored.
     pub since: Option<Timestamp>,
     /// The watched container, where the task is that of the release phase or of `run`.
     pub release_phase: Option<&'a str>,
 }
 
-/// Gathers the evidence and returns the cause that it shows.
+/// Gathers the evidence and returns its cause.
 pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
     let mut tasks = known.tasks.to_vec();
     if let Some(deployment) = known.deployment {
@@ -46,7 +46,7 @@ pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
             }
         }
     }
-    // The newest first.
+    // Newest first.
     tasks.sort_by(|one, other| other.created_at.0.total_cmp(&one.created_at.0));
     let mut lines = BTreeMap::new();
     for task in tasks.iter().take(TASKS) {
@@ -58,7 +58,7 @@ pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
         }
     }
     let targets = known.group.and_then(|group| elb::target_health(&target.aws, &group.arn).ok()).unwrap_or_default();
-    // The release phase is no deployment: what the service tells is about others.
+    // The release phase is not a deployment: service events are about others.
     let of_service = match known.release_phase {
         Some(_) => None,
         None => ecs::describe_service(&target.aws, target.cluster(), target.service()).ok().flatten(),
@@ -79,7 +79,7 @@ pub fn cause(target: &Target, known: &Known<'_>) -> Cause {
     })
 }
 
-/// The cause of a call that AWS refused; there may be no task at all.
+/// Returns the cause of a call that AWS rejected; there may be no task.
 pub fn cause_of_refusal(target: &Target, definition: &TaskDefinition, refusal: &str) -> Cause {
     diagnose(&Evidence {
         environment: target.environment().as_str(),
@@ -102,7 +102,7 @@ fn probe(group: &TargetGroup) -> HealthProbe {
     }
 }
 
-/// Tasks of a deployment, those that ended included, as long as ECS remembers them (an hour).
+/// Returns the tasks of a deployment, including stopped ones while ECS keeps them (an hour).
 pub fn tasks_of(target: &Target, deployment: &str) -> Vec<Task> {
     let mut arns = Vec::new();
     for desired in ["RUNNING", "STOPPED"] {

@@ -1,5 +1,5 @@
-//! A deployment followed to its verdict: our own one and no other. Polls ECS, reports what it observes, and stops early a deployment
-//! that cannot succeed. Not here: what a look means (`ecs::rollout`), and how it is shown (`report::rollout`).
+//! Follows our own deployment to its verdict. Polls ECS, reports observations, and stops a deployment early that cannot
+//! succeed. Not here: meaning of an observation (`ecs::rollout`), output (`report::rollout`).
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,39 +13,39 @@ use crate::effects::ecs::{self, Stop};
 use crate::effects::interrupt;
 use crate::report::rollout::RolloutView;
 
-/// An interrupt is noticed within this, also in the middle of a wait.
+/// Interval of checks for an interrupt, also during a wait.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How it ended.
+/// End of following a deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// ECS or we came to a verdict.
+    /// The deployment has a final verdict.
     Verdict(Verdict),
-    /// There was none in time. The deployment goes on.
+    /// The time limit passed. The deployment continues.
     TimedOut,
-    /// The user wanted no more. The deployment goes on.
+    /// The user interrupted. The deployment continues.
     Interrupted,
 }
 
 /// A deployment that was followed.
 #[derive(Clone, Debug)]
 pub struct Followed {
-    /// How it ended.
+    /// End of following it.
     pub end: End,
-    /// The service, as it was seen last.
+    /// The service, as last observed.
     pub service: Service,
-    /// Tasks of the deployment that ended meanwhile: ECS forgets them.
+    /// Stopped tasks of the deployment: ECS keeps them for a limited time.
     pub stopped: Vec<Task>,
-    /// The permanent failure, where the deployment was stopped for it.
+    /// The permanent failure for which the deployment was stopped.
     pub permanent: Option<CauseId>,
-    /// Seconds from the last change of the rollout state, by ECS's clock and ours, to the verdict here.
+    /// Seconds from the last change of the rollout state, by AWS's clock, to the verdict, by this machine's clock.
     pub lag: Option<f64>,
 }
 
-/// Follows it. `tick` is called at each look.
+/// Follows the deployment. `tick` is called at each poll.
 ///
 /// # Errors
-/// AWS's, where polling fails permanently. The deployment goes on then.
+/// Returns AWS's error if polling fails permanently. The deployment continues.
 pub fn follow(
     target: &Target,
     ours: &mut Ours,
@@ -53,7 +53,7 @@ pub fn follow(
     view: &mut RolloutView,
     mut tick: impl FnMut(),
 ) -> anyhow::Result<Followed> {
-    // `wait` looks for interrupts; a look that has begun is finished, so that an interrupt has one way to end.
+    // `wait` checks for interrupts. A poll that has started completes, so that there is only one exit.
     let aws = target.aws.in_spite_of_interrupts();
     let mut pace = Pace::new(target.environment().is_local());
     let mut seen =
@@ -67,7 +67,7 @@ pub fn follow(
             return Ok(Followed { end: End::Interrupted, ..seen });
         }
         if next.calls.service {
-            // Deleted by somebody: what is judged is that nothing is there.
+            // A deleted service is evaluated as an inactive one.
             seen.service = ecs::describe_service(&aws, target.cluster(), target.service())?.unwrap_or_else(gone);
         }
         if next.calls.record {
@@ -82,7 +82,7 @@ pub fn follow(
             look.verdict = rollout::unrecorded(ours, &seen.service).unwrap_or(look.verdict);
         }
         view.service(&seen.service, &look.verdict);
-        // Another number of tasks is no deployment of its own: it is complete before they run.
+        // A new desired count is no deployment of its own: ECS reports completion before the tasks run.
         let is_short = seen.service.running_count < seen.service.desired_count;
         if look.verdict == Verdict::Completed && is_short {
             look.verdict = Verdict::InProgress(Progress::default());
@@ -102,7 +102,7 @@ pub fn follow(
     }
 }
 
-/// Waits until the next look; whether it is still wanted.
+/// Waits until the next poll. Returns `false` after an interrupt.
 fn wait(next: &Next) -> bool {
     let until = Instant::now() + Duration::from_millis(next.wait_ms);
     while Instant::now() < until {
@@ -118,7 +118,7 @@ fn gone() -> Service {
     Service { status: "INACTIVE".to_owned(), ..Service::default() }
 }
 
-/// Tasks of the deployment: those that ended are kept, and one that no retry mends ends the deployment.
+/// Polls the tasks of the deployment, keeps the stopped ones, and stops the deployment at a permanent failure.
 fn look_at_tasks(
     aws: &Aws,
     target: &Target,
@@ -151,7 +151,7 @@ fn look_at_tasks(
     Ok(())
 }
 
-/// Seconds from the last change of the rollout state to now. Two clocks are compared: on AWS it is as good as ours.
+/// Returns the seconds since the last change of the rollout state. It compares AWS's clock with this machine's.
 fn lag(ours: &Ours, service: &Service, record: Option<&ServiceDeployment>) -> Option<f64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
     let deployment = service.deployments.iter().find(|deployment| deployment.id == ours.deployment_id);
@@ -160,7 +160,7 @@ fn lag(ours: &Ours, service: &Service, record: Option<&ServiceDeployment>) -> Op
     Some(((now - changed.0) * 1000.0).round() / 1000.0)
 }
 
-/// The record of our deployment, which is found out once: the oldest that is not older than it.
+/// Returns the record of our deployment: the oldest one not older than the deployment. Its ARN is kept.
 fn record_of(aws: &Aws, target: &Target, ours: &mut Ours) -> anyhow::Result<Option<ServiceDeployment>> {
     if ours.service_deployment_arn.is_none() {
         let records = ecs::list_service_deployments(aws, target.cluster(), target.service())?;
@@ -174,11 +174,11 @@ fn record_of(aws: &Aws, target: &Target, ours: &mut Ours) -> anyhow::Result<Opti
     }
 }
 
-/// Ends the deployment and has ECS go back: what failed would fail as often as it is tried.
+/// Stops the deployment and requests a rollback: the failure is permanent.
 fn end_early(aws: &Aws, target: &Target, ours: &mut Ours) -> anyhow::Result<()> {
     record_of(aws, target, ours)?;
     if let Some(arn) = &ours.service_deployment_arn {
-        // Where ECS has begun to go back by itself, or there is nothing to go back to, it refuses: it goes on as it does.
+        // ECS rejects the call during a rollback, or without a revision to roll back to: the deployment continues.
         let _ = ecs::stop_service_deployment(aws, arn, Stop::Rollback);
     }
     Ok(())

@@ -1,23 +1,23 @@
-//! Releases of an environment: the revisions of its family with their records, newest first. There is no other store.
+//! Releases of an environment: the revisions of its family with their records, newest first. No other store exists.
 
 use super::target::Target;
 use crate::ecs::Revision;
 use crate::ecs::record::Record;
 use crate::effects::ecs;
 
-/// One recorded release.
+/// A revision and its record.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The revision.
     pub revision: Revision,
-    /// Its record; `None` where Slipway did not register it.
+    /// Its record; `None` if Slipway did not register it.
     pub record: Option<Record>,
 }
 
-/// The newest releases, `count` at most. One call for the list, and one for each revision: ECS has no other way to tags.
+/// Returns the newest releases, at most `count`. One call for the list, and one per revision to get its tags.
 ///
 /// # Errors
-/// AWS's.
+/// Returns AWS's errors.
 pub fn newest(target: &Target, count: usize) -> anyhow::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for arn in ecs::list_task_definitions(&target.aws, &target.settings.names.family, count)? {

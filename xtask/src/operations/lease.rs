@@ -1,5 +1,5 @@
-//! The lease of a deploy: one at a time for an environment, from whichever machine. It is an SSM parameter, because putting
-//! one without overwriting is atomic there. It runs out by itself, so that a process that died blocks no other one.
+//! The deploy lease: one deploy at a time per environment, across machines. It is an SSM parameter, because creating
+//! one without overwriting is atomic. It expires, so that a crashed process does not block others.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,42 +10,42 @@ use crate::effects::ssm::{self, Put};
 use crate::effects::{host, process};
 use crate::error::{Exit, Failure};
 
-/// How long a lease holds without being renewed: several lost calls and a suspended laptop's first minute are survived.
+/// Validity of a lease without renewal: covers several failed calls and a minute of suspend.
 const LASTS: Duration = Duration::from_secs(90);
 
-/// Renewed at a third of that.
+/// Interval of renewals: a third of the validity.
 const RENEWED_AFTER: Duration = Duration::from_secs(30);
 
-/// Who holds the lease.
+/// The holder of the lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// As AWS knows the caller.
+    /// ARN of the caller.
     pub by: String,
-    /// Name of the machine.
+    /// Host name.
     pub host: String,
-    /// Process on it.
+    /// Process id.
     pub process: u32,
-    /// The release that it deploys.
+    /// Id of the release that is being deployed.
     pub release: String,
-    /// When it began, in seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub since: u64,
-    /// When it runs out, in seconds since 1970.
+    /// Expiry time, in seconds since 1970.
     pub until: u64,
 }
 
 impl Holder {
-    /// Whether both are the same run, renewed or not.
+    /// Returns whether both are the same run, renewed or not.
     fn is_same(&self, other: &Holder) -> bool {
         (&self.host, self.process, self.since) == (&other.host, other.process, other.since)
     }
 
-    /// Whether it holds no more: it has run out, or was this machine's and its process is gone.
+    /// Returns whether the lease has expired, or its process on this machine has exited.
     fn is_over(&self, now: u64, host: &str, is_alive: impl Fn(u32) -> bool) -> bool {
         self.until <= now || (self.host == host && !is_alive(self.process))
     }
 }
 
-/// A held lease. Given back when dropped.
+/// A held lease. Released when dropped.
 #[derive(Debug)]
 pub struct Lease {
     aws: Aws,
@@ -54,18 +54,18 @@ pub struct Lease {
     renewed: Instant,
 }
 
-/// The parameter of an environment's lease.
+/// Returns the name of the parameter of an environment's lease.
 pub fn name(project: &str, environment: &str) -> String {
     format!("/{project}/{environment}/deploy-lease")
 }
 
 impl Lease {
-    /// Takes the lease, or says who has it.
+    /// Acquires the lease.
     ///
     /// # Errors
-    /// Locked (5) while somebody else holds it; AWS's.
+    /// Returns locked (5) with the holder if another process holds it, and AWS's errors.
     pub fn acquire(aws: &Aws, name: String, by: &str, release: &str) -> anyhow::Result<Lease> {
-        // It is given back also after an interrupt.
+        // The lease is released after an interrupt, too.
         let aws = aws.in_spite_of_interrupts();
         let now = now();
         let holder = Holder {
@@ -77,7 +77,7 @@ impl Lease {
             until: now + LASTS.as_secs(),
         };
         let value = serde_json::to_string(&holder)?;
-        // Once more after an expired lease was removed: of two processes that remove it at once, only one wins the second put.
+        // Retries once after an expired lease was removed: if two processes remove it, only one creates the parameter.
         for _ in 0..2 {
             if ssm::put_new(&aws, &name, &value)? == Put::Created {
                 return Ok(Lease { aws, name, holder, renewed: Instant::now() });
@@ -88,7 +88,7 @@ impl Lease {
             if !is_over {
                 return Err(locked(other.as_ref(), now, &name).into());
             }
-            // Somebody else may have done the same since: then it is theirs, and has another version or value.
+            // Another process may have replaced it since: then its version or value differs.
             if ssm::get(&aws, &name)? == Some((text, version)) {
                 ssm::delete(&aws, &name)?;
             }
@@ -96,13 +96,13 @@ impl Lease {
         Err(locked(None, now, &name).into())
     }
 
-    /// Renews it when it is time. Its loss is not an error: what was begun is followed to its end.
+    /// Renews the lease when due. Its loss is not an error: the deploy is followed to its end.
     pub fn keep(&mut self) {
         if self.renewed.elapsed() < RENEWED_AFTER {
             return;
         }
         self.renewed = Instant::now();
-        // A machine that slept for too long has lost it, and must not take it back from its present holder.
+        // After a long suspend the lease may belong to another process, which must keep it.
         if !self.is_ours() {
             return;
         }
@@ -112,7 +112,7 @@ impl Lease {
         }
     }
 
-    /// Whether it is still held by this run.
+    /// Returns whether this run still holds the lease.
     fn is_ours(&self) -> bool {
         let found = ssm::get(&self.aws, &self.name).ok().flatten();
         let found: Option<Holder> = found.and_then(|(text, _)| serde_json::from_str(&text).ok());
@@ -122,7 +122,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Best effort: it runs out by itself.
+        // Best effort: the lease expires by itself.
         if self.is_ours() {
             let _ = ssm::delete(&self.aws, &self.name);
         }

@@ -1,5 +1,5 @@
-//! A one-off task: run from a revision, in the service's own network, watched to its end with its output as it comes. The
-//! release phase and `run` are such tasks.
+//! One-off tasks: run from a revision in the service's network, and followed to their end with their output. Used by
+//! the release phase and `run`.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,46 +14,46 @@ use crate::effects::ecs;
 use crate::effects::interrupt;
 use crate::error::Failure;
 
-/// Between two looks. A command that does little is over in a second; one call a second is polite.
+/// Interval between polls. A short command takes a second, so about one call per second is enough.
 const LOOK: Duration = Duration::from_millis(900);
 
-/// What is run.
+/// Parameters of a one-off task.
 #[derive(Clone, Copy, Debug)]
 pub struct OneOff<'a> {
     /// ARN of the revision.
     pub revision: &'a str,
-    /// The same as a document.
+    /// The revision as a document.
     pub definition: &'a TaskDefinition,
-    /// Whose exit code counts.
+    /// Name of the container whose exit code counts.
     pub container: &'a str,
-    /// Replaces its command.
+    /// Command that replaces the container's.
     pub command: &'a [String],
-    /// `networkConfiguration` and what else the task inherits of the service.
+    /// `networkConfiguration` and other members that the task inherits from the service.
     pub inherited: &'a Map<String, Value>,
-    /// How long it may take.
+    /// Time limit of the task.
     pub limit: Duration,
 }
 
-/// How it ended.
+/// Result of a one-off task.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// The task.
     pub task: Task,
-    /// What that means.
+    /// Verdict on the task.
     pub verdict: Verdict,
 }
 
-/// Members of a service that a one-off task of it takes over.
+/// Returns the members of a service that its one-off tasks inherit.
 pub fn inherited(service: &Map<String, Value>) -> Map<String, Value> {
     const MEMBERS: [&str; 4] = ["networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"];
     let taken = service.iter().filter(|(name, _)| MEMBERS.contains(&name.as_str()));
     taken.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Runs it to its end. Each line of the watched container's output goes to `line`; `tick` is called between looks.
+/// Runs the task to its end. Each log line of the watched container goes to `line`; `tick` is called between polls.
 ///
 /// # Errors
-/// It could not be started, it took too long (it is stopped then), the run was interrupted (it is stopped, too).
+/// Returns an error if the task does not start, exceeds its limit or is interrupted. The task is stopped then.
 pub fn run(
     target: &Target,
     wanted: &OneOff<'_>,
@@ -63,7 +63,7 @@ pub fn run(
     let command = wanted.command.join(" ");
     let begun = Instant::now();
     let task = ecs::run_task(&target.aws, &request(target, wanted))?;
-    // After an interrupt the task is still to be stopped: the loop looks for interrupts, and the calls do not.
+    // After an interrupt the task must still be stopped: the loop checks for interrupts, the calls do not.
     let aws = target.aws.in_spite_of_interrupts();
     let arn = task.task_arn.clone();
     let mut output = Output::of(target, wanted.definition, wanted.container, task.id());
@@ -71,7 +71,7 @@ pub fn run(
         let task = ecs::describe_tasks(&aws, target.cluster(), std::slice::from_ref(&arn))?.pop();
         let task = task.ok_or_else(|| Failure::failed(format!("ECS has lost the task `{arn}` of `{command}`")))?;
         let is_over = task.is_stopped();
-        // The last lines may arrive after the end, so they are read once more then.
+        // The last lines may arrive after the end, so the logs are read once more.
         if is_over || begun.elapsed() > LOOK {
             output.news().unwrap_or_default().iter().for_each(|news| line(&news.message));
         }

@@ -1,19 +1,19 @@
-//! Output of one container of one task, by the log configuration of its definition: each line once, as it comes.
+//! Log output of one container of one task, by the log configuration of its definition. Each line is returned once.
 
 use super::target::Target;
 use crate::ecs::{LogLine, TaskDefinition};
 use crate::effects::logs;
 
-/// Where a container's lines are.
+/// The CloudWatch log stream of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// CloudWatch log group.
+    /// Name of the log group.
     pub group: String,
-    /// `<prefix>/<container>/<task id>`.
+    /// Name of the stream: `<prefix>/<container>/<task id>`.
     pub name: String,
 }
 
-/// The stream of a container; `None` where its output does not go to CloudWatch.
+/// Returns the stream of a container; `None` if its logs do not go to CloudWatch.
 pub fn stream(definition: &TaskDefinition, container: &str, task: &str) -> Option<Stream> {
     let log = definition.container(container)?.log_configuration.as_ref()?;
     let option = |name: &str| log.options.get(name).filter(|_| log.log_driver == "awslogs");
@@ -21,7 +21,7 @@ pub fn stream(definition: &TaskDefinition, container: &str, task: &str) -> Optio
     Some(Stream { group, name: format!("{prefix}/{container}/{task}") })
 }
 
-/// What is still to be shown.
+/// A reader of new log lines.
 #[derive(Debug)]
 pub struct Output<'a> {
     target: &'a Target,
@@ -29,19 +29,19 @@ pub struct Output<'a> {
     shown: Vec<LogLine>,
 }
 
-/// Lines that one look sees, the most that CloudWatch gives: of a task that writes more between two, the last are shown.
+/// Maximum number of lines per call, CloudWatch's limit. Of more lines, the last ones are shown.
 const WINDOW: u32 = 10_000;
 
 impl<'a> Output<'a> {
-    /// Of a container.
+    /// Creates the reader of a container.
     pub fn of(target: &'a Target, definition: &TaskDefinition, container: &str, task: &str) -> Output<'a> {
         Output { target, stream: stream(definition, container, task), shown: Vec::new() }
     }
 
-    /// Lines that were not shown yet.
+    /// Returns lines that were not returned before.
     ///
     /// # Errors
-    /// AWS's.
+    /// Returns AWS's errors.
     pub fn news(&mut self) -> anyhow::Result<Vec<LogLine>> {
         let Some(stream) = &self.stream else { return Ok(Vec::new()) };
         let lines = logs::tail(&self.target.aws, &stream.group, &stream.name, WINDOW)?;
@@ -51,8 +51,8 @@ impl<'a> Output<'a> {
     }
 }
 
-/// What stands behind the lines of the look before. A stream only grows at its end, but a look sees its last lines only: then
-/// what was seen last is looked for.
+/// Returns the lines after those of the previous poll. A poll returns only the last lines of a stream, so beyond that
+/// limit the last known line is searched for.
 fn behind<'l>(before: &[LogLine], now: &'l [LogLine]) -> &'l [LogLine] {
     if now.len() < WINDOW as usize {
         return now.get(before.len()..).unwrap_or_default();
@@ -80,7 +80,7 @@ mod tests {
         check(0..0, 0..3, 0..3);
         check(0..3, 0..3, 0..0);
         check(0..3, 0..5, 3..5);
-        // The look sees the last lines only.
+        // A poll returns the last lines only.
         check(0..5, 2..2 + WINDOW, 5..2 + WINDOW);
         check(5..5 + WINDOW, 9..9 + WINDOW, 5 + WINDOW..9 + WINDOW);
         check(0..5, 90..90 + WINDOW, 90..90 + WINDOW);

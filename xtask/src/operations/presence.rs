@@ -1,5 +1,5 @@
-//! Tasks that are to be there and are not yet, where nothing is deployed: after a stop of the emulator, after a crash. A URL is
-//! printed when it answers. Not here: a rollout (`follow`).
+//! Waits for the tasks of a service without a deployment: after a stop of the emulator, after a crash. A URL is printed
+//! once it responds. Not here: a rollout (`follow`).
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::effects::{ecs, elb, interrupt};
 use crate::error::{Exit, Failure};
 use crate::report::Report;
 
-/// Between two looks.
+/// Interval between polls.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits until as many tasks run as the service wants, and the load balancer takes them for healthy. Where they run already,
-/// nothing is called.
+/// Waits until the desired number of tasks runs and the load balancer reports them healthy. Makes no call if they run
+/// already.
 ///
 /// # Errors
-/// Timed out (7), interrupted (130), AWS's.
+/// Returns timed out (7), interrupted (130), or AWS's errors.
 pub fn wait(
     target: &Target,
     service: Option<&Service>,

@@ -1,5 +1,5 @@
-//! How the AWS of an environment is reached: AWS itself, an endpoint that somebody named, or the emulator, which is started
-//! where it does not run.
+//! Connection to the AWS of an environment: AWS itself, a configured endpoint, or the emulator, which is started if it
+//! does not run.
 
 use camino::Utf8Path;
 
@@ -10,28 +10,28 @@ use crate::plan::local;
 use crate::project::{Environment, Project};
 use crate::report::Report;
 
-/// Endpoint and caller.
+/// An endpoint and the source of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Of all services; `None`: AWS's own.
+    /// Endpoint of all services; `None` for AWS's own.
     pub endpoint: Option<String>,
-    /// Whose credentials sign.
+    /// Source of the credentials that sign requests.
     pub caller: CredentialSource,
 }
 
-/// What to do about an emulator that does not run.
+/// Handling of an emulator that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Start it, with all that it needs.
+    /// Start the emulator and its prerequisites.
     Start,
-    /// Say so: this verb only looks.
+    /// Return an error: this verb only reads.
     Refuse,
 }
 
-/// Finds the way.
+/// Returns the connection of an environment.
 ///
 /// # Errors
-/// The emulator cannot be started, or does not run and must not be started.
+/// Returns an error if the emulator cannot be started, or does not run and must not be started.
 pub fn reach(
     root: &Utf8Path,
     project: &Project,
@@ -63,10 +63,10 @@ pub fn reach(
     Ok(Reach { endpoint, caller })
 }
 
-/// Refuses another account than the environment's.
+/// Rejects an account other than the environment's.
 ///
 /// # Errors
-/// Refused (3).
+/// Returns refused (3).
 pub fn guard(environment: &Environment, found: Option<&str>) -> Result<(), Failure> {
     match (&environment.account, found) {
         (Some(wanted), Some(found)) if wanted != found => {

@@ -1,4 +1,4 @@
-//! A service moved to a revision that it has run before: `rollback`, and the services that go back when a later one fails.
+//! Rollback of a service to a previous revision: by `rollback`, or when a later service of a deploy fails.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::plan::deploy::primary;
 use crate::report::Report;
 use crate::report::rollout::RolloutView;
 
-/// One service and the revision that it goes back to.
+/// A service and the revision to which it is rolled back.
 #[derive(Debug)]
 pub struct Revert<'a> {
     /// The service.
@@ -26,28 +26,28 @@ pub struct Revert<'a> {
     pub service: &'a Service,
     /// The revision.
     pub revision: &'a Revision,
-    /// The same as a document.
+    /// The revision as a document.
     pub definition: &'a TaskDefinition,
     /// The release id of the revision.
     pub release: &'a str,
-    /// Where its tasks are registered, if anywhere.
+    /// Target group in which its tasks are registered, if any.
     pub group: Option<&'a TargetGroup>,
-    /// Where its load balancer answers.
+    /// URL of its load balancer.
     pub url: Option<&'a str>,
-    /// How long the rollout may take.
+    /// Time limit of the rollout.
     pub limit: Duration,
-    /// Where words go.
+    /// Report that receives the output.
     pub report: &'a Report,
 }
 
 impl<'a> Revert<'a> {
-    /// Returns whether the service runs the revision, and nothing is under way.
+    /// Returns whether the service runs the revision, without a deployment in progress.
     pub fn is_done(&self) -> bool {
         let is_complete = |service| primary(service).is_some_and(|one| one.rollout_state == RolloutState::Completed);
         self.service.task_definition == self.revision.arn && is_complete(self.service)
     }
 
-    /// Returns the move, for its verdict and its record.
+    /// Returns the deployment, for its verdict and its record.
     pub fn moved(&self) -> Move<'a> {
         Move {
             target: self.target,
@@ -62,10 +62,10 @@ impl<'a> Revert<'a> {
         }
     }
 
-    /// Moves the service and follows the deployment to its verdict.
+    /// Starts the deployment and follows it to its verdict.
     ///
     /// # Errors
-    /// As those of a rollout.
+    /// Returns the errors of a rollout.
     pub fn apply(&self, lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
         let target = self.target;
         let mut update = Map::new();

@@ -1,4 +1,4 @@
-//! How a rollout ended, what that means for the caller, and the record of it.
+//! The end of a rollout: its consequences for the caller, and its record.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use crate::operations::verification;
 use crate::plan::deploy::short;
 use crate::report::Report;
 
-/// A move of a service to a revision.
+/// A deployment of a revision to a service.
 #[derive(Clone, Copy, Debug)]
 pub struct Move<'a> {
-    /// Where.
+    /// Environment and service.
     pub target: &'a Target,
     /// ARN of the revision.
     pub revision: &'a str,
-    /// The same as a document.
+    /// The revision as a document.
     pub definition: &'a TaskDefinition,
-    /// The release's id.
+    /// Id of the release.
     pub release: &'a str,
-    /// Where its tasks are registered, if anywhere.
+    /// Target group in which its tasks are registered, if any.
     pub group: Option<&'a TargetGroup>,
-    /// Where the load balancer of the service answers.
+    /// URL of the service's load balancer.
     pub url: Option<&'a str>,
-    /// ARN of the revision before.
+    /// ARN of the previous revision.
     pub before: Option<&'a str>,
-    /// How long the rollout may take.
+    /// Time limit of the rollout.
     pub limit: Duration,
-    /// Where words go.
+    /// Report that receives the output.
     pub report: &'a Report,
 }
 
-/// Goes on where the rollout is complete; everything else is an end of its own kind, with evidence.
+/// Returns `Ok` if the rollout is complete, otherwise the error of its end, with evidence.
 pub fn rollout(run: &Move<'_>, ours: &Ours, followed: &Followed, known: &mut Known) -> anyhow::Result<()> {
     known.lag = followed.lag;
     let status = run.target.command("status");
@@ -92,8 +92,8 @@ pub fn rollout(run: &Move<'_>, ours: &Ours, followed: &Followed, known: &mut Kno
     Err(failure.into())
 }
 
-/// Proves what serves and writes it down. A check that fails does not undo the deployment: the release is not recorded as
-/// one to roll back to. `set` is the release of several services that the revision is recorded in.
+/// Verifies the service and records the result. A failed check does not undo the deployment, but excludes the release
+/// from rollbacks. `set` is the release of several services that is recorded on the revision.
 pub fn verify_and_record(run: &Move<'_>, set: Option<&ReleaseSet>, known: &mut Known) -> anyhow::Result<()> {
     run.report.step("verifying what serves");
     let subject = verification::Served {
@@ -125,7 +125,7 @@ pub fn verify_and_record(run: &Move<'_>, set: Option<&ReleaseSet>, known: &mut K
     Err(failure.hint(format!("back to the last verified release: {}", run.target.command("rollback"))).into())
 }
 
-/// Writes down that it failed, unless the release had been in service before. Best effort: the failure itself is what the user is to hear of.
+/// Records the failure, unless the revision was already in service. Best effort: an error here is a warning only.
 pub fn note_failure(run: &Move<'_>) {
     if run.before != Some(run.revision)
         && let Err(error) = ecs::tag_resource(&run.target.aws, run.revision, &outcome_tag(Outcome::Failed))

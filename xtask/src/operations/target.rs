@@ -1,4 +1,4 @@
-//! An environment as a verb works on it: its files, its AWS, whose account it is, and where its load balancer answers.
+//! An environment with its files, AWS connection, account and load balancer URL.
 
 use camino::Utf8Path;
 
@@ -20,7 +20,7 @@ pub struct Settings {
     pub project: Project,
     /// The environment, with the values of the selected service.
     pub environment: Environment,
-    /// Names that follow from both.
+    /// Names derived from both.
     pub names: Names,
     /// The environment with the values that all services share.
     shared: Environment,
@@ -31,13 +31,13 @@ pub struct Settings {
 pub struct Target {
     /// The configuration.
     pub settings: Settings,
-    /// How AWS is reached.
+    /// Endpoint and source of credentials.
     pub reach: Reach,
-    /// Its client.
+    /// AWS client.
     pub aws: Aws,
-    /// The caller's account, which is the environment's.
+    /// Id of the caller's account, which is the environment's.
     pub account: String,
-    /// Who calls.
+    /// ARN of the caller.
     pub caller: String,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
     /// Reads and checks the files. The main service is selected.
     ///
     /// # Errors
-    /// Usage (2), with every problem of a file.
+    /// Returns usage (2) with every problem of a file.
     pub fn load(root: &Utf8Path, name: EnvironmentName) -> anyhow::Result<Settings> {
         let project = project_files::load(root)?;
         let environment = project_files::load_environment(root, name, &project)?;
@@ -55,7 +55,7 @@ impl Settings {
         Ok(main.map_or(settings.clone(), |main| settings.for_service(&main)))
     }
 
-    /// Of a project without a selected service.
+    /// Creates settings without a selected service.
     fn new(project: Project, environment: Environment) -> Settings {
         let names = names(&project, &environment);
         Settings { project, names, shared: environment.clone(), environment }
@@ -71,7 +71,7 @@ impl Settings {
         self.service().and_then(|service| service.release.as_ref())
     }
 
-    /// Selects another service.
+    /// Returns the settings of another service.
     #[must_use]
     pub fn for_service(&self, service: &ProjectService) -> Settings {
         let environment = self.shared.for_service(&self.project, service);
@@ -82,7 +82,7 @@ impl Settings {
     /// Returns the settings of the named service, or those of every service in the order of a rollout.
     ///
     /// # Errors
-    /// Usage (2): no such service, or a project without one.
+    /// Returns usage (2) if the service does not exist, or the project has none.
     pub fn services(&self, name: Option<&str>) -> Result<Vec<Settings>, Failure> {
         let services = &self.project.services;
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
@@ -105,7 +105,7 @@ impl Settings {
     /// Returns the settings of the named service, or of the main one.
     ///
     /// # Errors
-    /// Usage (2): no such service.
+    /// Returns usage (2) if the service does not exist.
     pub fn one_service(&self, name: Option<&str>) -> Result<Settings, Failure> {
         match name {
             Some(_) => Ok(self.services(name)?.remove(0)),
@@ -115,10 +115,10 @@ impl Settings {
 }
 
 impl Target {
-    /// Reaches the environment and guards its account: no other call is made before.
+    /// Connects to AWS and checks the account before any other call.
     ///
     /// # Errors
-    /// Refused (3) in another account; no way to AWS.
+    /// Returns refused (3) in another account, or the error of the connection.
     pub fn connect(root: &Utf8Path, settings: Settings, missing: Missing, report: &Report) -> anyhow::Result<Target> {
         let Settings { project, environment, .. } = &settings;
         let reach = reach::reach(root, project, environment, missing, report)?;
@@ -134,25 +134,25 @@ impl Target {
         Target { settings, ..self.clone() }
     }
 
-    /// Name of the cluster.
+    /// Returns the name of the cluster.
     pub fn cluster(&self) -> &str {
         &self.settings.environment.cluster
     }
 
-    /// Name of the service.
+    /// Returns the name of the service.
     pub fn service(&self) -> &str {
         &self.settings.environment.service
     }
 
-    /// The environment's name, as it is typed.
+    /// Returns the environment's name, as typed on the command line.
     pub fn environment(&self) -> EnvironmentName {
         self.settings.environment.name
     }
 
-    /// The target group that the service is to be registered in.
+    /// Returns the target group of the service.
     ///
     /// # Errors
-    /// It is not there; AWS's.
+    /// Returns an error if it does not exist, and AWS's errors.
     pub fn target_group(&self) -> anyhow::Result<TargetGroup> {
         let name = &self.settings.names.balancer;
         let found = elb::target_group(&self.aws, name)?;
@@ -167,16 +167,16 @@ impl Target {
         Ok(found.ok_or_else(missing)?)
     }
 
-    /// Where the load balancer answers: the emulator's address, the domain, or the balancer's own name. The first two belong to
-    /// the main service.
+    /// Returns the URL of the load balancer: the emulator's address, the domain, or the load balancer's DNS name. The
+    /// first two belong to the main service.
     ///
     /// # Errors
-    /// AWS's.
+    /// Returns AWS's errors.
     pub fn url(&self, group: &TargetGroup) -> anyhow::Result<Option<String>> {
         let environment = &self.settings.environment;
         let is_main = self.settings.service().is_none_or(|service| service.is_main);
         let of_emulator = |local: &&crate::project::Local| {
-            // Another endpoint that was named has a load balancer of its own.
+            // A configured endpoint has its own load balancer.
             self.reach.endpoint.as_deref() == Some(format!("http://{}", local.endpoint).as_str())
         };
         if let Some(local) = environment.local.as_ref().filter(of_emulator).filter(|_| is_main) {
@@ -190,10 +190,10 @@ impl Target {
         Ok(found.map(|balancer| format!("http://{}", balancer.dns_name)))
     }
 
-    /// ARNs of the tasks of the service that run or are to run.
+    /// Returns the ARNs of the service's tasks that run or are starting.
     ///
     /// # Errors
-    /// AWS's.
+    /// Returns AWS's errors.
     pub fn tasks(&self) -> anyhow::Result<Vec<String>> {
         let of_service = TaskFilter { service: Some(self.service()), ..TaskFilter::default() };
         Ok(ecs::list_tasks(&self.aws, self.cluster(), &of_service)?)
@@ -202,7 +202,7 @@ impl Target {
     /// Returns the target of the named service, or of every service in the order of a rollout.
     ///
     /// # Errors
-    /// Usage (2): no such service.
+    /// Returns usage (2) if the service does not exist.
     pub fn services(&self, name: Option<&str>) -> Result<Vec<Target>, Failure> {
         Ok(self.settings.services(name)?.into_iter().map(|settings| self.with(settings)).collect())
     }
@@ -212,7 +212,7 @@ impl Target {
         self.settings.service().map_or("web", |service| &service.name)
     }
 
-    /// A line that types a verb for this environment.
+    /// Returns the command line of a verb for this environment.
     pub fn command(&self, verb: &str) -> String {
         format!("cargo xtask {verb}{}", self.environment().flags())
     }

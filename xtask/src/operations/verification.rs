@@ -1,5 +1,5 @@
-//! Facts gathered and rules run: the one flow that `deploy` and `verify` share. What touches a network or reads layers is
-//! read in parallel. Not here: what must hold (`checks`), and what follows from a finding (the verbs).
+//! Verification for `deploy` and `verify`: gathers facts and runs the rules. Network calls and layer reads run in
+//! parallel. Not here: the rules (`checks`), consequences of a finding (the verbs).
 
 mod account;
 mod documents;
@@ -23,39 +23,39 @@ use crate::release::Release;
 pub use account::Account;
 pub use documents::{Documents, documents};
 
-/// What a deploy is about to use.
+/// The input of a deploy.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The repository.
+    /// Root of the repository.
     pub root: &'a Utf8Path,
     /// The configuration.
     pub settings: &'a Settings,
-    /// What is to run.
+    /// Desired task definition.
     pub definition: &'a TaskDefinition,
-    /// How it is to run.
+    /// Desired service.
     pub service: &'a ServiceDocument,
-    /// What was built.
+    /// The built release.
     pub release: Option<&'a Release>,
 }
 
-/// What a deploy has put in place.
+/// The result of a deploy.
 #[derive(Clone, Copy, Debug)]
 pub struct Served<'a> {
     /// The configuration.
     pub settings: &'a Settings,
-    /// What is to run.
+    /// Desired task definition.
     pub definition: &'a TaskDefinition,
-    /// ARN of its revision.
+    /// ARN of the revision.
     pub revision: &'a str,
-    /// The release that is to answer.
+    /// The expected release.
     pub release: &'a str,
-    /// Where its tasks are registered; `None` without a load balancer.
+    /// Target group in which its tasks are registered; `None` without a load balancer.
     pub group: Option<&'a TargetGroup>,
-    /// Where the load balancer answers.
+    /// URL of the load balancer.
     pub url: Option<&'a str>,
 }
 
-/// The rules over images. The proof reads every layer anew.
+/// Runs the rules of images. The architecture check reads every layer again.
 pub fn images(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -> Vec<Check> {
     let images =
         release.map(|release| images::facts(root, settings, release, images::Depth::Proof)).unwrap_or_default();
@@ -63,7 +63,7 @@ pub fn images(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -
     run(Scope::Images, &facts(settings, release, images, stack))
 }
 
-/// The rules over what a deploy is about to use. Without a target, no network is used.
+/// Runs the rules of a deploy's input. Without a target, makes no network call.
 pub fn environment(subject: &Subject<'_>, target: Option<&Target>) -> Vec<Check> {
     let documents = Documents { definition: Ok(subject.definition.clone()), service: Ok(subject.service.clone()) };
     let account = match target {
@@ -73,7 +73,7 @@ pub fn environment(subject: &Subject<'_>, target: Option<&Target>) -> Vec<Check>
     before(subject.root, subject.settings, subject.release, &documents, account)
 }
 
-/// The same where the documents, or the way to AWS, may not be known.
+/// Runs the same rules where the documents or the account's facts may be unknown.
 pub fn before(
     root: &Utf8Path,
     settings: &Settings,
@@ -98,24 +98,24 @@ pub fn before(
     run(Scope::Environment, &facts)
 }
 
-/// The account's part of the facts, for `before`.
+/// Returns the facts of the account, for `before`.
 pub fn account(target: &Target, documents: &Documents) -> Account {
     account::of(target, documents.definition.as_ref().ok())
 }
 
-/// The rules over what a deploy has put in place.
+/// Runs the rules of the running service after a deploy.
 pub fn service(served: &Served<'_>, target: &Target) -> Vec<Check> {
     let observed = served::observe(target, &served::Wanted::of_deploy(served));
-    // What is deployed is what the revision names, also where something else was built since.
+    // The revision defines the expected images, even if other ones were built since.
     after(served.settings, Err(Unknown::new("the revision decides: `running-digests`")), observed)
 }
 
-/// The rules over what runs, also where another tool deployed it.
+/// Runs the rules of the running service, also if another tool deployed it.
 pub fn running(settings: &Settings, release: Option<&Release>, target: &Target) -> Vec<Check> {
     after(settings, known(release), served::observe(target, &served::Wanted::of_any_deploy(target)))
 }
 
-/// The rules over what runs, where AWS cannot be called.
+/// Runs the rules of the running service without access to AWS.
 pub fn unseen(settings: &Settings, why: &Unknown) -> Vec<Check> {
     after(settings, known(None), Err(why.clone()))
 }
@@ -129,7 +129,7 @@ fn known(release: Option<&Release>) -> Fact<&Release> {
     release.ok_or_else(|| Unknown::new("nothing is built: cargo xtask build"))
 }
 
-/// What the project's files say. Variables of the task win over those of the image.
+/// Returns the facts of the project's files. The task's variables take precedence over the image's.
 fn stack(
     root: &Utf8Path,
     settings: &Settings,
@@ -148,7 +148,7 @@ fn stack(
     Ok(stack::read(&settings.project, &sources, &variables))
 }
 
-/// What is known without a network; everything else is not.
+/// Returns the facts that need no network; the others are unknown.
 fn facts<'a>(
     settings: &'a Settings,
     release: Option<&'a Release>,

@@ -1,6 +1,6 @@
-//! Times and sizes as nginx writes them: `1m 30s`, `75`, `500ms`, `8k`, `3m`.
+//! Times and sizes in nginx's notation: `1m 30s`, `75`, `500ms`, `8k`, `3m`.
 
-/// Whole seconds, rounded up; `None` where the text is no time.
+/// Returns whole seconds, rounded up; `None` where the text is not a time.
 pub(super) fn seconds(text: &str) -> Option<u32> {
     // ngx_parse_time: a bare number counts seconds.
     const UNITS: [(&str, u64); 7] =
@@ -23,7 +23,7 @@ pub(super) fn seconds(text: &str) -> Option<u32> {
     u32::try_from(total.div_ceil(1_000)).ok()
 }
 
-/// Bytes; `None` where the text is no size.
+/// Returns bytes; `None` where the text is not a size.
 pub(super) fn bytes(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
     let (number, scale) = match lower.strip_suffix(['k', 'm', 'g']) {

@@ -1,29 +1,29 @@
-//! Servers and locations: at which ports, for which paths, and what each does with a request.
+//! Servers and locations: ports, paths, and how each location handles a request.
 
 use super::syntax::Directive;
 
-/// One `server`.
+/// A `server` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Server {
-    /// Where it listens.
+    /// Its `listen` directives.
     pub listens: Vec<Listen>,
-    /// Its locations, those inside of others included.
+    /// Its locations, nested ones included.
     pub locations: Vec<Location>,
 }
 
-/// One `listen`.
+/// A `listen` directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// The address; every one where it is not given.
+    /// The address; `None` means every address.
     pub address: Option<String>,
     /// The port.
     pub port: u16,
-    /// Connections that may wait to be accepted; nginx's default is 511.
+    /// Maximum of connections that wait to be accepted; nginx's default is 511.
     pub backlog: Option<u32>,
 }
 
 impl Listen {
-    /// Whether others than the task itself reach it.
+    /// Returns whether clients outside of the task can reach it.
     pub fn is_public(&self) -> bool {
         !self
             .address
@@ -32,23 +32,23 @@ impl Listen {
     }
 }
 
-/// How a location is chosen.
+/// How nginx selects a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matcher {
     /// `= /path`.
     Exact,
-    /// `^~ /path`: regular expressions are not asked.
+    /// `^~ /path`: takes precedence over regular expressions.
     Decisive,
-    /// `/path`: unless a regular expression fits.
+    /// `/path`: applies where no regular expression matches.
     Prefix,
     /// `~` or `~*`.
     Expression,
 }
 
-/// One `location`.
+/// A `location` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// How it is chosen.
+    /// How nginx selects it.
     pub matcher: Matcher,
     /// The path or expression.
     pub path: String,
@@ -56,7 +56,7 @@ pub struct Location {
     pub alias: Option<String>,
     /// The status of a `return`.
     pub returns: Option<u16>,
-    /// Whether a request goes on to another server.
+    /// Whether requests are passed to another server.
     pub passes: bool,
     /// File and line.
     pub place: String,
@@ -70,7 +70,7 @@ pub(super) fn server(directive: &Directive) -> Result<Server, String> {
         }
     }
     locations(&directive.block, &mut server.locations)?;
-    // nginx's default of a server without `listen`.
+    // nginx's default for a server without `listen`.
     if server.listens.is_empty() {
         server.listens.push(Listen { address: None, port: 80, backlog: None });
     }
@@ -87,7 +87,7 @@ fn listen(directive: &Directive) -> Result<Listen, String> {
     let backlog = directive.arguments.iter().find_map(|word| word.strip_prefix("backlog=")?.parse().ok());
     match port.parse() {
         Ok(port) => Ok(Listen { address, port, backlog }),
-        // An address alone listens on port 80.
+        // An address without a port listens on port 80.
         Err(_) if address.is_none() => Ok(Listen { address: Some(text.to_owned()), port: 80, backlog }),
         Err(_) => Err(directive.wrong("names no port")),
     }
@@ -118,8 +118,8 @@ fn locations(directives: &[Directive], found: &mut Vec<Location>) -> Result<(), 
 }
 
 impl Server {
-    /// The location that a path certainly gets to: exact, or the longest prefix where no regular expression has a say.
-    /// `None` where an expression may take it, or nothing fits.
+    /// Returns the location that certainly serves a path: an exact match, or the longest prefix where no regular
+    /// expression can match. `None` where an expression may match, or no location does.
     pub fn location_of(&self, path: &str) -> Option<&Location> {
         let exact = self.locations.iter().find(|at| at.matcher == Matcher::Exact && at.path == path);
         let prefixes = self.locations.iter().filter(|at| matches!(at.matcher, Matcher::Decisive | Matcher::Prefix));
@@ -128,12 +128,12 @@ impl Server {
         exact.or_else(|| longest.filter(|at| at.matcher == Matcher::Decisive || !has_expressions))
     }
 
-    /// Whether anything at all takes a path.
+    /// Returns whether any location serves a path.
     pub fn takes(&self, path: &str) -> bool {
         self.locations.iter().any(|at| match at.matcher {
             Matcher::Exact => at.path == path,
             Matcher::Decisive | Matcher::Prefix => path.starts_with(&at.path),
-            // What a regular expression takes is nginx's to say: it counts as if it did.
+            // Regular expressions are not evaluated: they count as a match.
             Matcher::Expression => true,
         })
     }

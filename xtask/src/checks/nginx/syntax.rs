@@ -1,42 +1,42 @@
-//! nginx's grammar: words, quotes, comments, blocks, and `include` among texts that are given. No directive means
-//! anything here.
+//! nginx's grammar: words, quotes, comments, blocks, and `include` among the given texts. Directives are not
+//! interpreted here.
 
 use std::collections::BTreeMap;
 
-/// How deep files may include each other. nginx has no limit of its own; this one ends a circle.
+/// Maximum depth of `include`. nginx has no limit; this one stops cyclic includes.
 const DEEPEST: usize = 20;
 
-/// One directive.
+/// A directive with its arguments and block.
 #[derive(Clone, Debug)]
 pub(super) struct Directive {
     /// Its first word.
     pub(super) name: String,
     /// The words after it, without quotes.
     pub(super) arguments: Vec<String>,
-    /// What its braces hold.
+    /// The directives in its block.
     pub(super) block: Vec<Directive>,
     /// File and line.
     pub(super) place: String,
 }
 
 impl Directive {
-    /// The first argument, or nothing.
+    /// Returns the first argument, or an empty string.
     pub(super) fn first(&self) -> &str {
         self.argument(0)
     }
 
-    /// An argument, or nothing.
+    /// Returns an argument, or an empty string.
     pub(super) fn argument(&self, index: usize) -> &str {
         self.arguments.get(index).map(String::as_str).unwrap_or_default()
     }
 
-    /// What is wrong with it, and where.
+    /// Returns an error message with the place of the directive.
     pub(super) fn wrong(&self, why: &str) -> String {
         format!("{}: `{} {}` {why}", self.place, self.name, self.arguments.join(" "))
     }
 }
 
-/// Reads a file of `texts`, with what it includes in place of each `include`.
+/// Reads a file of `texts` and replaces each `include` with the directives of its files.
 pub(super) fn read(name: &str, texts: &BTreeMap<String, String>) -> Result<Vec<Directive>, String> {
     file(name, texts, 0)
 }
@@ -70,7 +70,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Directives up to the end, or up to the line of a closing brace.
+    /// Reads directives up to the end, or up to the line of a closing brace.
     fn block(&mut self) -> Result<(Vec<Directive>, Option<usize>), String> {
         let mut found = Vec::new();
         let mut words: Vec<String> = Vec::new();
@@ -116,7 +116,7 @@ impl Reader<'_> {
         Ok(block)
     }
 
-    /// Files of the base image, such as `mime.types`, are not among the texts: nothing here depends on them.
+    /// Returns the directives of the included files. Files of the base image, such as `mime.types`, are skipped.
     fn included(&self, pattern: &str) -> Result<Vec<Directive>, String> {
         let pattern = pattern.trim_start_matches("/etc/nginx/");
         let fits = |name: &&String| match pattern.split_once('*') {
@@ -170,7 +170,7 @@ fn tokens(name: &str, text: &str) -> Result<Vec<(usize, Token)>, String> {
                 let mut next = Some(first);
                 while let Some(c) = next {
                     word.push(c);
-                    // A brace is part of a word in `${name}` and, escaped, in an expression.
+                    // A brace belongs to the word in `${name}` and, escaped, in an expression.
                     if c == '\\' {
                         word.extend(chars.next());
                     }
@@ -192,7 +192,7 @@ fn tokens(name: &str, text: &str) -> Result<Vec<(usize, Token)>, String> {
     Ok(tokens)
 }
 
-/// A backslash takes the meaning of a quotation mark or of itself, and stays before anything else, as in expressions.
+/// Returns the characters of an escape. A backslash before a quote or another backslash is removed, and kept otherwise.
 fn escaped(next: Option<char>) -> impl Iterator<Item = char> {
     let kept = next.filter(|c| !matches!(c, '"' | '\'' | '\\')).map(|_| '\\');
     kept.into_iter().chain(next)

@@ -1,4 +1,4 @@
-//! What visitors get: the page, a file that it names, and health's word on which release answers.
+//! Responses to visitors: the page, its stylesheet, and the release in the health check.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::super::facts::{Answer, Fact, Facts};
 use super::super::judgement::{Judgement, Problems, Unknown, quoted};
 use super::super::{Rule, Scope};
 
-/// Seconds in 300 days: less is no promise that a file never changes.
+/// Minimum `max-age` in seconds of an immutable file: 300 days.
 const LONG: u64 = 300 * 86_400;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
@@ -25,7 +25,7 @@ fn answer(fact: &Fact<Answer>) -> Fact<&Answer> {
     fact.as_ref().map_err(Clone::clone)
 }
 
-/// The problem of an address that does not answer at all.
+/// Adds a problem for a missing response, and returns whether it is missing.
 fn is_silent(answer: &Answer, facts: &Facts<'_>, problems: &mut Problems) -> bool {
     if let Some(why) = &answer.silence {
         problems.fail(format!("{} does not answer: {why}", answer.url), facts.command("status"));

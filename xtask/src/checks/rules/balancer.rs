@@ -1,10 +1,10 @@
-//! The load balancer against what stands behind it: paths that it asks, time-outs on both sides of a connection.
+//! The load balancer and its targets: health check paths, and timeouts on both sides of a connection.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, Unknown};
 use super::super::{Rule, Scope};
 
-/// AWS's default of `deregistration_delay.timeout_seconds` is 300: dead time in every deployment.
+/// Maximum of `deregistration_delay.timeout_seconds`. AWS's default of 300 delays every deployment.
 const LONGEST_DELAY: u32 = 120;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
@@ -119,7 +119,7 @@ fn health_timing(facts: &Facts<'_>) -> Judgement {
     let balancer = facts.balancer()?;
     let (interval, timeout) = (balancer.interval, balancer.timeout);
     let mut problems = Problems::default();
-    // The emulator checks every second, with a time-out of its own that AWS would not take.
+    // The emulator checks every second, with a timeout that AWS would reject.
     if timeout > interval && facts.environment.local.is_none() {
         let text = format!("the balancer waits {timeout} s for an answer, and asks every {interval}");
         problems.fail(text, "set the health check's time-out below its interval");

@@ -1,14 +1,13 @@
-//! The database: a kind that the environment may have, a file that outlives its task, and connections for every thread of
-//! every task.
+//! The database: its kind, a file that outlives its task, and connections for every thread of every task.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
 use super::super::{Rule, Scope};
 
-/// Part of the database's connections that the app may use. The rest is for migrations, people and the database itself.
+/// Percentage of the database's connections for the app. Migrations, administrators and the database use the rest.
 const SHARE_PERCENT: u32 = 80;
 
-/// What app/README.md says uWSGI runs with where nothing is set.
+/// uWSGI's defaults in app/README.md.
 const PROCESSES: u32 = 2;
 const THREADS: u32 = 4;
 

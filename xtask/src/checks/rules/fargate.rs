@@ -1,4 +1,4 @@
-//! What Fargate itself asks for: mode, platform, parameters that only hosts of one's own have.
+//! Requirements of Fargate: network mode, platform, and parameters that exist on EC2 instances only.
 
 use aws_facts::task_definition::{ADDABLE_CAPABILITY, REFUSED_LINUX_PARAMETERS, SETTABLE_ULIMIT, is_task_control};
 use serde_json::Value;
@@ -8,11 +8,11 @@ use super::super::judgement::{Judgement, Problems, quoted, unknown};
 use super::super::{Rule, Scope};
 use crate::image::Platform;
 
-/// Parameters below `net.` that belong to the host: a task that sets one fails at its start (aws/containers-roadmap 2368).
+/// Parameters below `net.` of the host: a task that sets one fails to start (aws/containers-roadmap 2368).
 const HOST_CONTROLS: [&str; 4] =
     ["net.core.rmem_max", "net.core.wmem_max", "net.core.rmem_default", "net.core.wmem_default"];
 
-/// The oldest platform version with EFS volumes and containers that share a network namespace's limits.
+/// The oldest platform version with EFS volumes and shared network namespace limits.
 const OLDEST_PLATFORM: &str = "1.4.0";
 
 pub(in crate::checks) const RULES: &[Rule] = &[
@@ -69,7 +69,7 @@ fn runtime_platform(facts: &Facts<'_>) -> Judgement {
         Platform::LinuxAmd64 => "X86_64",
         Platform::LinuxArm64 => "ARM64",
     };
-    // What ECS takes where the document is silent.
+    // ECS's defaults for absent members.
     let architecture = platform.cpu_architecture.as_deref().unwrap_or("X86_64");
     let system = platform.operating_system_family.as_deref().unwrap_or("LINUX");
     let mut problems = Problems::default();

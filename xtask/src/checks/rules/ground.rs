@@ -1,4 +1,4 @@
-//! What must be there before anything else can be judged: files that can be read, and what the account has.
+//! Preconditions of the other rules: readable files and existing resources of the account.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
@@ -57,7 +57,7 @@ fn secrets(facts: &Facts<'_>) -> Judgement {
 }
 
 fn target_group(facts: &Facts<'_>) -> Judgement {
-    // Where the service cannot be read, its target group is still worth a look.
+    // The target group is checked even where the service cannot be read.
     if facts.registrations().is_ok_and(|registrations| registrations.is_empty()) {
         return unknown("the service has no load balancer");
     }

@@ -1,4 +1,4 @@
-//! Health: what ECS and the load balancer ask, how often, and whether the two give a new task the time that it needs.
+//! Health checks of ECS and the load balancer: target, interval, and the time that a new task gets to start.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};
@@ -23,7 +23,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     ),
 ];
 
-/// What ECS takes where the document is silent (`HealthCheck` of the API reference).
+/// Returns the values of a health check with ECS's defaults (`HealthCheck` of the API reference).
 fn filled(check: &HealthCheck) -> (u32, u32, u32, u32) {
     (
         check.interval.unwrap_or(30),
@@ -97,7 +97,7 @@ fn start_period(facts: &Facts<'_>) -> Judgement {
             };
             count += 1;
             let (interval, _, retries, start_period) = filled(check);
-            // Django at a quarter of a core takes about 5 s (docs/guide/local.md measures it); a cold cache more.
+            // Django on 0.25 vCPU takes about 5 s to start (docs/guide/local.md), and longer with a cold cache.
             if start_period + interval * retries < 30 {
                 let text = format!(
                     "`{}` has {} s to become healthy before `{}` is given up",

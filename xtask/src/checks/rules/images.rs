@@ -1,4 +1,4 @@
-//! The images as they lie on this machine: whole, proven, and what their configuration says of how they run.
+//! The built images on this machine: integrity, architecture and configuration.
 
 use super::super::facts::{Facts, ImageFacts};
 use super::super::judgement::{Judgement, Problems, quoted, short_digest, unknown};
@@ -7,7 +7,7 @@ use super::variables::looks_secret;
 use crate::image::ImageName;
 use crate::image::substitute::documents::LABEL;
 
-/// Compressed bytes from which a task's start is felt: Fargate pulls every layer at every start, 20 to 60 s for images of
+/// Compressed bytes that delay a start: Fargate pulls every layer at every start, which takes 20 to 60 s for images of
 /// 250 MB and more (aws/containers-roadmap 696).
 const LARGE: u64 = 250_000_000;
 
@@ -33,7 +33,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(Scope::Images, "image-size", "images are small enough to start quickly", size),
 ];
 
-/// The images that can be judged. An unreadable layout is the affair of `image-whole`.
+/// Returns the readable images. `image-whole` reports unreadable layouts.
 fn known<'a>(facts: &'a Facts<'_>) -> Result<Vec<(&'a ImageName, &'a ImageFacts)>, super::super::Unknown> {
     let readable: Vec<_> = facts.images.iter().filter_map(|(name, image)| Some((name, image.as_ref().ok()?))).collect();
     if readable.is_empty() { unknown("there is no built image to look at: cargo xtask build") } else { Ok(readable) }

@@ -1,4 +1,4 @@
-//! Where output goes: a driver, a group that exists, a mode that does not stop the app.
+//! Log configuration: a supported driver, an existing group, and a mode that does not block the app.
 
 use aws_facts::task_definition::REQUIRED_AWSLOGS_OPTIONS;
 
@@ -33,7 +33,7 @@ fn driver(facts: &Facts<'_>) -> Judgement {
         if log.log_driver != "awslogs" {
             continue;
         }
-        // A prefix is what gives a task's stream its name; on Fargate AWS refuses the definition without one.
+        // The prefix names a task's stream; on Fargate AWS rejects the definition without one.
         for option in REQUIRED_AWSLOGS_OPTIONS {
             if log.options.get(option).is_none_or(|value| value.trim().is_empty()) {
                 let text = format!("the log configuration of `{}` has no `{option}`", container.name);
@@ -65,7 +65,7 @@ fn mode(facts: &Facts<'_>) -> Judgement {
                 format!("container `{}` stands still while CloudWatch does not take its output", container.name),
                 "set `mode` to non-blocking, with a `max-buffer-size`",
             ),
-            // AWS changed its default to non-blocking in June 2025, and an account can set its own.
+            // AWS changed the default to non-blocking in June 2025, and an account can set its own.
             Some(other) => problems.fail(
                 format!("`mode` of the logs of `{}` is `{other}`", container.name),
                 "there are blocking and non-blocking",

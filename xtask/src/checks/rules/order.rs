@@ -1,4 +1,4 @@
-//! The order in which containers start, which reversed is the order in which they stop.
+//! The start order of containers. The stop order is its reverse.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ fn cycle(facts: &Facts<'_>) -> Judgement {
         .iter()
         .map(|one| (one.name.as_str(), one.depends_on.iter().map(|other| other.container_name.as_str()).collect()))
         .collect();
-    // Whatever waits for nothing that is left can start; what is left in the end waits in a circle, or for one.
+    // Removes containers without open dependencies; the rest is in a cycle, or depends on one.
     let mut left = waits.clone();
     loop {
         let free: Vec<&str> = left
@@ -119,7 +119,7 @@ fn condition(facts: &Facts<'_>) -> Judgement {
     problems.or("what containers wait for can come true")
 }
 
-/// Whether one container waits for another, by whatever way.
+/// Returns whether one container depends on another, directly or not.
 fn waits_for(facts: &Facts<'_>, from: &ContainerDefinition, name: &str, steps: usize) -> bool {
     let task = facts.task().ok();
     steps > 0

@@ -1,4 +1,4 @@
-//! Names and ports: listeners, and what points at them.
+//! Container names and ports: listeners, and the settings that refer to them.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ fn ports(facts: &Facts<'_>) -> Judgement {
             }
         }
     }
-    // Images say where they listen, also where the task definition does not map it.
+    // The images' configurations contain listeners even where the task definition does not map the port.
     for container in facts.containers()? {
         let Some(Ok(image)) = facts.image_name(container).and_then(|name| facts.images.get(name)) else { continue };
         for port in image.config.exposed_ports.iter().filter_map(|text| text.split('/').next()?.parse::<u16>().ok()) {
@@ -181,7 +181,7 @@ fn health_command_port(facts: &Facts<'_>) -> Judgement {
     problems.or(format!("{seen} health checks ask a port of their own container"))
 }
 
-/// Ports of this very task that a command names.
+/// Returns the loopback ports in a command.
 fn loopback_ports(command: &str) -> Vec<u16> {
     let mut ports = Vec::new();
     for host in ["127.0.0.1:", "localhost:", "[::1]:"] {

@@ -1,4 +1,4 @@
-//! Which images the task definition names: by digest, and those that were built.
+//! Image references of the task definition: by digest, and equal to the built images.
 
 use super::super::facts::{Facts, repository};
 use super::super::judgement::{Judgement, Problems, short_digest, unknown};

@@ -1,4 +1,4 @@
-//! Rights: the role that starts tasks, the one that the app has, and the user that containers run as.
+//! Permissions: the execution role, the task role, and the user of the containers.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, unknown};

@@ -1,4 +1,4 @@
-//! How a deployment replaces tasks: that it can move at all, that it ends, and that it is of this environment.
+//! Deployment configuration: tasks can be replaced, failing deployments stop, names match the environment.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn name(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     let environment = facts.environment;
     for (key, wanted) in [("cluster", &environment.cluster), ("serviceName", &environment.service)] {
-        // A cluster may be named by its ARN.
+        // A cluster can be given by its ARN.
         let found = text(facts, key)?.map(|text| text.rsplit('/').next().unwrap_or(text));
         if found != Some(wanted.as_str()) {
             let found = found.map_or("not set".to_owned(), |found| format!("`{found}`"));
@@ -74,7 +74,7 @@ fn percent(facts: &Facts<'_>) -> Judgement {
     let least = number(facts, "deploymentConfiguration/minimumHealthyPercent")?.unwrap_or(100);
     let most = number(facts, "deploymentConfiguration/maximumPercent")?.unwrap_or(200);
     let wanted = number(facts, "desiredCount")?.unwrap_or(u64::from(facts.environment.count));
-    // ECS rounds the one up and the other down ("Deploy Amazon ECS services by replacing tasks").
+    // ECS rounds the minimum up and the maximum down ("Deploy Amazon ECS services by replacing tasks").
     let (floor, ceiling) = ((wanted * least).div_ceil(100), wanted * most / 100);
     let mut problems = Problems::default();
     if wanted > 0 && floor >= wanted && ceiling <= wanted {

@@ -1,4 +1,4 @@
-//! What runs, by ECS and the load balancer: the very images that were built, all of them well, nothing in between.
+//! The running service: the built images, healthy tasks and targets, and no deployment in progress.
 
 use std::collections::BTreeSet;
 
@@ -32,14 +32,14 @@ fn tasks<'a>(facts: &'a Facts<'_>) -> Fact<&'a Vec<Task>> {
     if tasks.is_empty() { unknown("no task runs") } else { Ok(tasks) }
 }
 
-/// The revision that the service is to run, as a definition.
+/// Returns the task definition of the service's revision.
 fn definition(facts: &Facts<'_>) -> Fact<TaskDefinition> {
     let revision = facts.observed()?.revision.as_ref().map_err(Clone::clone)?;
     let read = TaskDefinition::from_document(revision.document.clone());
     read.map_err(|error| Unknown::new(format!("the revision {revision} cannot be read: {error}")))
 }
 
-/// As much of a task's id as tells it from others; `cargo xtask logs --task` takes it.
+/// Returns the start of a task's id, as accepted by `cargo xtask logs --task`.
 fn short_id(task: &Task) -> &str {
     task.id().get(..8).unwrap_or(task.id())
 }
@@ -153,7 +153,7 @@ fn newest(facts: &Facts<'_>) -> Judgement {
     problems.or(format!("{} is the newest revision", short(&newest)))
 }
 
-/// Compares each running container with the digest that it should have.
+/// Compares each running container with its expected digest.
 fn compare(tasks: &[Task], wanted: impl Fn(&str) -> Option<String>, source: &str, hint: &str) -> Judgement {
     let mut problems = Problems::default();
     let mut compared = 0;
@@ -259,7 +259,7 @@ fn healthy(facts: &Facts<'_>) -> Judgement {
             let has_check = known.is_none_or(|one| one.health_check.is_some());
             let is_well = match container.health_status.as_str() {
                 "HEALTHY" => true,
-                // What has no check of its own has no verdict.
+                // A container without a health check has no health status.
                 "UNKNOWN" | "" => !has_check,
                 _ => false,
             };
@@ -286,7 +286,7 @@ fn targets(facts: &Facts<'_>) -> Judgement {
     let mut problems = Problems::default();
     let healthy: BTreeSet<_> =
         targets.iter().filter(|one| one.state == "healthy").map(|one| (&one.address, one.port)).collect();
-    // A draining target loses no request.
+    // A draining target finishes its requests.
     for target in targets.iter().filter(|one| one.state != "healthy" && one.state != "draining") {
         let why = [target.reason.as_deref(), target.description.as_deref()]
             .into_iter()

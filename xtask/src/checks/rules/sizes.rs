@@ -1,4 +1,4 @@
-//! Sizes: what the task has, and what its containers may take of it.
+//! CPU and memory: the size of the task, and the shares of its containers.
 
 use aws_facts::sizes::memories;
 
@@ -17,7 +17,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule::new(Scope::Environment, "container-limits", "each container's limits fit the task and each other", limits),
 ];
 
-/// The task's cpu units and MiB.
+/// Returns the task's CPU units and MiB.
 fn sizes(facts: &Facts<'_>) -> Fact<(u32, u32)> {
     let view = facts.task()?.view();
     let read = |what: &str, value: &Option<String>| {

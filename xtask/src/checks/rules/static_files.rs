@@ -1,4 +1,4 @@
-//! The static files: collected in one image, copied into the other, served where Django says they are.
+//! Static files: collected in one image, copied into the other, and served at `STATIC_URL`.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, quoted, unknown};

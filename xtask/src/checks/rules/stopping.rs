@@ -1,4 +1,4 @@
-//! How a task ends: signals, and the time that each side gives its requests. The signal reaches nginx first, then Django
+//! How a task stops: signals, and the time for open requests on each side. nginx gets the signal first, then Django
 //! (`stop-order`).
 
 use super::super::facts::Facts;
@@ -6,13 +6,13 @@ use super::super::judgement::{Judgement, Problems};
 use super::super::{Rule, Scope};
 use crate::ecs::ContainerDefinition;
 
-/// The most that Fargate gives a container between the stop signal and the end ("Container timeouts").
+/// Fargate's maximum of `stopTimeout` in seconds ("Container timeouts").
 const MOST: u32 = 120;
 
-/// What a container gets where the definition is silent.
+/// ECS's default of `stopTimeout` in seconds.
 const DEFAULT: u32 = 30;
 
-/// Seconds of notice before a Spot task ends ("Fargate Spot").
+/// Seconds between Fargate Spot's notice and the stop of a task ("Fargate Spot").
 const SPOT_NOTICE: u32 = 120;
 
 pub(in crate::checks) const RULES: &[Rule] = &[
@@ -95,7 +95,7 @@ fn app(facts: &Facts<'_>) -> Judgement {
 
 fn sum(facts: &Facts<'_>) -> Judgement {
     let containers = facts.containers()?;
-    // Containers that no other one depends on stop at the same time; those in a row stop one after another.
+    // Independent containers stop at the same time; dependent ones stop one after another.
     let chain = |container: &ContainerDefinition| longest(facts, container, containers.len());
     let longest = containers.iter().map(chain).max().unwrap_or_default();
     let mut problems = Problems::default();

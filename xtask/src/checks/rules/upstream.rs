@@ -1,4 +1,4 @@
-//! nginx against uWSGI and Django: the address between them, and sizes that both must take.
+//! nginx with uWSGI and Django: the address between them, and sizes that both must accept.
 
 use super::super::facts::Facts;
 use super::super::judgement::{Judgement, Problems, quoted, unknown};
@@ -7,7 +7,7 @@ use super::super::{Rule, Scope};
 /// Django's default of `DATA_UPLOAD_MAX_MEMORY_SIZE`.
 const DJANGO_UPLOAD: u64 = 2_621_440;
 
-/// What variables of our own add to a request's packet: about 20 of them with names and addresses.
+/// Bytes of the variables that nginx adds to a uwsgi packet: about 20 names and addresses.
 const OWN_VARIABLES: u64 = 2 << 10;
 
 /// Linux's default of `net.core.somaxconn` in a new network namespace, since 5.4.
@@ -115,7 +115,7 @@ fn headers(facts: &Facts<'_>) -> Judgement {
     let (count, line) = facts.front()?.nginx.header_buffers;
     let uwsgi = &facts.server()?.uwsgi;
     let buffer = uwsgi.number("buffer-size").map_or(BUFFER_SIZE, u64::from);
-    // The address of a request stands in the packet twice beside the head: as it came, and decoded.
+    // The packet contains the request's address twice beside the headers: raw and decoded.
     let largest = count.saturating_mul(line).saturating_add(line).saturating_add(OWN_VARIABLES);
     let mut problems = Problems::default();
     if buffer < largest {
@@ -155,7 +155,7 @@ fn harakiri(facts: &Facts<'_>) -> Judgement {
             format!("uWSGI kills a worker with all its requests after {harakiri} s, and nginx waits {read} for one");
         problems.fail(text, format!("set `harakiri` above {read}"));
     }
-    // unbit/uwsgi 2706: the timer is one field a worker, and with post-buffering it fires at once.
+    // unbit/uwsgi 2706: each worker has one timer, and with post-buffering it fires immediately.
     if uwsgi.number("post-buffering").is_some_and(|size| size > 0) {
         problems.fail(
             "`harakiri` with `post-buffering` kills workers at once",

@@ -1,4 +1,4 @@
-//! Variables and secrets: complete, once each, true for the environment, and no secret in plain sight.
+//! Variables and secrets: complete, unique, correct for the environment, and no secret in plain text.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use super::super::{Rule, Scope};
 use crate::ecs::ContainerDefinition;
 use crate::plan::local::ACCOUNT;
 
-/// What Django's settings refuse to start without (app/README.md), beside the database.
+/// Variables that Django's settings require (app/README.md), beside the database.
 const REQUIRED: [&str; 3] = ["SLIPWAY_ENVIRONMENT", "SECRET_KEY", "ALLOWED_HOSTS"];
 
-/// The single variables that make up a database's address, where `DATABASE_URL` does not.
+/// Variables that replace `DATABASE_URL`.
 const DATABASE_PARTS: [&str; 4] = ["DB_HOST", "DB_NAME", "DB_USER", "DB_PASSWORD"];
 
-/// Words of names whose values are secrets.
+/// Words in the names of secret variables.
 const SECRET_WORDS: [&str; 8] =
     ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "PASSPHRASE"];
 
@@ -54,13 +54,13 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     ),
 ];
 
-/// Whether a variable's name implies a secret value.
+/// Returns whether a variable's name implies a secret value.
 pub(super) fn looks_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.split('_').any(|word| SECRET_WORDS.contains(&word))
 }
 
-/// Whether a variable is on, as Django's settings read it.
+/// Returns whether a variable is on, by the rule of Django's settings.
 pub(super) fn is_on(value: &str) -> bool {
     ["1", "true", "yes", "on"].contains(&value.trim().to_ascii_lowercase().as_str())
 }
@@ -124,7 +124,7 @@ fn in_plain_sight(facts: &Facts<'_>) -> Judgement {
 
 fn place(facts: &Facts<'_>) -> Judgement {
     let environment = facts.environment;
-    // Where the environment names none, it is the emulator's.
+    // An environment without an account uses the emulator's.
     let account = environment.account.as_deref().unwrap_or(ACCOUNT);
     let mut problems = Problems::default();
     let mut count = 0;
@@ -133,7 +133,7 @@ fn place(facts: &Facts<'_>) -> Judgement {
             count += 1;
             let mut parts = secret.value_from.split(':');
             if parts.next() != Some("arn") {
-                // A name is looked up where the task runs.
+                // A name is resolved in the region of the task.
                 continue;
             }
             let (service, region, owner) = (parts.nth(1), parts.next(), parts.next());
@@ -217,7 +217,7 @@ fn allowed_hosts(facts: &Facts<'_>) -> Judgement {
         (None, None) => return unknown("the environment has no domain"),
     };
     let takes = |host: &&str| {
-        // Django: a leading dot takes the domain and everything below it.
+        // Django: a leading dot matches the domain and its subdomains.
         let below = host.strip_prefix('.').is_some_and(|parent| wanted == parent || wanted.ends_with(*host));
         host.eq_ignore_ascii_case(&wanted) || below
     };

@@ -1,4 +1,4 @@
-//! Volumes: declared, mounted, owned by the user who writes, and at every path that is written.
+//! Volumes: declared, mounted, owned by the writing user, and present at every written path.
 
 use std::collections::BTreeSet;
 
@@ -143,7 +143,7 @@ fn writable(facts: &Facts<'_>) -> Judgement {
     problems.or(format!("{} paths that {} write are on volumes", seen.len(), quoted(containers)))
 }
 
-/// Whether two paths are one, but for a slash at the end.
+/// Returns whether two paths are equal, apart from a trailing slash.
 fn same(a: &str, b: &str) -> bool {
     a.trim_end_matches('/') == b.trim_end_matches('/')
 }

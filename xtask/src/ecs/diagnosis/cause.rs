@@ -1,29 +1,29 @@
-//! The causes that a failed deployment can have: one stable id each, in the order in which they win over each other.
+//! Causes of a failed deployment: a stable id each, in order of precedence.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Declares each cause with its id and its meaning, and all of them as `ALL`, so that none can be left out of the list.
+/// Declares each cause with its id and meaning, and lists all of them in `ALL`.
 macro_rules! causes {
     ($($name:ident = $id:literal, $meaning:literal;)+) => {
-        /// Why a deployment or a one-off task failed. What stands further up is nearer to the root: where several are seen, it
-        /// wins over what stands below and is its consequence as a rule.
+        /// The cause of a failed deployment or one-off task. Earlier variants are nearer to the root: where several are
+        /// observed, they take precedence over later ones, which usually follow from them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum CauseId {
             $(#[doc = $meaning] $name,)+
         }
 
         impl CauseId {
-            /// Every cause, those that win first.
+            /// Every cause, in order of precedence.
             pub const ALL: &[CauseId] = &[$(CauseId::$name),+];
 
-            /// The stable kebab-case id, as in JSON output.
+            /// Returns the stable kebab-case id, as in JSON output.
             pub fn id(self) -> &'static str {
                 match self { $(CauseId::$name => $id,)+ }
             }
 
-            /// What it means, one sentence without a full stop.
+            /// Returns the meaning, one sentence without a full stop.
             pub fn meaning(self) -> &'static str {
                 match self { $(CauseId::$name => $meaning,)+ }
             }

@@ -1,23 +1,23 @@
-//! Which container of a task is to blame: when one ends, ECS ends the others, and the exit codes of all are all there is.
+//! The failing container of a task: once an essential one stops, ECS stops all, so exit codes distinguish them.
 
 use crate::ecs::{Container, ContainerDefinition, Task, View};
 
-/// Exit codes of processes that SIGKILL and SIGTERM have ended: 128 and the number of the signal.
+/// Exit codes of processes that SIGKILL and SIGTERM stop: 128 plus the signal number.
 pub(super) const KILLED: i64 = 137;
 const TERMINATED: i64 = 143;
 
-/// The exit code of a shell or runtime that did not find the program, and of one that may not execute it (POSIX, 2.8.2).
+/// Exit codes of a shell or runtime that cannot find the program, and cannot execute it (POSIX, 2.8.2).
 pub(super) const NOT_FOUND: i64 = 127;
 pub(super) const NOT_EXECUTABLE: i64 = 126;
 
-/// The essential container that ended first. The others were stopped, so their codes are 0 or those of signals.
+/// Returns the essential container that stopped first. The exit codes of the others are 0 or of signals.
 pub(super) fn first_to_end<'a>(task: &'a Task, view: Option<&View>) -> Option<&'a Container> {
     let ended = task.containers.iter().filter(|one| one.exit_code.is_some() && is_essential(view, &one.name));
-    // Of two that failed alike, the one that does not depend on the other was first.
+    // Of two with the same rank, the one that does not depend on the other stopped first.
     ended.min_by_key(|one| (suspicion(one), depth(view, &one.name)))
 }
 
-/// The lower, the more likely to be the one that ended by itself.
+/// Returns a rank: a lower one is more likely to have stopped by itself.
 fn suspicion(container: &Container) -> u8 {
     match container.exit_code {
         _ if is_out_of_memory(container) => 0,
@@ -28,28 +28,28 @@ fn suspicion(container: &Container) -> u8 {
     }
 }
 
-/// Whether ECS names memory as the reason.
+/// Returns whether ECS reports memory as the reason.
 pub(super) fn is_out_of_memory(container: &Container) -> bool {
     container.reason.as_ref().is_some_and(|reason| reason.contains("OutOfMemory"))
 }
 
-/// Whether the task ends with this container; AWS takes an unknown one for essential.
+/// Returns whether the container is essential; like AWS, treats an unknown one as essential.
 pub(super) fn is_essential(view: Option<&View>, name: &str) -> bool {
     defined(view, name).is_none_or(ContainerDefinition::is_essential)
 }
 
-/// The definition of a container.
+/// Returns the definition of a container.
 pub(super) fn defined<'a>(view: Option<&'a View>, name: &str) -> Option<&'a ContainerDefinition> {
     view?.container_definitions.iter().find(|one| one.name == name)
 }
 
-/// How many containers have to be there before this one: its dependencies and theirs.
+/// Returns the number of the container's dependencies, indirect ones included.
 fn depth(view: Option<&View>, name: &str) -> usize {
     let mut found: Vec<&str> = Vec::new();
     let mut open = vec![name];
     while let Some(next) = open.pop() {
         for dependency in defined(view, next).into_iter().flat_map(|one| &one.depends_on) {
-            // AWS refuses circles; a document that has one must not hang us.
+            // AWS rejects cycles; a document with one must not cause an endless loop.
             if !found.contains(&dependency.container_name.as_str()) {
                 found.push(&dependency.container_name);
                 open.push(&dependency.container_name);
@@ -96,7 +96,7 @@ mod tests {
         check(&[("nginx", Some(137)), ("app", Some(1))], Some("app"));
         check(&[("nginx", Some(1)), ("app", Some(137))], Some("nginx"));
         check(&[("nginx", Some(1)), ("app", Some(0))], Some("nginx"));
-        // nginx ends with an error because its upstream is gone.
+        // nginx exits with an error because its upstream is gone.
         check(&[("nginx", Some(1)), ("app", Some(1))], Some("app"));
         check(&[("nginx", Some(143)), ("app", Some(0))], Some("app"));
         check(&[("nginx", Some(0)), ("app", Some(137))], Some("app"));

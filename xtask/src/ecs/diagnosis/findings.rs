@@ -1,13 +1,13 @@
-//! From evidence to the finding that is nearest to the root: each failed task is judged by itself, then the health checks, then
-//! the events.
+//! Selection of the finding nearest to the root: first each failed task by itself, then the health checks, then the
+//! service events.
 
 use super::{CauseId, Evidence, Finding, failing_container, health, output, reasons};
 use crate::ecs::{Container, Task};
 
-/// The finding that wins.
+/// Returns the finding that takes precedence.
 pub(super) fn root<'a>(evidence: &Evidence<'a>) -> Finding<'a> {
     let mut tasks: Vec<&Task> = evidence.tasks.iter().collect();
-    // The newest first: `min_by_key` takes the first of equals.
+    // Newest first: `min_by_key` returns the first of equal elements.
     tasks.sort_by(|one, other| other.created_at.0.total_cmp(&one.created_at.0));
     let of_tasks = tasks.into_iter().filter_map(|task| of_task(task, evidence));
     let of_refusal = evidence.refusal.map(|text| {
@@ -19,7 +19,7 @@ pub(super) fn root<'a>(evidence: &Evidence<'a>) -> Finding<'a> {
     found.min_by_key(|finding| finding.id).unwrap_or(Finding::new(CauseId::Unknown))
 }
 
-/// What the reasons and exit codes of a stopped task say, without its output.
+/// Returns the cause in the reasons and exit codes of a stopped task, without its output.
 pub(super) fn of_stopped_task(task: &Task) -> Option<CauseId> {
     if !task.is_stopped() {
         return None;
@@ -85,7 +85,7 @@ fn of_ended_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<
     (!was_ended).then(|| exited(task, container, evidence))
 }
 
-/// What ECS says of a task, container by container and then of the whole.
+/// Returns ECS's reasons for a task: first those of its containers, then that of the task.
 fn said_by_ecs(task: &Task) -> impl Iterator<Item = (Option<&Container>, &str)> {
     let of_containers = task.containers.iter().filter_map(|one| Some((Some(one), one.reason.as_deref()?)));
     of_containers.chain(task.stopped_reason.as_deref().map(|reason| (None, reason)))
@@ -94,7 +94,7 @@ fn said_by_ecs(task: &Task) -> impl Iterator<Item = (Option<&Container>, &str)> 
 fn of_reasons<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>> {
     let named = said_by_ecs(task).filter_map(|(container, text)| {
         let id = reasons::cause_of(text)?;
-        // Memory of a container that the task can do without is not what ended the task.
+        // Memory exhaustion in a non-essential container does not stop the task.
         let beside = container.is_some_and(|one| !failing_container::is_essential(evidence.definition, &one.name));
         (!(beside && id == CauseId::OutOfMemory)).then_some((id, container, text))
     });
@@ -116,13 +116,13 @@ fn of_reasons<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<Finding<'a>
     Some(Finding { failing_container, said: some(text), code, ..Finding::new(id) })
 }
 
-/// The container whose image a reason names.
+/// Returns the container whose image a reason contains.
 fn of_image(task: &Task, text: &str) -> Option<String> {
     let named = |one: &&Container| !one.image.is_empty() && text.contains(&one.image);
     task.containers.iter().find(named).map(|one| one.name.clone())
 }
 
-/// A container that ended by itself.
+/// Returns the finding of a container that stopped by itself.
 fn exited<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
     let code = container.exit_code.unwrap_or_default();
     let said = output::telling(evidence.output_of(task, container));
@@ -150,7 +150,7 @@ fn unhealthy_container(task: &Task) -> Option<&Container> {
     task.containers.iter().find(|container| container.health_status == "UNHEALTHY")
 }
 
-/// A container that runs and fails its own check: its output may say why.
+/// Returns the finding of a running container that fails its own health check. Its output may contain the reason.
 fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>) -> Finding<'a> {
     let lines = evidence.output_of(task, container);
     let said = output::telling(lines);
@@ -163,7 +163,7 @@ fn unhealthy<'a>(task: &'a Task, container: &Container, evidence: &Evidence<'a>)
     Finding { failing_container: Some(container.name.clone()), said, ..Finding::new(id) }
 }
 
-/// What the service tells where no task does: tasks that could not be placed, the circuit breaker.
+/// Returns the findings of service events, for failures without a task: placement, the circuit breaker.
 fn of_events<'a>(evidence: &Evidence<'a>) -> Vec<Finding<'a>> {
     let placing = evidence.events.iter().filter(|event| {
         ["was unable to place a task", "failed to launch a task", "failed to create"]

@@ -1,9 +1,9 @@
-//! Evidence for tests, built up step by step.
+//! Evidence for tests, built step by step.
 
 use super::{CauseId, Evidence, HealthProbe, Output, diagnose, permanent_failure};
 use crate::ecs::{Container, ContainerDefinition, Dependency, Event, LogLine, PortMapping, TargetHealth, Task, View};
 
-/// What was seen, built up step by step. `app` and `nginx`, which depends on it and listens on 8080.
+/// Evidence, built step by step. The task has `app`, and `nginx`, which depends on it and listens on 8080.
 pub(super) struct Scenario {
     view: View,
     tasks: Vec<Task>,
@@ -129,7 +129,7 @@ impl Scenario {
         self
     }
 
-    /// The permanent failure of the last task, if it is one.
+    /// Returns the permanent failure of the last task, if it is one.
     pub(super) fn permanent_failure(&self) -> Option<CauseId> {
         let (last, before) = self.tasks.split_last().unwrap();
         permanent_failure(last, before)
@@ -150,7 +150,7 @@ impl Scenario {
     }
 }
 
-/// The id, the failing container, a part of the message.
+/// Checks the id, the failing container and a part of the message.
 pub(super) fn check(scenario: &Scenario, id: CauseId, failing_container: &str, message: &str) {
     let cause = scenario.cause();
     let found = (cause.id, cause.failing_container.as_deref().unwrap_or_default());

@@ -1,16 +1,16 @@
-//! What the load balancer's health checks found, from its targets or, when those are gone, from the service's events.
+//! Results of the load balancer's health checks, from its targets or, once those are gone, from the service's events.
 
 use super::{CauseId, Evidence, Finding, output};
 use crate::ecs::{Container, Task};
 
-/// What one check has said: ELB's description, and its code if there was an answer at all.
+/// A failed health check: ELB's description, and the status code if there was a response.
 struct Failure<'a> {
     reason: &'a str,
     description: &'a str,
 }
 
 impl Failure<'_> {
-    /// `Health checks failed with these codes: [502]`: the last one.
+    /// Returns the last code of a description such as `Health checks failed with these codes: [502]`.
     fn code(&self) -> Option<i64> {
         let codes = self.description.split_once('[')?.1.split_once(']')?.0;
         codes.split(',').next_back()?.trim().parse().ok()
@@ -21,14 +21,14 @@ impl Failure<'_> {
     }
 }
 
-/// What is wrong with the targets while tasks run, if something is.
+/// Returns the finding of unhealthy targets while tasks run.
 pub(super) fn of_service<'a>(evidence: &Evidence<'a>) -> Option<Finding<'a>> {
     let failure = of_targets(evidence).or_else(|| of_events(evidence, None))?;
     let running = evidence.tasks.iter().find(|task| task.last_status == "RUNNING");
     Some(judge(&failure, running, evidence))
 }
 
-/// A task that was stopped because of its checks.
+/// Returns the finding of a task that was stopped because of its health checks.
 pub(super) fn of_task<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Finding<'a> {
     let failure = of_events(evidence, Some(task.id())).or_else(|| of_targets(evidence));
     match failure.or_else(|| of_events(evidence, None)) {
@@ -43,7 +43,7 @@ fn of_targets<'a>(evidence: &Evidence<'a>) -> Option<Failure<'a>> {
     Some(Failure { reason: text(&target.reason), description: text(&target.description) })
 }
 
-/// `… is unhealthy in (target-group …) due to (reason Health checks failed with these codes: [502]).`
+/// Parses `… is unhealthy in (target-group …) due to (reason Health checks failed with these codes: [502]).`
 fn of_events<'a>(evidence: &Evidence<'a>, task: Option<&str>) -> Option<Failure<'a>> {
     let about = |message: &str| task.is_none_or(|id| message.contains(id));
     evidence.events.iter().filter(|event| about(&event.message)).find_map(|event| {
@@ -71,7 +71,7 @@ fn judge<'a>(failure: &Failure<'_>, task: Option<&'a Task>, evidence: &Evidence<
         .zip(failing_container)
         .map(|(task, failing_container)| evidence.output_of(task, failing_container))
         .unwrap_or_default();
-    // What a server wrote explains its errors. For redirects and the like, the balancer's word is better.
+    // A server's output explains its errors. For redirects and the like, the load balancer's reason is better.
     let of_output = match id {
         CauseId::HealthCheckFailing => output::telling(lines),
         CauseId::HostNotAllowed => refusing.map(|(_, line)| line.to_owned()),
@@ -83,7 +83,7 @@ fn judge<'a>(failure: &Failure<'_>, task: Option<&'a Task>, evidence: &Evidence<
     Finding { id: symptom.unwrap_or(id), task, failing_container, said: Some(said), code }
 }
 
-/// The container that the checks go to.
+/// Returns the container that receives the health checks.
 fn front<'a>(task: Option<&'a Task>, evidence: &Evidence<'_>) -> Option<&'a Container> {
     let port = evidence.probe.map(|probe| probe.port)?;
     let view = evidence.definition?;
@@ -94,8 +94,8 @@ fn front<'a>(task: Option<&'a Task>, evidence: &Evidence<'_>) -> Option<&'a Cont
     task?.container(&listens.name)
 }
 
-/// The container behind the front: what it depends on, or any other that has something to say. An error of the server is
-/// passed on by nginx, not made by it.
+/// Returns the container behind the front: its dependency, or another one with output. nginx passes server errors on
+/// and does not cause them.
 fn behind_front<'a>(task: &'a Task, evidence: &Evidence<'_>) -> Option<&'a Container> {
     let front = front(Some(task), evidence)?;
     let view = evidence.definition?;
@@ -105,7 +105,7 @@ fn behind_front<'a>(task: &'a Task, evidence: &Evidence<'_>) -> Option<&'a Conta
     awaited.or_else(|| others().find(|other| !evidence.output_of(task, other).is_empty()))
 }
 
-/// The container in which Django refused a `Host` header, and the log line of it.
+/// Returns the container in which Django rejected a `Host` header, and its log line.
 fn refusing<'a>(task: &'a Task, evidence: &Evidence<'a>) -> Option<(&'a Container, &'a str)> {
     task.containers
         .iter()

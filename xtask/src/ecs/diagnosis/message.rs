@@ -1,11 +1,11 @@
-//! Each finding in plain words: one sentence that names the container, the object and what was said.
+//! The message of a finding: one sentence with the container, the object and the quoted text.
 
 use super::{CauseId, Evidence, Finding, failing_container};
 
-/// Characters of what was said that a message repeats; the whole of it is evidence.
+/// Maximum length of quoted text in a message; the evidence contains all of it.
 const LONGEST: usize = 300;
 
-/// The sentence, without a full stop.
+/// Returns the sentence, without a full stop.
 pub(super) fn of(finding: &Finding<'_>, evidence: &Evidence<'_>) -> String {
     let Words { container, image, path, expected, port, memory } = Words::of(finding, evidence);
     let said = said(finding);

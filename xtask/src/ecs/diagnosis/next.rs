@@ -1,8 +1,8 @@
-//! What to do about a cause: exact commands and settings, in the order in which they are tried.
+//! The next steps for a cause: exact commands and settings, in the order in which to try them.
 
 use super::{CauseId, Evidence, Finding};
 
-/// The steps.
+/// Returns the steps.
 pub(super) fn steps(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<String> {
     let environment = evidence.environment;
     let file = format!("`infra/environments/{environment}.toml`");
@@ -126,7 +126,7 @@ fn role(evidence: &Evidence<'_>) -> String {
     arn.map_or("the execution role".into(), |arn| format!("the execution role `{arn}`"))
 }
 
-/// The references of the task, which are no secrets themselves.
+/// Returns the secret references of the task, which are not secret themselves.
 fn secrets(evidence: &Evidence<'_>) -> String {
     let containers = evidence.definition.iter().flat_map(|view| &view.container_definitions);
     let mut named: Vec<_> = containers

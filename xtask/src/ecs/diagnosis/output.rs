@@ -1,15 +1,15 @@
-//! What the output of a container says about its end: the one line that tells most. Python's tracebacks, JSON lines as Django
-//! and uWSGI write them here, nginx's error log, plain text.
+//! The most informative line in the output of a stopped container. Reads Python's tracebacks, JSON lines in the format
+//! of Django and uWSGI, nginx's error log, and plain text.
 
 use serde_json::Value;
 
 use super::CauseId;
 use crate::ecs::LogLine;
 
-/// How much a line says about an end; the later of two equals wins.
+/// How informative a line is; of two equal lines the later one wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    /// Servers say goodbye.
+    /// Shutdown messages of servers.
     Chatter,
     Plain,
     Error,
@@ -17,7 +17,7 @@ enum Weight {
     Exception,
 }
 
-/// The line that says most about why the container ended, without the wrapping that its logger puts around.
+/// Returns the line that best explains why the container stopped, without its logger's envelope.
 pub(super) fn telling(lines: &[LogLine]) -> Option<String> {
     let mut best: Option<(Weight, String)> = None;
     let mut in_traceback = false;
@@ -29,7 +29,7 @@ pub(super) fn telling(lines: &[LogLine]) -> Option<String> {
             in_traceback = true;
             continue;
         }
-        // The frames of a traceback are indented, what was raised is not.
+        // The frames of a traceback are indented, the exception is not.
         if in_traceback && text.starts_with([' ', '\t']) {
             continue;
         }
@@ -42,7 +42,7 @@ pub(super) fn telling(lines: &[LogLine]) -> Option<String> {
     best.map(|(_, text)| without_time(text))
 }
 
-/// The cause that the most telling line shows.
+/// Returns the cause that the most informative line shows.
 pub(super) fn symptom(telling: &str) -> Option<CauseId> {
     let text = telling.to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
@@ -55,7 +55,7 @@ pub(super) fn symptom(telling: &str) -> Option<CauseId> {
     if has(&["read-only file system"]) {
         return Some(CauseId::ReadOnlyFileSystem);
     }
-    // libpq's, psycopg's and MySQL's words.
+    // Messages of libpq, psycopg and MySQL.
     let database = [
         "connection to server",
         "could not connect to server",
@@ -69,25 +69,25 @@ pub(super) fn symptom(telling: &str) -> Option<CauseId> {
         .then_some(CauseId::DatabaseUnreachable)
 }
 
-/// Whether a line shows that a program is for another processor: in the shell's or the runtime's words, no matter what follows.
+/// Returns whether the shell or runtime reports a program for another processor, in any line.
 pub(super) fn shows_foreign_program(lines: &[LogLine]) -> bool {
     lines.iter().any(|line| line.message.to_lowercase().contains("exec format error"))
 }
 
-/// The line in which Django refuses a `Host` header.
+/// Returns the line in which Django rejects a `Host` header.
 pub(super) fn refused_host(lines: &[LogLine]) -> Option<&str> {
     let signs = ["DisallowedHost", "Invalid HTTP_HOST header"];
     let lines = lines.iter().map(|line| line.message.as_str());
     lines.into_iter().find(|line| signs.iter().any(|sign| line.contains(sign)))
 }
 
-/// The texts of a line: itself, or message and traceback of a JSON object. With each, whether its level is that of an error.
+/// Returns the line itself, or message and traceback of a JSON object, each with a flag for an error level.
 fn unwrapped(line: &str) -> Vec<(bool, String)> {
     if !line.starts_with('{') {
         return vec![(false, line.to_owned())];
     }
     let Ok(Value::Object(members)) = serde_json::from_str(line) else {
-        // uWSGI puts messages into its JSON template as they are, quotation marks included.
+        // uWSGI inserts messages into its JSON template without escaping quotation marks.
         let inner = line.split_once("\"message\":\"").and_then(|(_, rest)| rest.rsplit_once("\"}"));
         return vec![(false, inner.map_or(line, |(message, _)| message).to_owned())];
     };
@@ -100,7 +100,7 @@ fn unwrapped(line: &str) -> Vec<(bool, String)> {
     if lines.is_empty() { vec![(is_error, line.to_owned())] } else { lines }
 }
 
-/// `module.NameError: text`, as Python ends a traceback and Django its commands.
+/// Returns whether a line has the form `module.NameError: text`, the last line of a Python traceback.
 fn is_exception(text: &str) -> bool {
     let Some((name, _)) = text.split_once(": ") else { return false };
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'));
@@ -123,7 +123,7 @@ fn weigh(text: &str, is_error: bool) -> Weight {
     if looks_wrong { Weight::Error } else { Weight::Plain }
 }
 
-/// nginx puts date, time, level and ids of processes in front: from the level on it says something.
+/// Removes nginx's prefix of date, time and process ids: the message starts at the level.
 fn without_time(text: String) -> String {
     let is_dated = text.starts_with(|c: char| c.is_ascii_digit());
     match text.find("[e").or_else(|| text.find("[alert]")).or_else(|| text.find("[crit]")) {
@@ -155,7 +155,7 @@ mod tests {
             ),
             "ModuleNotFoundError: No module named 'x'",
         );
-        // What was raised first is behind the last of the chain.
+        // The first exception comes before the last one of the chain.
         check(
             &format!(
                 "{traceback}\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"x\"\nlinks.Missing"
@@ -188,7 +188,7 @@ mod tests {
             &format!("{django}\n{after}"),
             "django.core.exceptions.ImproperlyConfigured: 2 problems in the environment variables",
         );
-        // uWSGI's template, line by line, with quotation marks that it does not escape.
+        // uWSGI's template, line by line, with unescaped quotation marks.
         let wrapped = |text: &str| format!(r#"{{"time":"t","level":"INFO","logger":"uwsgi","message":"{text}"}}"#);
         let text = ["Traceback (most recent call last):", "  File \"wsgi.py\", line 3", "KeyError: 'SECRET_KEY'"]
             .map(wrapped)

@@ -1,4 +1,4 @@
-//! The root cause wins over its consequences, evidence is complete and bounded, and nothing leaks.
+//! Tests: the root cause takes precedence over its consequences, evidence is complete and bounded, no secret is quoted.
 
 use super::fixtures::{EXITED, NOT_STARTED, Scenario, check};
 use super::{CauseId, Evidence, Output, diagnose};
@@ -8,7 +8,7 @@ use crate::ecs::{ContainerDefinition, Variable, View};
 fn the_app_that_died_wins_over_the_nginx_that_was_killed() {
     let died = || Scenario::new().stopped(EXITED.0, EXITED.1).codes(1, 137).wrote("app", "ValueError: boom");
     check(&died(), CauseId::ExitsAtStart, "app", "boom");
-    // nginx complains about its upstream, and loudly.
+    // nginx reports its missing upstream.
     check(
         &died().wrote("nginx", "2026/01/01 12:00:00 [emerg] 1#1: host not found in upstream \"app\""),
         CauseId::ExitsAtStart,

@@ -1,23 +1,23 @@
-//! The facts that a cause rests on, as they were said.
+//! Evidence of a cause, as quoted facts.
 
 use super::{CauseId, Evidence, Finding};
 use crate::ecs::{Container, TargetHealth, Task};
 
-/// Lines of output that are quoted of one container: what fits on a screen.
+/// Quoted lines of a container's output: as many as fit on a screen.
 const LINES: usize = 30;
 
-/// Characters of one line: a JSON line with a traceback in it fits, a dumped page does not.
+/// Maximum length of a line in characters: fits a JSON line with a traceback, but not an HTML page.
 const LONGEST: usize = 4000;
 
-/// Targets and events that are quoted, and events where they are all there is.
+/// Maximum number of quoted targets and events, and of events without other evidence.
 const OTHERS: usize = 5;
 const EVENTS_ALONE: usize = 10;
 
-/// All facts, those about the task first, the failing container's output last.
+/// Returns all facts: first those about the task, last the failing container's output.
 pub(super) fn facts(finding: &Finding<'_>, evidence: &Evidence<'_>) -> Vec<String> {
     let mut facts: Vec<String> = evidence.refusal.map(|text| format!("AWS refused: {text}")).into_iter().collect();
     let is_unknown = finding.id == CauseId::Unknown;
-    // Where nothing explains it, what the tasks are like is all there is to see.
+    // Without a cause, the tasks themselves are the evidence.
     let shown: Vec<&Task> = match finding.task {
         Some(task) => vec![task],
         None => evidence.tasks.iter().take(OTHERS).collect(),

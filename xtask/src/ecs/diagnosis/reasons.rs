@@ -1,6 +1,6 @@
-//! What ECS's own sentences mean: stopped reasons of tasks, reasons of containers, service events, refusals of the API.
-//! Sources: AWS, "Amazon ECS stopped tasks error messages", "CannotPullContainer task errors in Amazon ECS", "Amazon ECS
-//! service event messages"; the runtimes' words that Fargate passes on; and the emulator's `runner::reasons`.
+//! Meanings of ECS's messages: stopped reasons of tasks, reasons of containers, service events, API errors. Sources:
+//! AWS, "Amazon ECS stopped tasks error messages", "CannotPullContainer task errors in Amazon ECS", "Amazon ECS service
+//! event messages"; messages of the runtimes that Fargate passes on; the emulator's `runner::reasons`.
 
 use super::CauseId;
 use CauseId::{
@@ -10,10 +10,10 @@ use CauseId::{
     Volume,
 };
 
-/// The first row with all of `all` and one of `any` in the text decides. Lower case; an empty list asks for nothing. The order
-/// matters: `unable to pull secrets or registry auth` begins sentences about secrets, about ECR and about the network.
+/// Causes with lower-case patterns. The first row applies that has all of `all` and one of `any` in the text; an empty
+/// list always fits. `unable to pull secrets or registry auth` starts messages about secrets, ECR and the network.
 const ROWS: &[(CauseId, &[&str], &[&str])] = &[
-    // The emulator of `local` says this: the engine is to it what Fargate is to AWS.
+    // A message of the local AWS emulator about the Docker engine.
     (EngineAway, &["docker engine", "does not answer"], &[]),
     (CpuMemoryPairInvalid, &["no fargate configuration exists for given values"], &[]),
     (RoleNotAssumable, &["unable to assume", "role"], &[]),
@@ -120,7 +120,7 @@ const ROWS: &[(CauseId, &[&str], &[&str])] = &[
     (ContainerNotStarted, &["could not transition to", "timed out"], &[]),
 ];
 
-/// What AWS's services and registries answer when another attempt may go better.
+/// Messages of AWS's services and registries about transient errors.
 const PASSING: &[&str] = &[
     "throttling",
     "toomanyrequests",
@@ -131,28 +131,28 @@ const PASSING: &[&str] = &[
     "service unavailable",
 ];
 
-/// The cause that a sentence of ECS names, if it names one.
+/// Returns the cause of an ECS message, if it is known.
 pub(super) fn cause_of(text: &str) -> Option<CauseId> {
     let text = text.to_lowercase();
     let fits = |(_, all, any): &&(CauseId, &[&str], &[&str])| {
         all.iter().all(|part| text.contains(part)) && (any.is_empty() || any.iter().any(|part| text.contains(part)))
     };
-    // A row without conditions would fit everything; there is none.
+    // A row without conditions would match every text; none exists.
     ROWS.iter().find(fits).map(|(cause, _, _)| *cause)
 }
 
-/// The container that such a sentence names as the one that others wait for.
+/// Returns the container in a message about an unmet dependency.
 pub(super) fn dependency(text: &str) -> Option<&str> {
     let name = text.split_once("dependency [")?.1;
     name.split(['(', ']']).next().map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Whether a permission lacks.
+/// Returns whether the cause is a missing permission.
 pub(super) fn is_denial(cause: CauseId) -> bool {
     matches!(cause, RoleNotAssumable | NoPermissionToPull | SecretDenied)
 }
 
-/// Whether another attempt may succeed without a change.
+/// Returns whether the cause persists until something is changed.
 pub(super) fn is_lasting(cause: CauseId) -> bool {
     matches!(
         cause,
@@ -249,7 +249,7 @@ mod tests {
                 "SECRETSEXECUTIONunable to retrieve secret from asm: service call has been retried 1 time(s): invalid character '\\'' looking for beginning of value",
             ]),
         );
-        // ECS cut the sentence off, or SSM had a bad moment: not a permanent failure.
+        // ECS truncated the message, or SSM had a transient error: not a permanent failure.
         check(
             Some(ContainerNotStarted),
             &texts(&[

@@ -1,4 +1,4 @@
-//! Each cause from realistic evidence, in the words of AWS and of the emulator.
+//! Tests of each cause with realistic evidence, in the messages of AWS and of the emulator.
 
 use super::CauseId;
 use super::fixtures::{EXITED, NOT_STARTED, Scenario, check};
@@ -226,7 +226,7 @@ fn tasks_that_fail_their_checks() {
     check(&told("Health checks failed"), CauseId::PortNotListening, "nginx", "8080");
     check(&told("Request timed out"), CauseId::HealthCheckTimeout, "nginx", "no answer in time");
     check(&stopped(), CauseId::HealthCheckFailing, "", "fails");
-    // While tasks still run, the targets themselves tell.
+    // While tasks run, the targets show the reason.
     let runs = || Scenario::new().running();
     check(&runs().target("Target.ResponseCodeMismatch", &codes(503)), CauseId::HealthCheckFailing, "app", "503");
     check(&runs().target("Target.Timeout", "Request timed out"), CauseId::HealthCheckTimeout, "nginx", "");
@@ -274,11 +274,11 @@ fn permanent_failures() {
         Some(CauseId::SecretMissing)
     );
     assert_eq!(of(Scenario::new().stopped(EXITED.0, EXITED.1).codes(0, 127)), Some(CauseId::CommandNotFound));
-    // A new permission may not have reached every host of IAM yet; a second task without it shows that it is missing.
+    // IAM may not have propagated a new permission yet; a second task without it proves that it is missing.
     let denied = format!("{INIT}unable to retrieve secrets from ssm: AccessDeniedException: x");
     assert_eq!(of(not_started(&denied)), None);
     assert_eq!(of(not_started(&denied).stopped("TaskFailedToStart", &denied)), Some(CauseId::SecretDenied));
-    // These may go better the next time.
+    // These may succeed the next time.
     assert_eq!(of(not_started(&format!("{pull}toomanyrequests"))), None);
     assert_eq!(of(not_started("Timeout waiting for network interface provisioning to complete.")), None);
     assert_eq!(of(Scenario::new().stopped(EXITED.0, EXITED.1).codes(1, 0)), None);

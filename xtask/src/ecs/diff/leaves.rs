@@ -1,11 +1,11 @@
-//! A document as leaves: path → text. Lists whose elements have a name are compared by it, so their order does not matter;
-//! lists that are sets are sorted. Not here: what AWS fills in (`normalise`).
+//! A document as leaves: path → text. Elements with a name are compared by it, so that their order does not matter;
+//! lists that represent sets are sorted. Not here: AWS's defaults (`normalise`).
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// Lists whose elements are found by some of their members, and the member that is the element's value, if it has one.
+/// Lists whose elements are identified by some members, and the member with the element's value, if any.
 const KEYED: [(&str, &[&str], Option<&str>); 24] = [
     ("containerDefinitions", &["name"], None),
     ("containerDefinitions.dependsOn", &["containerName"], Some("condition")),
@@ -33,7 +33,7 @@ const KEYED: [(&str, &[&str], Option<&str>); 24] = [
     ("vpcLatticeConfigurations", &["targetGroupArn"], None),
 ];
 
-/// Lists whose order means nothing.
+/// Lists whose order has no meaning.
 const SETS: [&str; 7] = [
     "containerDefinitions.dockerSecurityOptions",
     "containerDefinitions.linuxParameters.capabilities.add",
@@ -44,24 +44,24 @@ const SETS: [&str; 7] = [
     "networkConfiguration.awsvpcConfiguration.subnets",
 ];
 
-/// What a document says.
+/// The leaves of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Leaves {
     /// Text by path.
     pub(super) values: BTreeMap<String, String>,
-    /// Paths of lists, empty ones among them.
+    /// Paths of lists, empty ones included.
     pub(super) lists: Vec<String>,
 }
 
 impl Leaves {
-    /// All leaves of a document.
+    /// Returns all leaves of a document.
     pub(super) fn of(document: &Map<String, Value>) -> Leaves {
         let mut leaves = Leaves::default();
         leaves.members(document, "", "");
         leaves
     }
 
-    /// Whether a path is that of a list, or lies under one.
+    /// Returns whether a path is that of a list or below one.
     pub(super) fn is_in_list(&self, path: &str) -> bool {
         let below = |list: &String| {
             path.strip_prefix(list.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -109,14 +109,14 @@ impl Leaves {
                 let before = self.values.len();
                 self.members(&rest, pattern, &path);
                 if self.values.len() == before {
-                    // That it is there is all it says.
+                    // The presence of an empty structure is its only information.
                     self.leaf(&path, "{}".to_owned());
                 }
             }
         }
     }
 
-    /// Two elements of one name are for AWS to judge; neither is lost here.
+    /// Returns an unused path, so that two elements of one name are both kept. AWS validates the names.
     fn free(&self, path: &str) -> String {
         let is_taken = |path: &str| {
             let below = format!("{path}.");
@@ -152,7 +152,7 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// A scalar as people read it. `5.0` and `5` are one number: AWS answers some integers as floats.
+/// Returns the text of a scalar. `5.0` and `5` are equal: AWS returns some integers as floats.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,15 +1,15 @@
-//! AWS's defaults for absent members, so that a document and AWS's answer to it compare equal. Source of the
-//! defaults: Amazon ECS API reference, the members' own descriptions.
+//! AWS's defaults for absent members, so that a document and AWS's response to it compare equal. Source of the
+//! defaults: Amazon ECS API reference, descriptions of the members.
 
 use serde_json::{Map, Value, json};
 
-/// A member that AWS adds to its answer: the structure, the member, its value as JSON.
+/// A default of AWS: the structure, the member, its value as JSON.
 type Default = (&'static str, &'static str, &'static str);
 
-/// Of task definitions, outer structures first.
+/// Defaults of task definitions, outer structures first.
 const TASK_DEFINITION: [Default; 23] = [
     ("", "enableFaultInjection", "false"),
-    // On Fargate, a task without a platform is one of these.
+    // Fargate's default platform.
     ("", "runtimePlatform", "{}"),
     ("runtimePlatform", "cpuArchitecture", "\"X86_64\""),
     ("runtimePlatform", "operatingSystemFamily", "\"LINUX\""),
@@ -34,14 +34,14 @@ const TASK_DEFINITION: [Default; 23] = [
     ("volumes.efsVolumeConfiguration.authorizationConfig", "iam", "\"DISABLED\""),
 ];
 
-/// Of services, in structures that `UpdateService` replaces as a whole: what is left out there gets the default back.
+/// Defaults of structures of a service that `UpdateService` replaces as a whole: absent members are reset.
 const SERVICE_PARTS: [Default; 3] = [
     ("networkConfiguration.awsvpcConfiguration", "assignPublicIp", "\"DISABLED\""),
     ("capacityProviderStrategy", "base", "0"),
     ("capacityProviderStrategy", "weight", "0"),
 ];
 
-/// Of services, in members that `UpdateService` leaves alone where they are left out.
+/// Defaults of members of a service that `UpdateService` leaves unchanged where they are absent.
 const SERVICE: [Default; 13] = [
     ("", "deploymentConfiguration", "{}"),
     ("", "deploymentController", "{}"),
@@ -58,7 +58,7 @@ const SERVICE: [Default; 13] = [
     ("deploymentConfiguration", "strategy", "\"ROLLING\""),
 ];
 
-/// A task definition with all that AWS would fill in.
+/// Returns a task definition with AWS's defaults.
 pub(super) fn task_definition(document: Map<String, Value>) -> Map<String, Value> {
     let mut document = stripped(document);
     let shares_port = matches!(document.get("networkMode").and_then(Value::as_str), Some("awsvpc" | "host"));
@@ -70,7 +70,7 @@ pub(super) fn task_definition(document: Map<String, Value>) -> Map<String, Value
         });
     };
     TASK_DEFINITION.iter().for_each(&mut fill);
-    // As a default it would be all that an empty volume says.
+    // Removes the default: an empty volume has no other member.
     each(&mut document, "volumes", &mut |volume| {
         volume.retain(|member, value| member != "configuredAtLaunch" || *value != json!(false));
     });
@@ -91,12 +91,12 @@ pub(super) fn task_definition(document: Map<String, Value>) -> Map<String, Value
     document
 }
 
-/// A service as a template wants it: what it does not say stays as it is.
+/// Returns the desired service. Members that are not in the template stay unchanged.
 pub(super) fn desired_service(document: Map<String, Value>) -> Map<String, Value> {
     filled(stripped(document), &SERVICE_PARTS)
 }
 
-/// A service as it is, with all that AWS may leave out of its answer.
+/// Returns the running service with the defaults that AWS may omit from its response.
 pub(super) fn running_service(document: Map<String, Value>) -> Map<String, Value> {
     filled(filled(stripped(document), &SERVICE), &SERVICE_PARTS)
 }
@@ -116,7 +116,7 @@ fn parsed(value: &str) -> Value {
     serde_json::from_str(value).unwrap_or_else(|_| json!(value))
 }
 
-/// Every structure of that path; those in lists one after another.
+/// Calls `then` with every structure at a path, including each element of a list.
 fn each(members: &mut Map<String, Value>, path: &str, then: &mut dyn FnMut(&mut Map<String, Value>)) {
     if path.is_empty() {
         return then(members);
@@ -133,7 +133,7 @@ fn each(members: &mut Map<String, Value>, path: &str, then: &mut dyn FnMut(&mut 
     }
 }
 
-/// Without members that say nothing: `null`, and the empty text, but for the value of a variable.
+/// Removes `null` and empty texts, except the value of a variable.
 fn stripped(members: Map<String, Value>) -> Map<String, Value> {
     let says = |name: &str, value: &Value| !value.is_null() && (name == "value" || value.as_str() != Some(""));
     let kept = members.into_iter().filter(|(name, value)| says(name, value));
@@ -148,7 +148,7 @@ fn stripped_value(value: Value) -> Value {
     }
 }
 
-/// `.5 vCPU` → `512`, `1 GB` → `1024`: AWS answers in units what may be given in either.
+/// Converts `.5 vCPU` → `512`, `1 GB` → `1024`: AWS accepts both forms and returns units.
 fn in_units(size: &str, unit: &str) -> Option<String> {
     let upper = size.to_ascii_uppercase();
     let number: f64 = upper.strip_suffix(unit)?.trim().parse().ok()?;

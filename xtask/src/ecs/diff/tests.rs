@@ -1,4 +1,4 @@
-//! Documents against answers: nothing changes by being answered, and each change has its name.
+//! Tests: documents equal AWS's responses to them, and each change has a path.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Change, service_changes, task_definition_changes, unknown_members, unknown_members_of_service};
 use crate::ecs::{Revision, Service, ServiceDocument, TaskDefinition};
 
-/// What the local AWS emulator was given, and what it described afterwards.
+/// Inputs of the local AWS emulator, and its descriptions of them.
 const ANSWERS: &str = include_str!("../../../tests/documents/answers.json");
 
 fn object(value: &Value) -> Map<String, Value> {
@@ -42,7 +42,7 @@ fn shown(changes: &[Change]) -> Vec<String> {
     changes.iter().map(ToString::to_string).collect()
 }
 
-/// Puts `value` at a pointer; its parent is there. `null` removes.
+/// Sets `value` at a pointer whose parent exists. `null` removes the member.
 fn put(document: &mut Value, pointer: &str, value: Value) {
     let (parent, member) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap();
@@ -60,7 +60,7 @@ fn a_document_and_the_answer_to_it_are_the_same() {
         let running = revision(&answer);
         assert_eq!(shown(&task_definition_changes(&desired(&given), &running)), [""; 0], "{}", running.arn);
         assert_eq!(unknown_members(&running), [""; 0]);
-        // The answer itself as a template.
+        // The response itself as a template.
         let Value::Object(document) = &answer["taskDefinition"] else { panic!() };
         let answered = TaskDefinition::from_document(document.clone()).unwrap();
         assert_eq!(shown(&task_definition_changes(&answered, &running)), [""; 0], "{}", running.arn);
@@ -85,7 +85,7 @@ fn order_of_members_and_elements_with_names_is_no_change() {
     }
 }
 
-/// Everything the other way round.
+/// Returns the value with its lists and objects in reverse order.
 fn turned(value: &Value) -> Value {
     match value {
         Value::Array(elements) => elements.iter().rev().map(turned).collect(),

@@ -1,5 +1,5 @@
-//! The strings of a template, by minijinja: names that mean nothing are found before anything is rendered, and a string
-//! that is one expression keeps the type of its value.
+//! Strings of a template, rendered with minijinja. Unknown names are reported before rendering, and a string that is
+//! one expression keeps the type of its value.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::Values;
 use crate::project::parse::suggestions;
 
-/// What is wrong, and what to do about it.
+/// An error message and its hint.
 type Wrong = (String, String);
 
-/// Renders strings with one set of values.
+/// A renderer of strings with one set of values.
 pub(super) struct Expressions<'a> {
     values: &'a Values,
     names: Vec<String>,
@@ -26,14 +26,14 @@ impl Expressions<'_> {
     pub(super) fn new(values: &Values) -> Expressions<'_> {
         let mut engine = Environment::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A script's last line end is the script's.
+        // The last line end of a script is kept.
         let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
         engine.set_syntax(syntax.expect("the usual delimiters are fine"));
         let context = minijinja::Value::from(Serde(values.known().clone()));
         Expressions { values, names: values.names(), engine, context }
     }
 
-    /// The value of a string: itself where it has no placeholder.
+    /// Returns the value of a string: the string itself if it has no placeholder.
     pub(super) fn render(&self, text: &str) -> Result<Value, Vec<Wrong>> {
         if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
             return Ok(Value::String(text.to_owned()));
@@ -62,7 +62,7 @@ impl Expressions<'_> {
         template.render(self.context.clone()).map(Value::String).map_err(|error| self.failed(&error, &used))
     }
 
-    /// Names that mean nothing in any environment.
+    /// Rejects names that exist in no environment.
     fn refuse_unknown(&self, used: &BTreeSet<String>) -> Result<(), Vec<Wrong>> {
         let globals: BTreeSet<&str> = self.engine.globals().map(|(name, _)| name).collect();
         let unknown = used.iter().filter(|name| !globals.contains(name.as_str()) && !self.is_known(name));
@@ -82,7 +82,7 @@ impl Expressions<'_> {
         (format!("there is no value `{name}`"), hint)
     }
 
-    /// A name is known if its value is there, or would be with other settings.
+    /// Returns whether a name has a value, or would have one with other settings.
     fn is_known(&self, name: &str) -> bool {
         let mut parts = name.split('.');
         let first = parts.next().unwrap_or_default();
@@ -93,7 +93,7 @@ impl Expressions<'_> {
         for part in parts {
             value = match value {
                 Some(Value::Object(group)) => group.get(part),
-                // Attributes of lists and texts are minijinja's business.
+                // minijinja resolves attributes of lists and texts.
                 other => return other.is_some(),
             };
         }
@@ -120,10 +120,10 @@ impl Expressions<'_> {
     }
 }
 
-/// The expression of a string that is one placeholder and nothing else.
+/// Returns the expression of a string that is exactly one placeholder.
 fn alone(text: &str) -> Option<&str> {
     let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
-    // `{{-` trims what is around it, so it is about text.
+    // `{{-` trims the surrounding text, so the string is not one expression.
     (!inner.contains("{{") && !inner.contains("{%") && !inner.starts_with('-')).then_some(inner)
 }
 

@@ -1,4 +1,4 @@
-//! Templates, right and wrong; and our own.
+//! Tests with valid and invalid templates, and with this repository's own.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::ecs::fixtures::{SERVICE, TASK_DEFINITION, environment, project, value
 use crate::error::Exit;
 use crate::project::EnvironmentName;
 
-/// What a template says about a text that stands for one member of its container.
+/// Checks the rendered member of a container definition.
 fn check(member: &str, expected: Result<Value, &str>) {
     let text = format!(
         "{{\n\"family\": \"web\", \"volumes\": [],\n\"containerDefinitions\": [{{\n\"name\": \"app\",\n{member}}}]}}"

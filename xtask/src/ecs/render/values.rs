@@ -1,4 +1,4 @@
-//! What placeholders of the templates stand for: values of the environment, and names and ARNs that follow from it.
+//! Values of the templates' placeholders: settings of the environment, and names and ARNs derived from it.
 //! docs/guide/task-definition.md lists them.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use crate::image::{ImageName, Platform};
 use crate::project::names::names;
 use crate::project::{Environment, Project, ProjectService, Volume, partition_of};
 
-/// The variable that a container's health answers with.
+/// Variable with the release that a container's health check returns.
 const RELEASE_VARIABLE: &str = "SLIPWAY_RELEASE";
 
-/// What each placeholder stands for.
+/// Values by placeholder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
     known: Map<String, Value>,
@@ -22,7 +22,7 @@ pub struct Values {
     files: Files,
 }
 
-/// Where the templates are, for messages.
+/// Paths of the templates, for messages.
 #[derive(Clone, Debug, PartialEq)]
 struct Files {
     task_definition: Utf8PathBuf,
@@ -30,8 +30,8 @@ struct Files {
 }
 
 impl Values {
-    /// The values of an environment in an account. `images` are references by digest; `target_group` is an ARN. The
-    /// release is empty until `with_release`.
+    /// Returns the values of an environment in an account. `images` are references by digest; `target_group` is an ARN.
+    /// The release is empty until `with_release`.
     pub fn new(
         project: &Project,
         environment: &Environment,
@@ -96,7 +96,7 @@ impl Values {
         values
     }
 
-    /// The same for a release: what `release` stands for, also among the variables.
+    /// Returns the values with the release, which is set in `release` and in the variables.
     #[must_use]
     pub fn with_release(&self, release: &ReleaseId) -> Values {
         let mut values = self.clone();
@@ -109,27 +109,27 @@ impl Values {
         values
     }
 
-    /// All values, by the names that placeholders use.
+    /// Returns all values by placeholder name.
     pub(super) fn known(&self) -> &Map<String, Value> {
         &self.known
     }
 
-    /// Names that are known and have no value here, each with what gives it one.
+    /// Returns the known names without a value here, each with the setting that provides one.
     pub(super) fn absent(&self) -> &BTreeMap<&'static str, String> {
         &self.absent
     }
 
-    /// The file of the task definition's template.
+    /// Returns the path of the task definition's template.
     pub fn task_definition_file(&self) -> &Utf8Path {
         &self.files.task_definition
     }
 
-    /// The file of the service's template.
+    /// Returns the path of the service's template.
     pub fn service_file(&self) -> &Utf8Path {
         &self.files.service
     }
 
-    /// All names, dotted: those of single values, and of groups that are lists.
+    /// Returns all dotted names: those of single values, and of groups that are lists.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.absent.keys().map(|name| (*name).to_owned()).collect();
         for (name, value) in &self.known {
@@ -160,7 +160,7 @@ fn usual_files() -> Files {
     }
 }
 
-/// ECS's word for what OCI calls `amd64` or `arm64`.
+/// Returns ECS's name of the architecture that OCI calls `amd64` or `arm64`.
 fn architecture(platform: Platform) -> &'static str {
     match platform {
         Platform::LinuxAmd64 => "X86_64",
@@ -172,7 +172,7 @@ fn pair(name: &str, value: &str) -> Value {
     json!({ "name": name, "value": value })
 }
 
-/// The environment's variables and the two of the deploy itself, by name.
+/// Returns the environment's variables and the two of the deploy, by name.
 fn variables(environment: &Environment) -> Vec<Value> {
     let mut all: BTreeMap<&str, &str> =
         environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -181,7 +181,7 @@ fn variables(environment: &Environment) -> Vec<Value> {
     all.into_iter().map(|(name, value)| pair(name, value)).collect()
 }
 
-/// References, as ECS takes them: `ssm:` becomes the ARN of the parameter, so that nothing depends on where it is read.
+/// Returns the secrets. `ssm:` becomes the ARN of the parameter, so that a reference does not depend on the region.
 fn secrets(environment: &Environment, account: &str) -> Vec<Value> {
     let region = &environment.region;
     let partition = partition_of(region).name;
@@ -198,14 +198,14 @@ fn secrets(environment: &Environment, account: &str) -> Vec<Value> {
 fn volume(name: &str, volume: &Volume) -> Value {
     let mut configuration = json!({ "fileSystemId": volume.file_system });
     if let Some(access_point) = &volume.access_point {
-        // Both are what EFS asks of a mount through an access point with the task's role.
+        // EFS requires both for a mount through an access point with the task role.
         configuration["transitEncryption"] = json!("ENABLED");
         configuration["authorizationConfig"] = json!({ "accessPointId": access_point, "iam": "ENABLED" });
     }
     json!({ "name": name, "efsVolumeConfiguration": configuration })
 }
 
-/// Mount points by container, none for containers without: a template says `mounts.app` for every environment.
+/// Returns mount points by container, empty for those without: a template uses `mounts.app` in every environment.
 fn mounts(project: &Project, environment: &Environment) -> Map<String, Value> {
     let of = |container: &ImageName| {
         let volumes =

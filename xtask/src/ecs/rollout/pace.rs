@@ -1,45 +1,45 @@
-//! When to look next, and which calls that look makes. Two promises: a verdict is known a second after ECS has it, and a
-//! rollout costs one call a second on average. They fit together because a rollout can only end where the counts say that
-//! it may: everywhere else there is time. Pure: elapsed time is an argument, nothing waits here.
+//! The poll schedule: the time and the calls of the next poll. Two goals: a verdict is known within a second, and a
+//! rollout costs one call per second on average. Both hold because a rollout can only end at certain task counts; other
+//! polls can wait. The module is pure: elapsed time is an argument.
 
 use super::{Look, Progress, Verdict};
 
-/// One call's worth of time: a call a second on average.
+/// Milliseconds per call: one call per second on average.
 const CALL: i64 = 1000;
 
-/// Milliseconds between looks where the rollout may end at any moment.
+/// Milliseconds between polls while the rollout may end at any moment.
 const SOON: u64 = 1000;
 
-/// The same while calls are to spare: a call takes its time too, and the verdict is to be known within the second.
+/// Minimum of `SOON` with calls to spare: a call takes time, and the verdict must be known within a second.
 const SOON_LEAST: u64 = 900;
 
-/// The same with the local AWS emulator, whose rollouts are over in seconds.
+/// Minimum of `SOON` with the local AWS emulator, whose rollouts take seconds.
 const SOON_LEAST_NEARBY: u64 = 500;
 
-/// The first look near by, where nothing has ended sooner: later looks may be closer by what that earns.
+/// Milliseconds until the first poll of the emulator. The unspent budget allows shorter intervals later.
 const FIRST_NEARBY: u64 = 1150;
 
-/// The least between looks near by while the rollout cannot end yet. A call takes its time too, and a verdict that comes
-/// right after a look is to be known within a second.
+/// Minimum of milliseconds between polls of the emulator while the rollout cannot end yet. A call takes time, and a
+/// verdict right after a poll must be known within a second.
 const LEAST_NEARBY: u64 = 950;
 
-/// After this long without a change there will hardly be one in the next second: on Fargate a task needs 20 to 60 seconds
-/// to get from `PROVISIONING` to `RUNNING`.
+/// Milliseconds without a change after which a change within a second is unlikely: on Fargate a task takes 20 to 60
+/// seconds from `PROVISIONING` to `RUNNING`.
 const CALM: u64 = 10_000;
 
-/// After this long something on AWS's side is slow.
+/// Milliseconds without a change after which AWS is slow.
 const STILL: u64 = 30_000;
 
-/// The longest wait.
+/// Maximum of milliseconds between polls.
 const LONGEST: u64 = 5000;
 
-/// How far calls may be ahead of time, so that a change is seen into at once.
+/// Maximum overdraft of the call budget in milliseconds, so that a change is examined immediately.
 const AHEAD: i64 = 2 * CALL;
 
-/// Calls of the next look.
+/// Calls of the next poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calls {
-    /// `DescribeServices`. While a rollback runs, its record alone says when it is over.
+    /// `DescribeServices`. During a rollback, only the record shows the end.
     pub service: bool,
     /// `DescribeServiceDeployments`.
     pub record: bool,
@@ -53,20 +53,20 @@ impl Calls {
     }
 }
 
-/// What to do next.
+/// The next poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// Milliseconds until then.
+    /// Milliseconds until the poll.
     pub wait_ms: u64,
-    /// What to call then.
+    /// Calls of the poll.
     pub calls: Calls,
 }
 
-/// Remembers what was seen and spent in one rollout.
+/// Observations and call budget of one rollout.
 #[derive(Clone, Debug)]
 pub struct Pace {
     nearby: bool,
-    /// Milliseconds that passed, less what calls have cost.
+    /// Elapsed milliseconds minus the cost of calls.
     balance: i64,
     unchanged_ms: u64,
     seen: Option<Progress>,
@@ -75,20 +75,20 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// `nearby`: the local AWS emulator answers.
+    /// Creates the schedule. `nearby` is set for the local AWS emulator.
     pub fn new(nearby: bool) -> Pace {
         Pace { nearby, balance: 0, unchanged_ms: 0, seen: None, failed: 0, tasks_due: false }
     }
 
-    /// The look after the call that began the deployment, whose answer has shown the service.
+    /// Returns the first poll after the call that started the deployment, whose response contained the service.
     pub fn first(&mut self) -> Next {
         let calls = Calls { service: true, record: false, tasks: false };
         self.balance -= calls.cost();
         Next { wait_ms: if self.nearby { FIRST_NEARBY } else { SOON }, calls }
     }
 
-    /// After a look: how many milliseconds passed since the one before, and what it showed. A look with a final verdict has
-    /// no next one; the answer is then of no meaning.
+    /// Returns the poll that follows `look`. `passed_ms` is the time from the previous poll to `look`. The result has
+    /// no meaning after a final verdict.
     pub fn next(&mut self, passed_ms: u64, look: &Look) -> Next {
         self.balance = self.balance.saturating_add_unsigned(passed_ms);
         let settled = Progress::default();
@@ -102,11 +102,11 @@ impl Pace {
 
         let soon = may_end(progress) || look.needs_record;
         let mut calls = self.calls(progress, look.needs_record);
-        // Failures are looked into at once. Anything else waits until there is a call to spare.
+        // Failures are examined immediately. Other changes wait until a call is to spare.
         calls.tasks = self.tasks_due && (new_failure || self.balance - calls.cost() - CALL >= -AHEAD);
         self.tasks_due &= !calls.tasks;
-        // Near by, a rollout is over before a call too many is earned back. Where it cannot end yet, its tasks are looked at in
-        // place of the service.
+        // With the emulator, a rollout ends before the budget recovers. While it cannot end yet, its tasks are polled
+        // instead of the service.
         let instead = self.nearby && calls.tasks && !new_failure && !soon;
         calls.service &= !instead;
         self.balance -= calls.cost();
@@ -125,10 +125,10 @@ impl Pace {
             CALM..STILL => 2 * SOON,
             _ => LONGEST,
         };
-        // `balance` has the next look in it already: the wait earns that back.
+        // `balance` already includes the next poll, whose cost the wait pays back.
         let debt = |allowed: i64| u64::try_from(-(self.balance + allowed)).unwrap_or(0);
         if !soon {
-            // Near by, everything is over within seconds: what was spent is earned back after the end.
+            // With the emulator, everything takes seconds: the budget recovers after the end.
             if self.nearby {
                 return debt(0).clamp(LEAST_NEARBY, SOON).max(debt(AHEAD));
             }
@@ -139,7 +139,7 @@ impl Pace {
     }
 }
 
-/// Whether the rollout state may change within the next second: all tasks are there, some failed, or it is lost already.
+/// Returns whether the rollout state may change within a second: all tasks run, some failed, or it rolls back.
 fn may_end(progress: &Progress) -> bool {
     progress.failed > 0
         || progress.rollback.is_some()
@@ -162,7 +162,7 @@ mod tests {
         Look { verdict: Verdict::InProgress(progress), needs_record: true }
     }
 
-    /// Plays a story, `(from which second on, what a look shows)`. Gives calls, and waits that began in each part.
+    /// Simulates `(start second, poll result)` steps. Returns the cost of calls, and the waits per step.
     fn play(nearby: bool, seconds: u64, story: &[(u64, Look)]) -> (i64, Vec<Vec<u64>>) {
         let mut pace = Pace::new(nearby);
         let mut next = pace.first();
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn looks_are_close_where_the_rollout_may_end_and_rare_where_nothing_moves() {
-        // Fargate: 70 s until the tasks run, then the balancer's checks and the end of the old ones.
+        // Fargate: 70 s until the tasks run, then health checks and the stop of the old tasks.
         let smooth = [(0, look(0, 2, 0)), (70, look(1, 1, 0)), (75, look(2, 0, 0))];
         check(false, 120, &smooth, &[5000, 1000, 900]);
-        // On this machine all of it takes seconds.
+        // The emulator takes seconds.
         check(true, 8, &[(0, look(0, 2, 0)), (2, look(1, 1, 0)), (3, look(2, 0, 0))], &[950, 950, 1000]);
-        // A task fails again and again; the breaker may trip after each.
+        // A task fails repeatedly; the circuit breaker may trip after each failure.
         let failing = [(0, look(0, 2, 0)), (40, look(0, 2, 1)), (80, look(0, 2, 2)), (120, returning())];
         check(false, 180, &failing, &[5000, 900, 900, 1000]);
     }
@@ -223,7 +223,7 @@ mod tests {
         let mut next = pace.first();
         let (mut now, mut calls) = (0, 0);
         for look_number in 1..4_u64 {
-            // Each look takes 15 ms.
+            // Each poll takes 15 ms.
             now += next.wait_ms + 15;
             calls += next.calls.cost();
             assert!(calls <= i64::try_from(now).unwrap(), "{calls} calls in {now} ms");
@@ -236,7 +236,7 @@ mod tests {
     fn near_by_a_rollout_of_three_seconds_costs_three_calls() {
         let (calls, _) = play(true, 4, &[(0, look(0, 2, 0)), (3, look(2, 0, 0))]);
         assert_eq!(calls, 3);
-        // The tasks are looked at all the same, and a failure together with the service.
+        // The tasks are polled as well, and a failure together with the service.
         let mut pace = Pace::new(true);
         pace.first();
         assert_eq!(pace.next(1000, &look(0, 2, 0)).calls, Calls { service: false, record: false, tasks: true });

@@ -1,4 +1,4 @@
-//! Bugs that other deploy tools have shipped, each as a test of ours. The numbers are those of their trackers.
+//! Tests for bugs of other deploy tools. The numbers are those of their issue trackers.
 
 use super::tests::{check, deployment, ours, record, service, told};
 use super::*;
@@ -7,7 +7,7 @@ use ServiceDeploymentStatus as Status;
 
 #[test]
 fn ecspresso_732_a_rollback_is_no_success() {
-    // What the service shows in the end is one completed deployment with all its tasks.
+    // The service finally has one completed deployment with all its tasks.
     let mut old = deployment(1, "PRIMARY", Completed);
     (old.running_count, old.desired_count) = (2, 2);
     check(&[old.clone()], None, "in progress, noted, record wanted");
@@ -16,7 +16,7 @@ fn ecspresso_732_a_rollback_is_no_success() {
 
 #[test]
 fn copilot_a_fast_rollback_is_no_success() {
-    // Between two looks the failed deployment came and went; running equals desired all the time.
+    // The failed deployment started and stopped between two polls; running equals desired all the time.
     let mut service = service(&[deployment(1, "PRIMARY", Completed)]);
     (service.running_count, service.desired_count) = (2, 2);
     assert!(!matches!(verdict(&ours(), &service, None).verdict, Verdict::Completed));
@@ -27,7 +27,7 @@ fn ecspresso_899_a_deployment_that_we_replaced_is_stopped_and_ours_goes_on() {
     let deployments = [deployment(2, "PRIMARY", InProgress), deployment(1, "ACTIVE", InProgress)];
     let replaced = ServiceDeployment { service_deployment_arn: "record/1".into(), ..record(Status::Stopped, "") };
     check(&deployments, Some(replaced.clone()), "in progress");
-    // The same where the ARN of our record was never found out.
+    // The same with an unknown ARN of our record.
     let ours = Ours { service_deployment_arn: None, ..ours() };
     let older = ServiceDeployment { created_at: Timestamp(100.0), ..replaced.clone() };
     for record in [older, replaced] {
@@ -48,7 +48,7 @@ fn ecspresso_929_of_two_deployments_at_once_each_run_follows_its_own() {
         ..ours()
     };
     assert_eq!(told(&verdict(&other, &service(&both), None)), "in progress");
-    // Completion of the other one implies nothing about ours.
+    // Completion of another deployment implies nothing about ours.
     let done = [deployment(3, "PRIMARY", Completed)];
     check(&done, None, "in progress, noted, record wanted");
     check(&done, Some(record(Status::Stopped, "")), "superseded by ecs-svc/3");
@@ -56,7 +56,7 @@ fn ecspresso_929_of_two_deployments_at_once_each_run_follows_its_own() {
 
 #[test]
 fn ecspresso_945_a_stale_deployment_of_another_run_is_not_followed() {
-    // It failed long ago and still has tasks.
+    // The old deployment failed long ago and still has tasks.
     check(&[deployment(2, "PRIMARY", InProgress), deployment(1, "ACTIVE", Failed)], None, "in progress");
     check(&[deployment(2, "PRIMARY", Completed), deployment(1, "ACTIVE", Failed)], None, "completed");
     let stale =
@@ -79,7 +79,7 @@ fn a_service_scaled_in_amid_a_rollout_is_not_taken_for_done() {
     let mut mine = deployment(2, "PRIMARY", InProgress);
     (mine.desired_count, mine.running_count) = (1, 1);
     check(&[mine.clone()], None, "in progress");
-    // copilot 1879: people set the count to 0 to get out. ECS decides what that means.
+    // copilot 1879: users set the count to 0 to stop a rollout. ECS decides on the result.
     (mine.desired_count, mine.running_count) = (0, 0);
     check(&[mine.clone()], None, "in progress");
     mine.rollout_state = Completed;

@@ -1,4 +1,4 @@
-//! Snapshots of services and records, and what they mean for our deployment.
+//! Tests: services and records, and the state of our deployment in them.
 
 use super::super::CircuitBreaker;
 use super::*;
@@ -16,7 +16,7 @@ pub(super) fn ours() -> Ours {
     }
 }
 
-/// `("2", "PRIMARY", state)`: deployment 2, begun at 200, of revision 2.
+/// Returns a deployment. `(2, "PRIMARY", state)` is deployment 2, started at 200, of revision 2.
 pub(super) fn deployment(number: u32, status: &str, rollout_state: RolloutState) -> Deployment {
     Deployment {
         id: format!("ecs-svc/{number}"),
@@ -43,7 +43,7 @@ pub(super) fn record(status: Status, reason: &str) -> ServiceDeployment {
     }
 }
 
-/// What the table says of a look: the verdict's name and its details.
+/// Returns the text of a poll result in the tables: the verdict's name and its details.
 pub(super) fn told(look: &Look) -> String {
     let need = if look.needs_record { ", record wanted" } else { "" };
     match &look.verdict {
@@ -80,9 +80,9 @@ fn every_state_of_the_service_and_of_the_record() {
     check(&ongoing(), None, "in progress");
     check(&ongoing(), some(Status::InProgress, ""), "in progress");
     check(&[deployment(2, "PRIMARY", Completed)], None, "completed");
-    // The service is a moment behind its record.
+    // The service is slightly behind its record.
     check(&ongoing(), some(Status::Successful, ""), "completed");
-    // It was done, then somebody deployed again.
+    // Ours completed before another deployment started.
     check(&[deployment(3, "PRIMARY", InProgress)], some(Status::Successful, ""), "completed");
 
     check(&failed(), None, "in progress, record wanted");
@@ -96,7 +96,7 @@ fn every_state_of_the_service_and_of_the_record() {
     check(&newer(), None, "in progress, noted, record wanted");
     check(&newer(), some(Status::Stopped, NEWER), "superseded by ecs-svc/3");
     check(&newer(), some(Status::Stopped, ""), "superseded by ecs-svc/3");
-    // The one that took our place is gone as well.
+    // The deployment that replaced ours is gone as well.
     check(&old(), some(Status::Stopped, NEWER), "superseded by ?");
     check(&failed(), some(Status::StopRequested, ""), "in progress, noted, record wanted");
     check(&failed(), some(Status::Stopped, "StopServiceDeployment was called."), "failed");

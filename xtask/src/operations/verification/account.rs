@@ -1,4 +1,4 @@
-//! What the account has of what a deploy uses: all calls are made at once.
+//! Resources of the account that a deploy uses. All calls run in parallel.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -10,23 +10,23 @@ use crate::effects::aws::{Aws, CallError};
 use crate::effects::{ecs, elb, ssm};
 use crate::operations::target::Target;
 
-/// The account's part of the facts.
+/// Facts of the account.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The account that the caller is in.
+    /// Id of the caller's account.
     pub caller: Fact<String>,
     /// The cluster's status.
     pub cluster: Fact<Option<String>>,
     /// Parameters that do not exist.
     pub missing_parameters: Fact<Vec<String>>,
-    /// Whether the target group is there.
+    /// Whether the target group exists.
     pub has_target_group: Fact<bool>,
     /// The target group and its load balancer.
     pub balancer: Fact<Balancer>,
 }
 
 impl Account {
-    /// Nothing of it.
+    /// Returns facts that are all unknown.
     pub fn unknown(why: impl Into<String>) -> Account {
         let why = Unknown::new(why);
         Account {
@@ -38,7 +38,7 @@ impl Account {
         }
     }
 
-    /// Another account than the environment's: no other call is made there.
+    /// Returns the facts for another account than the environment's, where no other call is made.
     pub fn foreign(account: impl Into<String>) -> Account {
         let why = "the caller is in another account than the environment";
         Account { caller: Ok(account.into()), ..Account::unknown(why) }
@@ -67,12 +67,12 @@ pub(super) fn of(target: &Target, definition: Option<&TaskDefinition>) -> Accoun
     }
 }
 
-/// Why a call brought nothing.
+/// Returns the reason of a failed call.
 pub(super) fn unknown(error: CallError) -> Unknown {
     Unknown::failed(format!("{:#}", anyhow::Error::from(error)))
 }
 
-/// What a thread found out.
+/// Returns the result of a thread.
 pub(super) fn joined<T>(thread: thread::ScopedJoinHandle<'_, Fact<T>>) -> Fact<T> {
     thread.join().unwrap_or_else(|_| Err(Unknown::failed("the thread that asked panicked")))
 }
@@ -89,13 +89,13 @@ fn missing_parameters(aws: &Aws, definition: Option<&TaskDefinition>) -> Fact<Ve
     ssm::missing(aws, &names).map_err(unknown)
 }
 
-/// The name of the parameter that a reference means; `None` for a secret of Secrets Manager.
+/// Returns the name of the referenced parameter; `None` for a secret of Secrets Manager.
 fn parameter(reference: &str) -> Option<String> {
     if !reference.starts_with("arn:") {
         return Some(reference.to_owned());
     }
     let (before, name) = reference.split_once(":parameter/")?;
-    // A name without a slash at its beginning has none in its ARN's, either: AWS takes both forms for the one with it.
+    // The ARNs of `name` and `/name` are the same: AWS resolves both to the parameter with the slash.
     before.contains(":ssm:").then(|| format!("/{name}"))
 }
 

@@ -1,4 +1,4 @@
-//! The two documents as a deploy would render them, for a look that sends nothing.
+//! The two documents as a deploy would render them, without a call to AWS.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use crate::plan::local::ACCOUNT;
 use crate::project::partition_of;
 use crate::release::Release;
 
-/// ECS's documents, or why they are not known.
+/// ECS's documents, or the reason why they are unknown.
 #[derive(Clone, Debug)]
 pub struct Documents {
-    /// What is to run.
+    /// Task definition.
     pub definition: Fact<TaskDefinition>,
-    /// How it is to run.
+    /// Service.
     pub service: Fact<ServiceDocument>,
 }
 
-/// Renders them from the project's templates.
+/// Renders the documents from the project's templates.
 ///
 /// # Errors
-/// A template that is wrong: exit code 2.
+/// Returns the errors of a template: exit code 2.
 pub fn documents(root: &Utf8Path, settings: &Settings, release: Option<&Release>) -> anyhow::Result<Documents> {
     if settings.project.services.is_empty() {
         let why = Unknown::new("the project has no service");
@@ -37,7 +37,7 @@ pub fn documents(root: &Utf8Path, settings: &Settings, release: Option<&Release>
     let account = account(settings);
     let references = references(settings, release);
     let Settings { project, environment, names, .. } = settings;
-    // Nothing is concluded from the number at its end, which AWS makes up.
+    // AWS generates the id at the end; no rule evaluates it.
     let group = format!(
         "arn:{}:elasticloadbalancing:{}:{account}:targetgroup/{}/0000000000000000",
         partition_of(&environment.region).name,
@@ -54,8 +54,8 @@ fn account(settings: &Settings) -> &str {
     settings.environment.account.as_deref().unwrap_or(ACCOUNT)
 }
 
-/// Every image by digest, as a push names it. One that is not built has a digest that no image has: rules about what is in
-/// images are skipped without it, and all others need not wait for a build.
+/// Returns every image by digest, as a push references it. An image that is not built gets a placeholder digest: rules
+/// of image contents are skipped, the others still run.
 fn references(settings: &Settings, release: Option<&Release>) -> BTreeMap<ImageName, String> {
     let environment = &settings.environment;
     let host = match (&environment.registry, &environment.local) {

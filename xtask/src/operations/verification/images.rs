@@ -1,4 +1,4 @@
-//! Images as their layouts have them; with the proof of architecture where it is requested.
+//! Facts of images from their layouts, with the architecture check if requested.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::image::proof::{Expectation, prove};
 use crate::operations::target::Settings;
 use crate::release::{Built, Release};
 
-/// How much of a layout is read.
+/// The part of a layout that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     /// Manifest and configuration.
@@ -23,7 +23,7 @@ pub(super) enum Depth {
     Proof,
 }
 
-/// The facts of every image that is both in the project and in the release, several at a time.
+/// Returns the facts of every image in both project and release, several in parallel.
 pub(super) fn facts(
     root: &Utf8Path,
     settings: &Settings,

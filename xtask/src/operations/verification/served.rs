@@ -1,5 +1,5 @@
-//! What runs, as ECS, the load balancer and a visitor see it: all requests are made at once, except for the stylesheet,
-//! which the page names.
+//! Observations of the running service from ECS, the load balancer and HTTP. All requests run in parallel, except for
+//! the stylesheet, whose URL is in the page.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -15,18 +15,18 @@ use crate::effects::{ecs, elb};
 use crate::operations::target::Target;
 use crate::project::{Local, Verify};
 
-/// A page that takes longer is not served, whatever it answers in the end.
+/// Timeout of a request: a slower page counts as unavailable.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What is known beforehand of what is to run.
+/// Expected state of the service.
 pub(super) struct Wanted<'a> {
-    /// The definition and its ARN; the service's own if `None`.
+    /// The definition and its ARN; `None` uses the service's revision.
     revision: Option<Revision>,
-    /// The release; that of the definition if `None`.
+    /// The release; `None` uses the definition's.
     release: Option<&'a str>,
     /// ARN of the target group.
     group: Fact<Option<String>>,
-    /// Where the load balancer answers.
+    /// URL of the load balancer.
     url: Fact<String>,
 }
 
@@ -48,8 +48,8 @@ impl<'a> Wanted<'a> {
     pub(super) fn of_any_deploy(target: &Target) -> Wanted<'a> {
         let group = elb::target_group(&target.aws, &target.settings.names.balancer).map_err(unknown);
         let url = match &group {
-            // The emulator's balancer belongs to the emulator: behind another endpoint there is another balancer, and a
-            // page of somebody else's would be taken for ours.
+            // The emulator's load balancer is not the one of another endpoint: its page could belong to another
+            // service.
             Ok(Some(_)) if is_elsewhere(target) => Err(Unknown::new(ELSEWHERE)),
             Ok(Some(group)) => {
                 let found = target.url(group).map_err(|error| Unknown::failed(format!("{error:#}")));
@@ -67,7 +67,7 @@ const NO_ADDRESS: &str = "it is not known where the load balancer answers";
 const ELSEWHERE: &str =
     "the endpoint is not the emulator of this environment, and where its balancer answers is not known";
 
-/// Whether `local` is reached behind an endpoint that is not its own.
+/// Returns whether `local` uses another endpoint than its own.
 fn is_elsewhere(target: &Target) -> bool {
     let local = target.settings.environment.local.as_ref();
     local.is_some_and(|local| target.reach.endpoint.as_deref().is_some_and(|found| is_another(found, local)))
@@ -77,7 +77,7 @@ fn is_another(endpoint: &str, local: &Local) -> bool {
     endpoint.trim_end_matches('/') != format!("http://{}", local.endpoint)
 }
 
-/// Looks at everything. Not known where there is no service.
+/// Gathers all observations. Unknown if there is no service.
 pub(super) fn observe(target: &Target, wanted: &Wanted<'_>) -> Fact<Observed> {
     let aws = &target.aws;
     thread::scope(|scope| {
@@ -92,7 +92,7 @@ pub(super) fn observe(target: &Target, wanted: &Wanted<'_>) -> Fact<Observed> {
         let last = scope.spawn(|| last(target));
         let service = match service(target)? {
             Some(service) => service,
-            // Just deployed, it must be there.
+            // After a deploy, the service must exist.
             None if wanted.revision.is_some() => {
                 return Err(Unknown::failed(format!("the service `{}` is gone", target.service())));
             }
@@ -149,7 +149,7 @@ fn tasks(target: &Target) -> Fact<Vec<Task>> {
         return Ok(Vec::new());
     }
     let tasks = ecs::describe_tasks(&target.aws, target.cluster(), &arns).map_err(unknown)?;
-    // A task that is stopping serves no requests any more.
+    // A stopping task does not serve requests.
     Ok(tasks.into_iter().filter(|task| task.desired_status != "STOPPED").collect())
 }
 
@@ -164,7 +164,7 @@ fn last(target: &Target) -> Fact<DeploymentBrief> {
     found.into_iter().next().ok_or_else(|| Unknown::new("ECS has no record of a deployment"))
 }
 
-/// The page, its stylesheet, and health.
+/// Requests the page, its stylesheet and the health check.
 fn visit(wanted: &Wanted<'_>, paths: &Verify) -> (Fact<Answer>, Fact<Answer>, Fact<Answer>) {
     let url = match &wanted.url {
         Ok(url) => url.trim_end_matches('/'),
@@ -188,7 +188,7 @@ fn visit(wanted: &Wanted<'_>, paths: &Verify) -> (Fact<Answer>, Fact<Answer>, Fa
     })
 }
 
-/// One page. No answer is an observation, too; an interrupt is none.
+/// Requests a page. A missing response is an observation, an interrupt is not.
 fn get(url: String) -> Fact<Answer> {
     let web = Web::new().map_err(|error| Unknown::failed(format!("{error:#}")))?;
     match web.get(&url, &[], LIMIT) {
