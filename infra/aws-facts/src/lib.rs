@@ -1,5 +1,7 @@
-//! Facts of AWS that both Slipway (`xtask`) and its local AWS emulator (`local-aws`) need: plain tables, no dependencies.
+//! Facts of AWS that both Slipway (`xtask`) and its local AWS emulator (`local-aws`) need: plain tables and formats, no dependencies.
 
+/// Schedule expressions of EventBridge Scheduler.
+pub mod schedule;
 /// Sizes of Fargate tasks.
 pub mod sizes;
 /// Members and values of a task definition that Fargate accepts or refuses.

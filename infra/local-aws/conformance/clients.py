@@ -23,7 +23,7 @@ from judge import RECORD, Judge
 from emulator import Emulator
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "local"}
-SERVICES = ("ecr", "ecs", "elbv2", "logs", "ssm", "sts")
+SERVICES = ("ecr", "ecs", "elbv2", "logs", "scheduler", "ssm", "sts")
 
 
 class Aws:

@@ -127,7 +127,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.section("answers held against botocore's service models")
     for (service, operation), outcomes in sorted(JUDGE.heard.items()):
         counted = ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).most_common())
-        print_line(f"{service:6} {operation:34} {counted}")
+        print_line(f"{service:9} {operation:34} {counted}")
     total = sum(map(len, JUDGE.heard.values()))
     print_line(f"{total} answers to {len(JUDGE.heard)} operations; {len(JUDGE.complaints)} complaints")
     if COMPARED:

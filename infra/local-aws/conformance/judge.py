@@ -36,7 +36,7 @@ class Judge:
 
     def judge(self, operation: Any, status: int, headers: dict[str, str], body: bytes) -> None:
         """Judges one answer."""
-        outcome = "answered" if status < 300 else _code(body)
+        outcome = "answered" if status < 300 else _code(headers, body)
         self.note(
             operation.service_model.service_name, operation.name, outcome, complaints(operation, status, headers, body)
         )
@@ -75,11 +75,13 @@ def _remember_the_model(model: Any, context: dict[str, Any], **_: Any) -> None:
     context["judge"] = model
 
 
-def _code(body: bytes) -> str:
+def _code(headers: dict[str, str], body: bytes) -> str:
     text = body.decode(errors="replace")
     if text.startswith("<"):
         return text.partition("<Code>")[2].partition("</Code>")[0] or "?"
     try:
-        return str(json.loads(text).get("__type", "?")).rsplit("#", 1)[-1]
+        # REST-JSON has the code in a header.
+        header = {name.lower(): value for name, value in headers.items()}.get("x-amzn-errortype", "?")
+        return str(json.loads(text).get("__type", header)).rsplit("#", 1)[-1]
     except (ValueError, AttributeError):
         return "?"

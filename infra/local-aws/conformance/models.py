@@ -66,7 +66,9 @@ def complaints(operation: OperationModel, status: int, headers: dict[str, str], 
 
 
 def _json(operation: OperationModel, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
-    wanted = f"application/x-amz-json-{operation.service_model.metadata['jsonVersion']}"
+    is_rest = operation.service_model.resolved_protocol == "rest-json"
+    version = operation.service_model.metadata.get("jsonVersion")
+    wanted = "application/json" if is_rest else f"application/x-amz-json-{version}"
     if headers.get("content-type", "").split(";")[0] != wanted:
         yield f"content type `{headers.get('content-type')}`, not `{wanted}`"
     try:
@@ -75,6 +77,9 @@ def _json(operation: OperationModel, status: int, headers: dict[str, str], body:
         yield f"not JSON: {error}: {body[:80]!r}"
         return
     if status >= 300:
+        if is_rest and isinstance(document, dict):
+            # The code is in a header only.
+            document = {"__type": headers.get("x-amzn-errortype")} | document
         yield from _json_error(operation, status, document)
     elif operation.output_shape is None:
         if document != {}:

@@ -12,6 +12,8 @@ from judge import operation
 
 JSON = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "1"}
 XML = {"Content-Type": "text/xml", "x-amzn-RequestId": "1"}
+REST = {"Content-Type": "application/json", "x-amzn-RequestId": "1"}
+CONFLICT = REST | {"x-amzn-ErrorType": "ConflictException"}
 ELB = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
 GROUPS = (
     '<DescribeTargetGroupsResponse xmlns="{space}"><DescribeTargetGroupsResult><TargetGroups><{tag}>{inside}</{tag}>'
@@ -38,6 +40,8 @@ def test_what_aws_sends_passes() -> None:
     )
     assert judge("ecs", "TagResource", 200, {}) == ""
     assert judge("ssm", "GetParameter", 400, {"__type": "ParameterNotFound", "message": ""}) == ""
+    assert judge("scheduler", "ListSchedules", 200, {"Schedules": []}, REST) == ""
+    assert judge("scheduler", "CreateSchedule", 409, {"Message": "m"}, CONFLICT) == ""
     group = GROUPS.format(space=ELB, tag="member", inside="<Port>80</Port><Matcher><HttpCode>200</HttpCode></Matcher>")
     assert judge("elbv2", "DescribeTargetGroups", 200, group, XML) == ""
     assert judge("elbv2", "DescribeTargetGroups", 400, ERROR % "TargetGroupNotFound", XML) == ""
@@ -105,6 +109,13 @@ def test_xml_that_aws_could_not_have_sent(document: str, complaint: str) -> None
 def test_an_xml_error_has_a_code_of_the_model() -> None:
     assert "is not one of" in judge("elbv2", "DescribeTargetGroups", 400, ERROR % "NoSuchThing", XML)
     assert "has status [400]" in judge("elbv2", "DescribeTargetGroups", 500, ERROR % "TargetGroupNotFound", XML)
+
+
+def test_a_rest_error_has_its_code_in_a_header() -> None:
+    assert "without `__type`" in judge("scheduler", "CreateSchedule", 409, {"Message": "m"}, REST)
+    assert "has status [409]" in judge("scheduler", "CreateSchedule", 400, {"Message": "m"}, CONFLICT)
+    assert "is called `Message`" in judge("scheduler", "CreateSchedule", 409, {"message": "m"}, CONFLICT)
+    assert "content type `application/x-amz-json-1.1`" in judge("scheduler", "ListSchedules", 200, {"Schedules": []})
 
 
 def test_headers_count() -> None:

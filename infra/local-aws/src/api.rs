@@ -13,6 +13,8 @@ pub enum Service {
     Elb,
     /// CloudWatch Logs.
     Logs,
+    /// EventBridge Scheduler.
+    Scheduler,
     /// Systems Manager's Parameter Store.
     Ssm,
     /// Security Token Service.
@@ -45,6 +47,7 @@ impl Service {
             Service::Ecs => "ecs",
             Service::Elb => "elasticloadbalancing",
             Service::Logs => "logs",
+            Service::Scheduler => "scheduler",
             Service::Ssm => "ssm",
             Service::Sts => "sts",
         }
@@ -52,7 +55,8 @@ impl Service {
 
     /// Returns the service of a signature's credential scope.
     pub fn from_signing_name(name: &str) -> Option<Service> {
-        let all = [Service::Ecr, Service::Ecs, Service::Elb, Service::Logs, Service::Ssm, Service::Sts];
+        let all =
+            [Service::Ecr, Service::Ecs, Service::Elb, Service::Logs, Service::Scheduler, Service::Ssm, Service::Sts];
         all.into_iter().find(|service| service.signing_name() == name)
     }
 }

@@ -21,13 +21,21 @@ use crate::seed::{self, Seed};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::time::Timestamp;
-use crate::{balancer, control, endpoint, registry, runner, scheduler};
+use crate::{balancer, control, endpoint, registry, runner, schedule_clock, scheduler};
+
+/// Paths of the services that speak REST-JSON.
+const REST_PATHS: [&str; 5] =
+    ["/schedules", "/schedules/{*name}", "/schedule-groups", "/schedule-groups/{*name}", "/tags/{*arn}"];
 
 /// The routes of AWS's: API and registry.
 pub fn routes(emulator: Emulator) -> Router {
     let api =
         any(async |State(emulator): State<Emulator>, request: Request| endpoint::answer(&emulator, request).await);
-    Router::new().route("/", api).merge(registry::routes()).fallback(endpoint::nothing_here).with_state(emulator)
+    let mut router = Router::new().route("/", api.clone());
+    for path in REST_PATHS {
+        router = router.route(path, api.clone());
+    }
+    router.merge(registry::routes()).fallback(endpoint::nothing_here).with_state(emulator)
 }
 
 /// Serves until it is stopped: by SIGTERM or SIGINT, which leave the containers to the next daemon, or by
@@ -47,9 +55,11 @@ pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
         faults: Faults::default(),
     };
     store.update(|state| (seed::apply(state, seed, &emulator.settings, Timestamp::now(), &mut seed::random), ()));
+    store.update(|state| (schedule_clock::resume(state, Timestamp::now()), ()));
     registry::prepare(&emulator);
     tokio::spawn(store.clone().persist());
     let scheduler = tokio::spawn(scheduler::run(emulator.clone()));
+    let schedule_clock = tokio::spawn(schedule_clock::run(emulator.clone()));
     tokio::spawn(runner::run(emulator.clone()));
     tokio::spawn(balancer::run(emulator.clone()));
     let stop = watch::Sender::new(false);
@@ -64,6 +74,7 @@ pub async fn serve(settings: Settings, seed: &Seed) -> anyhow::Result<()> {
         _ = stopped.wait_for(|is_wanted| *is_wanted) => {
             // Nothing may take the place of what ends.
             scheduler.abort();
+            schedule_clock.abort();
             tokio::select! {
                 ended = runner::stop_all(&emulator) => {
                     ended.context("failed to end all tasks")?;

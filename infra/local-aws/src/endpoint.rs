@@ -12,7 +12,7 @@ use crate::api::Service;
 use crate::emulator::Emulator;
 use crate::error::{Answer, AwsError};
 use crate::faults::{self, Fault, Point};
-use crate::protocol::{Call, Refusal, is_query, json, query, signature};
+use crate::protocol::{Call, Refusal, is_query, json, query, rest, signature};
 use crate::services;
 
 /// Bytes of the largest call. An image manifest has at most 4 MiB (Amazon ECR, service quotas), and every character of
@@ -28,9 +28,10 @@ enum Shape {
     Json,
     /// `None` where the request does not say which service it is for.
     Query(Option<Service>),
+    Rest,
 }
 
-/// Answers whatever is sent to `/`.
+/// Answers requests to `/` and to the paths of services that speak REST-JSON.
 pub async fn answer(emulator: &Emulator, request: Request) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
     let (parts, body) = request.into_parts();
@@ -39,11 +40,13 @@ pub async fn answer(emulator: &Emulator, request: Request) -> Response {
         Ok(Outcome::Answered(action, output)) => match shape {
             Shape::Json => json::answer(&output),
             Shape::Query(service) => query::answer(service, &action, &output, &id),
+            Shape::Rest => rest::answer(&output),
         },
         Ok(Outcome::Dropped) => return faults::dropped(),
         Err(refusal) => match shape {
             Shape::Json => json::refusal(&refusal),
             Shape::Query(service) => query::refusal(service, &refusal, &id),
+            Shape::Rest => rest::refusal(&refusal),
         },
     };
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -64,8 +67,11 @@ enum Outcome {
     Dropped,
 }
 
-/// A form is a Query, everything else JSON. A signature names the service before the body is read.
+/// A path means REST-JSON, a form is a Query, everything else JSON. A signature names the service before the body is read.
 fn shape(parts: &Parts) -> Shape {
+    if parts.uri.path() != "/" {
+        return Shape::Rest;
+    }
     let content_type =
         parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_form = content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded");
@@ -76,7 +82,7 @@ fn shape(parts: &Parts) -> Shape {
 }
 
 async fn carry_out(emulator: &Emulator, shape: &mut Shape, parts: &Parts, body: Body) -> Result<Outcome, Refusal> {
-    if parts.method != Method::POST {
+    if *shape != Shape::Rest && parts.method != Method::POST {
         return Err(
             AwsError { status: 405, ..AwsError::client("UnknownOperationException", "Only POST is served") }.into()
         );
@@ -92,6 +98,11 @@ async fn carry_out(emulator: &Emulator, shape: &mut Shape, parts: &Parts, body: 
             let call = query::call(*named, &body)?;
             *named = Some(call.service);
             signature::check(&parts.headers, call.service, true)?;
+            call
+        }
+        Shape::Rest => {
+            let call = rest::call(&parts.method, &parts.uri, &body)?;
+            signature::check(&parts.headers, call.service, false)?;
             call
         }
     };
@@ -144,12 +155,14 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, AwsError> {
 
 fn throttled(service: Service) -> AwsError {
     let code = if is_query(service) { "Throttling" } else { "ThrottlingException" };
-    AwsError::client(code, "Rate exceeded")
+    let status = if service == Service::Scheduler { 429 } else { 400 };
+    AwsError { status, ..AwsError::client(code, "Rate exceeded") }
 }
 
 /// Services have names of their own for an error that is not the caller's.
 fn as_named_by(service: Service, error: AwsError) -> AwsError {
     let code = match (error.code, service) {
+        ("ServerException", Service::Scheduler) => "InternalServerException",
         ("ServerException", Service::Ssm) => "InternalServerError",
         ("ServerException", Service::Logs) => "ServiceUnavailableException",
         ("ServerException", Service::Elb | Service::Sts) => "InternalFailure",

@@ -23,12 +23,16 @@ pub mod faults;
 pub mod flags;
 /// Output of containers, kept on disk.
 pub mod log_store;
-/// The wire formats: JSON 1.1 and Query.
+/// The wire formats: JSON 1.1, Query and REST-JSON.
 pub mod protocol;
+/// The moments of schedule expressions in a time zone. Pure.
+pub mod recurrence;
 /// The OCI registry behind ECR.
 pub mod registry;
 /// The runner of tasks as containers.
 pub mod runner;
+/// The clock of EventBridge Scheduler: it invokes the targets of schedules.
+pub mod schedule_clock;
 /// The scheduler of services' tasks. Pure.
 pub mod scheduler;
 /// The initial state, as `infra up` leaves it on AWS.

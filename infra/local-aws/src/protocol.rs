@@ -1,9 +1,10 @@
-//! The wire formats: JSON 1.1 (ECR, ECS, SSM, Logs) and Query (STS, ELB). Services get and return JSON values.
+//! The wire formats: JSON 1.1 (ECR, ECS, SSM, Logs), Query (STS, ELB) and REST-JSON (EventBridge Scheduler). Services get and return JSON values.
 
 pub(crate) mod json;
 mod members;
 pub mod page;
 pub(crate) mod query;
+pub(crate) mod rest;
 pub(crate) mod signature;
 mod xml;
 

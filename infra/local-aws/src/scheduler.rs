@@ -1,4 +1,4 @@
-//! The scheduler: it starts and stops the tasks of services. Pure: `tick` gets the state and the time, and changes only the
+//! The scheduler of ECS: it starts and stops the tasks of services. EventBridge Scheduler is `schedule_clock`. Pure: `tick` gets the state and the time, and changes only the
 //! state. `runner` turns tasks into containers, `balancer` finds out the health of targets.
 
 pub mod breaker;

@@ -5,6 +5,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod logs;
+pub mod scheduler;
 pub mod ssm;
 pub mod sts;
 
@@ -26,6 +27,7 @@ pub async fn call(emulator: &Emulator, call: Call) -> Answer<Value> {
         Service::Ecs => ecs::call(emulator, &action, input).await,
         Service::Elb => elb::call(emulator, &action, input).await,
         Service::Logs => logs::call(emulator, &action, input).await,
+        Service::Scheduler => scheduler::call(emulator, &action, input),
         Service::Ssm => ssm::call(emulator, &action, input).await,
         Service::Sts => sts::call(emulator, &action, input).await,
     }

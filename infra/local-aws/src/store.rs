@@ -8,6 +8,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod logs;
+pub mod scheduler;
 pub mod ssm;
 pub mod task;
 pub mod task_definition;
@@ -37,6 +38,9 @@ pub struct State {
     pub elb: elb::Elb,
     /// Log groups and streams; their lines are files.
     pub logs: logs::Logs,
+    /// Schedules and their groups. Documents of older daemons do not have it.
+    #[serde(default)]
+    pub scheduler: scheduler::Scheduler,
     /// Parameters.
     pub ssm: ssm::Ssm,
 }

@@ -10,6 +10,7 @@ pub(super) fn exists(service: Service, action: &str) -> bool {
         Service::Ecs => ECS,
         Service::Elb => ELB,
         Service::Logs => LOGS,
+        Service::Scheduler => SCHEDULER,
         Service::Ssm => SSM,
         Service::Sts => STS,
     };
@@ -132,6 +133,11 @@ const SSM: &str = "
     UpdateDocumentDefaultVersion UpdateDocumentMetadata UpdateMaintenanceWindow UpdateMaintenanceWindowTarget
     UpdateMaintenanceWindowTask UpdateManagedInstanceRole UpdateOpsItem UpdateOpsMetadata UpdatePatchBaseline
     UpdateResourceDataSync UpdateServiceSetting ValidateCloudConnector
+";
+
+const SCHEDULER: &str = "
+    CreateSchedule CreateScheduleGroup DeleteSchedule DeleteScheduleGroup GetSchedule GetScheduleGroup
+    ListScheduleGroups ListSchedules ListTagsForResource TagResource UntagResource UpdateSchedule
 ";
 
 const STS: &str = "

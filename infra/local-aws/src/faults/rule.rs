@@ -10,7 +10,7 @@ use super::{Fault, Point};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
-    /// `ecr`, `ecs`, `elasticloadbalancing`, `logs`, `ssm`, `sts`: as a signature names it.
+    /// `ecr`, `ecs`, `elasticloadbalancing`, `logs`, `scheduler`, `ssm`, `sts`: as a signature names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Such as `UpdateService`; every action of the service where it is left out.

@@ -9,7 +9,7 @@ use crate::api::Service;
 use crate::error::{Answer, AwsError};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+pub(super) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Errors of SSM whose sentence is called `Message` in SSM's model, as far as a call here may give them.
 const CAPITAL: [&str; 5] =

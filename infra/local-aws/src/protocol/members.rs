@@ -75,7 +75,7 @@ pub fn unfit(service: Service, value: &str, name: &str, rule: &str) -> AwsError 
 pub fn invalid(service: Service) -> &'static str {
     match service {
         Service::Ecr | Service::Ecs | Service::Logs => "InvalidParameterException",
-        Service::Ssm => "ValidationException",
+        Service::Scheduler | Service::Ssm => "ValidationException",
         Service::Elb | Service::Sts => "ValidationError",
     }
 }

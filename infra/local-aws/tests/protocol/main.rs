@@ -8,4 +8,5 @@ mod daemon;
 mod disk;
 mod ends;
 mod logs;
+mod scheduler;
 mod wire;
