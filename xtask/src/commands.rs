@@ -1,4 +1,4 @@
-//! One file per verb. Commands never import each other.
+//! The subcommands, one file each. Commands never import each other.
 
 pub mod build;
 pub mod completions;

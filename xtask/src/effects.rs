@@ -1,5 +1,5 @@
-//! The edges: one foreign system per file, our types in and out, no decisions. The only place for processes, files,
-//! the environment and clocks.
+//! Access to external systems, one system per file. Inputs and outputs use the crate's own types; no decisions are made
+//! here. Processes, files, environment variables and clocks are used in this module only.
 
 pub mod apt;
 pub mod aws;

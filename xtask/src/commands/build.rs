@@ -1,5 +1,5 @@
-//! `cargo xtask build`: fingerprints, one bake run for what changed, the proof of architecture, `release.json`.
-//! Observe and apply have files of their own; this one is the verb as it reads.
+//! `cargo xtask build`: fingerprints, one bake run for changed images, architecture verification, `release.json`.
+//! Observe and apply have files of their own; this file holds the sequence of steps.
 
 mod apply;
 mod observe;
@@ -21,35 +21,35 @@ use crate::report::timing::Timing;
 /// The request of `build`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whose base images and mirrors are used.
+    /// Environment whose mirrors and substitute base images are used.
     pub environment: EnvironmentName,
-    /// Only these images; all where the list is empty.
+    /// Images to build; an empty list selects all images.
     pub images: Vec<ImageName>,
-    /// Builds whatever the fingerprints say.
+    /// Whether to build regardless of the fingerprints.
     pub no_cache: bool,
-    /// Another Dockerfile for the one image named.
+    /// Replacement Dockerfile for the only image of the request.
     pub file: Option<Utf8PathBuf>,
-    /// Further tags for `push` to give.
+    /// Additional tags that `push` applies.
     pub tags: Vec<String>,
-    /// Reports which input changed each fingerprint.
+    /// Whether to report which input changed each fingerprint.
     pub explain: bool,
-    /// Stops after the plan is shown.
+    /// Whether to stop after the plan is shown.
     pub dry_run: bool,
 }
 
 impl Request {
-    /// All images of the project, those that changed: what a deploy needs.
+    /// Returns the request of a deploy: all images of the project, built only where their inputs changed.
     pub fn all(environment: EnvironmentName, dry_run: bool) -> Request {
         let (images, tags) = (Vec::new(), Vec::new());
         Request { environment, images, no_cache: false, file: None, tags, explain: false, dry_run }
     }
 }
 
-/// Builds what changed and verifies it.
+/// Builds the changed images and verifies them.
 ///
 /// # Errors
-/// Usage (2) for a broken configuration or Dockerfile reference; refused (3) where an image fails the proof; failed (1)
-/// where BuildKit fails; interrupted (130). In JSON mode the closing event is printed in every case.
+/// Usage (2) for a broken configuration or Dockerfile reference; refused (3) where an image fails verification; failed
+/// (1) where BuildKit fails; interrupted (130). In JSON mode the closing event is printed in every case.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Release> {
     let mut timing = Timing::start();
     let result = build(root, request, report, &mut timing);
@@ -71,7 +71,7 @@ fn build(root: &Utf8Path, request: &Request, report: &Report, timing: &mut Timin
     if request.dry_run {
         report::dry_run(report, &plan, &apply::document(root, &plan, &seen)?, request.no_cache);
         let mut release = seen.release(root, &plan, request)?;
-        // What is to be built anew is not there yet.
+        // Images that are about to be rebuilt are not part of the release yet.
         plan.to_build().for_each(|step| drop(release.images.remove(&step.name)));
         return Ok(release);
     }
@@ -92,7 +92,7 @@ fn build(root: &Utf8Path, request: &Request, report: &Report, timing: &mut Timin
     Ok(release)
 }
 
-/// The one image that `--file` speaks of.
+/// Returns the image that `--file` applies to, with the Dockerfile.
 fn image_of_file(request: &Request) -> Result<Option<(&ImageName, &Utf8PathBuf)>, Failure> {
     match (&request.file, request.images.as_slice()) {
         (None, _) => Ok(None),

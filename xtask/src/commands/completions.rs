@@ -1,11 +1,11 @@
-//! `completions`: the script that completes `cargo xtask …` in a shell, generated from the definition of the command line.
+//! `completions`: the shell completion script of `cargo xtask …`, generated from the definition of the command line.
 
 use anyhow::Context;
 use clap_complete::{Shell, generate};
 
 use crate::report::Report;
 
-/// Bash knows one function per program. This one passes everything but `xtask` on to the completion of cargo itself.
+/// Bash function that completes `cargo`. It passes everything but `xtask` on to cargo's own completion.
 const BASH_DISPATCH: &str = r#"
 _cargo_with_xtask() {
     if [[ "${COMP_WORDS[1]}" == xtask && $COMP_CWORD -gt 1 ]]; then
@@ -22,7 +22,7 @@ complete -F _cargo_with_xtask -o bashdefault -o default cargo
 /// Prints the script for a shell on standard output.
 ///
 /// # Errors
-/// The script is not text, or the generator for bash has changed its shape.
+/// The script is not UTF-8, or the output of the bash generator has an unexpected structure.
 pub fn run(verbs: clap::Command, shell: Shell, report: &Report) -> anyhow::Result<()> {
     report.result(script(verbs, shell)?.trim_end());
     Ok(())
@@ -31,7 +31,7 @@ pub fn run(verbs: clap::Command, shell: Shell, report: &Report) -> anyhow::Resul
 fn script(verbs: clap::Command, shell: Shell) -> anyhow::Result<String> {
     let mut text = Vec::new();
     match shell {
-        // The completion of cargo itself calls the function `_cargo-xtask` for this subcommand.
+        // Cargo's own completion calls the function `_cargo-xtask` for this subcommand.
         Shell::Zsh => generate(shell, &mut verbs.bin_name("cargo-xtask"), "cargo-xtask", &mut text),
         _ => {
             let verbs = verbs.name("xtask").bin_name("cargo xtask");
@@ -42,7 +42,7 @@ fn script(verbs: clap::Command, shell: Shell) -> anyhow::Result<String> {
     if shell != Shell::Bash {
         return Ok(text);
     }
-    // `_cargo` is the function of cargo's own completion: the generated one gets another name, and is not registered.
+    // `_cargo` is the function of cargo's own completion. The generated function is renamed and not registered.
     let (functions, _) = text.split_once("\nif [[ \"${BASH_VERSINFO[0]}\"").context("no registration in the script")?;
     let (before, after) = functions.split_once("_cargo() {").context("no function `_cargo` in the script")?;
     Ok(format!("{before}_cargo_xtask() {{{after}{BASH_DISPATCH}"))

@@ -1,6 +1,6 @@
-//! `cargo xtask deploy`: what is built runs, or the release before goes on serving. Observe, apply and report have files of
-//! their own; this one is the verb as it reads. Building and pushing are parts that the entry point hands in, because verbs
-//! do not import each other.
+//! `cargo xtask deploy`: rolls out the built release; on failure the previous release keeps serving. Observe, apply
+//! and report have files of their own; this file holds the sequence of steps. The entry point passes the functions
+//! that build and push, because commands do not import each other.
 
 mod apply;
 mod observe;
@@ -27,28 +27,28 @@ use crate::report::Report;
 /// The arguments of `deploy`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where to.
+    /// Environment to deploy to.
     pub environment: EnvironmentName,
-    /// The only service that is moved; all of them, if absent.
+    /// The only service to deploy; all services, if absent.
     pub service: Option<String>,
-    /// Does not ask before production.
+    /// Whether to skip the confirmation for a protected environment.
     pub yes: bool,
-    /// Stops after the plan is shown.
+    /// Whether to stop after the plan is shown.
     pub dry_run: bool,
-    /// How long a rollout may take.
+    /// Time limit of a rollout.
     pub limit: Duration,
 }
 
-/// The parts that other verbs carry out.
+/// The steps that other commands implement.
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
-    /// Builds what changed.
+    /// Builds the changed images.
     pub build: &'a dyn Fn(&Report) -> anyhow::Result<Release>,
-    /// Sends what the registry does not have.
+    /// Uploads the blobs and tags that the registry does not have.
     pub push: &'a dyn Fn(Aws, &Report) -> anyhow::Result<Pushed>,
 }
 
-/// Deploys.
+/// Deploys a release.
 ///
 /// # Errors
 /// Usage (2), refused (3), rolled back (4), locked (5), superseded (6), timed out (7), interrupted (130), failed (1).

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: every prerequisite with its version and, where something is amiss, the fix. Changes nothing.
+//! `cargo xtask doctor`: every prerequisite with its version and, where it is not met, the fix. Changes nothing.
 
 mod engine_checks;
 mod host_checks;
@@ -10,15 +10,15 @@ use serde_json::json;
 
 use crate::report::Report;
 
-/// How a prerequisite is.
+/// State of a prerequisite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it must be.
+    /// The prerequisite is met.
     Ok,
-    /// Needed for a part of the verbs only, or done by another verb.
+    /// Not met, but only some commands need it, or another command provides it.
     Warn,
-    /// Nothing can be built without it.
+    /// Not met; no image can be built without it.
     Fail,
 }
 
@@ -27,13 +27,13 @@ pub enum Status {
 pub struct Check {
     /// Stable name, for scripts.
     pub id: &'static str,
-    /// How it is.
+    /// State of the prerequisite.
     pub status: Status,
-    /// Version, where the thing has one.
+    /// Version, if known.
     pub version: Option<String>,
-    /// What was found.
+    /// Description of the finding.
     pub message: String,
-    /// What to do about it.
+    /// Suggested fix.
     pub hint: Option<String>,
 }
 
@@ -55,16 +55,16 @@ impl Check {
     }
 }
 
-/// Whether the machine passed.
+/// Overall result of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything needed is there; warnings do not count.
+    /// No check failed; warnings do not count.
     Passed,
-    /// Something needed is missing: the exit code is 1.
+    /// At least one check failed: the exit code is 1.
     Failed,
 }
 
-/// Runs every check and shows all of them.
+/// Runs every check and shows all results.
 pub fn run(root: &Utf8Path, report: &Report) -> anyhow::Result<Outcome> {
     let mut checks = host_checks::all(root);
     checks.extend(engine_checks::all(root)?);

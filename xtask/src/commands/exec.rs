@@ -1,5 +1,5 @@
-//! `cargo xtask exec -- <command>`: a command inside a container that runs. On AWS through the AWS CLI and its Session Manager
-//! plugin, which speak ECS Exec's protocol; in `local` through the engine that the container runs on.
+//! `cargo xtask exec -- <command>`: a command inside a running container. On AWS it uses the AWS CLI and its Session
+//! Manager plugin, which implement ECS Exec's protocol; in `local` it uses the container's Docker engine.
 
 use camino::Utf8Path;
 
@@ -15,22 +15,22 @@ use crate::report::Report;
 /// The arguments of `exec`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment of the service.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; the main one, if absent.
     pub service: Option<String>,
-    /// In which container; the release phase's, or the first one, if absent.
+    /// Name of the container; the release phase's, or the first one, if absent.
     pub container: Option<String>,
-    /// In which task; the beginning of its id is enough. The newest that runs, if absent.
+    /// Id of the task, or a prefix of it; the newest running task, if absent.
     pub task: Option<String>,
-    /// The command.
+    /// Command and arguments.
     pub command: Vec<String>,
 }
 
-/// Runs it on this terminal; its exit code.
+/// Runs the command on this terminal and returns its exit code.
 ///
 /// # Errors
-/// No such task or container; what is needed is not installed.
+/// The task or container does not exist; a required program is not installed.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
     let target = Target::connect(
         root,

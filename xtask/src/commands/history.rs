@@ -1,4 +1,4 @@
-//! `cargo xtask history`: what was deployed to an environment, by whom, and how it went.
+//! `cargo xtask history`: the releases that were deployed to an environment, who deployed them, and their outcome.
 
 use camino::Utf8Path;
 use serde_json::{Value, json};
@@ -13,18 +13,18 @@ use crate::report::Report;
 /// The arguments of `history`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment to list.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; all, if absent.
     pub service: Option<String>,
-    /// How many releases at most.
+    /// Maximum number of releases.
     pub count: usize,
 }
 
-/// Lists releases, the newest first.
+/// Lists releases, newest first.
 ///
 /// # Errors
-/// AWS's.
+/// Failed AWS calls.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
     let services = target.services(request.service.as_deref())?;
@@ -54,7 +54,7 @@ fn line(entry: &Entry, is_serving: bool) -> String {
     let commit = record.and_then(|record| record.commit.as_deref()).unwrap_or("-");
     let short: String =
         commit.chars().take(12).chain(if commit.ends_with("-dirty") { "+" } else { "" }.chars()).collect();
-    // With several services, what `rollback --to` takes is the release that the revision belongs to.
+    // With several services, `rollback --to` takes the id of the release that the revision belongs to.
     let release = record.map_or("-", |record| record.set.as_ref().map_or(&record.release, |set| &set.release));
     format!(
         "{mark} {:<24} {:<12} {:<10} {:<13} {}",

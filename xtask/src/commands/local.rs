@@ -1,4 +1,4 @@
-//! `cargo xtask local`: the local AWS emulator that the environment `local` deploys to, started, looked at, ended.
+//! `cargo xtask local`: start, stop, status, logs and reset of the local AWS emulator (environment `local`).
 
 mod logs;
 mod reset;
@@ -14,48 +14,48 @@ use crate::plan::local::{self, Names};
 use crate::project::{Environment, EnvironmentName, Local};
 use crate::report::Report;
 
-/// What was typed.
+/// The subcommand of `local`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Start the daemon, unless it runs.
+    /// Starts the daemon, unless it is running.
     Start,
-    /// End its tasks and the daemon. The state stays.
+    /// Stops its tasks and the daemon. The state is kept.
     Stop,
-    /// Say whether it runs and what it has.
+    /// Shows whether it is running, and its services.
     Status,
-    /// Show output.
+    /// Shows logs.
     Logs(Logs),
-    /// Remove everything.
+    /// Removes the emulator with its state and containers.
     Reset {
-        /// Do not ask.
+        /// Whether to skip the confirmation.
         yes: bool,
     },
 }
 
-/// Whose output is shown, and for how long.
+/// Selection of the logs that are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logs {
-    /// Go on until interrupted.
+    /// Whether to continue until interrupted.
     pub follow: bool,
-    /// Of all containers instead of the daemon.
+    /// Whether to show the logs of all containers instead of the daemon's.
     pub service: bool,
-    /// Of the containers of this name.
+    /// Name of the containers to show.
     pub container: Option<String>,
-    /// Of this task.
+    /// Task to show.
     pub task: Option<String>,
 }
 
-/// The environment `local` and what follows from it.
+/// The environment `local` and the values derived from it.
 struct Target {
     environment: Environment,
     local: Local,
     names: Names,
 }
 
-/// Carries out a request.
+/// Executes a request.
 ///
 /// # Errors
-/// Bad configuration (2), interrupted (130), everything else (1).
+/// Bad configuration (2), interrupted (130), all other failures (1).
 pub fn run(root: &Utf8Path, environment: EnvironmentName, request: &Request, report: &Report) -> anyhow::Result<()> {
     if !environment.is_local() {
         let failure = Failure::usage(format!("`{environment}` is on AWS: only `local` has an emulator"));

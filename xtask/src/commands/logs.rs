@@ -1,4 +1,4 @@
-//! `cargo xtask logs`: what the containers of all services write, or of one, from CloudWatch, merged by time.
+//! `cargo xtask logs`: the container logs of one or all services, from CloudWatch Logs, merged by time.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -17,33 +17,33 @@ use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// Between two looks of `--follow`.
+/// Polling interval of `--follow`.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Lines may arrive this late and are still shown in a follow: CloudWatch sorts by time, not by arrival.
+/// Maximum delay of lines that `--follow` still shows: CloudWatch sorts by time, not by arrival.
 const LATE: Duration = Duration::from_secs(15);
 
 /// The arguments of `logs`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment of the services.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; all, if absent.
     pub service: Option<String>,
-    /// Goes on until interrupted.
+    /// Whether to continue until interrupted.
     pub follow: bool,
-    /// Only this container.
+    /// Name of the only container to show.
     pub container: Option<String>,
-    /// Only this task; the beginning of its id is enough.
+    /// Id of the only task to show, or a prefix of it.
     pub task: Option<String>,
-    /// How far back.
+    /// Age of the oldest lines to show.
     pub since: Duration,
 }
 
-/// Shows lines.
+/// Shows log lines.
 ///
 /// # Errors
-/// AWS's.
+/// Failed AWS calls.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(root, Settings::load(root, request.environment)?, Missing::Refuse, report)?;
     let group = &target.settings.names.log_group;
@@ -80,7 +80,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     Ok(())
 }
 
-/// The beginnings of the names of the streams of a service: `<prefix>/<container>/`, as the revision that runs has them.
+/// Returns the prefixes of the services' stream names, `<prefix>/<container>/`, from the running revisions.
 fn prefixes(services: &[Target]) -> anyhow::Result<Vec<String>> {
     let mut prefixes = Vec::new();
     for target in services {
@@ -93,7 +93,7 @@ fn prefixes(services: &[Target]) -> anyhow::Result<Vec<String>> {
     Ok(prefixes)
 }
 
-/// All pages.
+/// Returns the lines of a group, from all pages.
 fn lines(target: &Target, group: &str, from: Duration) -> anyhow::Result<Vec<LogLine>> {
     let (mut lines, mut token) = (Vec::new(), None);
     loop {
@@ -111,12 +111,12 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What tells a line from others. Two equal lines of one container in one millisecond are shown once.
+/// Returns the identity of a line. Two equal lines of one container in one millisecond are shown once.
 fn key(line: &LogLine) -> (u64, String, String) {
     (line.at.0.to_bits(), line.stream.clone(), line.message.clone())
 }
 
-/// `<prefix>/<container>/<task id>`.
+/// Splits `<prefix>/<container>/<task id>` into container and task id.
 fn parts(stream: &str) -> (&str, &str) {
     let mut parts = stream.rsplit('/');
     let task = parts.next().unwrap_or_default();

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 
 use crate::report::Report;
 
-/// Prints the page of the program, or writes one page for each verb into a directory.
+/// Prints the manual page of the program, or writes one page per command into a directory.
 ///
 /// # Errors
 /// The directory cannot be created, or a page cannot be written.

@@ -1,5 +1,5 @@
-//! `cargo xtask push`: sends exactly the verified layouts that `release.json` names, skips existing blobs, and tags them.
-//! Observe and apply have files of their own; this one is the verb as it reads.
+//! `cargo xtask push`: uploads the verified layouts that `release.json` names, skips existing blobs, and sets tags.
+//! Observe and apply have files of their own; this file holds the sequence of steps.
 
 mod apply;
 mod observe;
@@ -19,33 +19,33 @@ use crate::report::Report;
 /// The request of `push`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whose registry.
+    /// Environment whose registry is used.
     pub environment: EnvironmentName,
-    /// Only these images; all where the list is empty.
+    /// Images to push; an empty list selects all images.
     pub images: Vec<ImageName>,
-    /// Sends what was built last, whatever has changed since.
+    /// Whether to push the last build even if its inputs have changed since.
     pub as_built: bool,
-    /// AWS, where the caller has reached it; reached here otherwise.
+    /// AWS client of the caller; a new one is created, if absent.
     pub aws: Option<Aws>,
-    /// Stops after the plan is shown.
+    /// Whether to stop after the plan is shown.
     pub dry_run: bool,
 }
 
 impl Request {
-    /// All images of the project, to the AWS that the caller has reached: what a deploy needs.
+    /// Returns the request of a deploy: all images of the project, with the AWS client of the caller.
     pub fn all(environment: EnvironmentName, aws: Aws, dry_run: bool) -> Request {
         Request { environment, images: Vec::new(), as_built: false, aws: Some(aws), dry_run }
     }
 }
 
-/// Sends what the registry does not have.
+/// Uploads the blobs and tags that the registry does not have.
 ///
 /// # Errors
-/// Usage (2); refused (3) for substitutes, stale images, a dirty tree in production, another account, another image under
-/// the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
+/// Usage (2); refused (3) for substitutes, stale images, a dirty tree in production, another account, another image
+/// under the fingerprint's tag; failed (1) where the registry or the network is the cause; interrupted (130).
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Pushed> {
     let begun = Instant::now();
-    // A build that replaces a layout halfway through would put an unproven image into the registry.
+    // A concurrent build could replace a layout during the upload, and an unverified image would be pushed.
     let waiting = || report.step("a build is running in this repository, waiting for it");
     let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
     let here = observe::here(root, request, report)?;

@@ -1,5 +1,5 @@
-//! `cargo xtask rollback`: back to the last release that was verified, or to a named one. The images are where they were; nothing
-//! is built or sent. What `migrate` has done stays done: the database is not taken back.
+//! `cargo xtask rollback`: returns to the last verified release, or to a named one. No image is built or pushed.
+//! Effects of the release phase (`migrate`) are kept: the database is not rolled back.
 
 mod choose;
 
@@ -22,22 +22,22 @@ use crate::report::Report;
 /// The arguments of `rollback`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment of the services.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; all, if absent.
     pub service: Option<String>,
-    /// Release id or `<family>:<number>`; the last verified release before the one that serves, if absent.
+    /// Release id or `<family>:<number>`; the last verified release before the current one, if absent.
     pub to: Option<String>,
-    /// Stops after the plan is shown.
+    /// Whether to stop after the plan is shown.
     pub dry_run: bool,
-    /// How long the rollout may take.
+    /// Time limit of the rollout.
     pub limit: Duration,
 }
 
-/// Goes back.
+/// Rolls back to an earlier release.
 ///
 /// # Errors
-/// As those of a deploy.
+/// The same as those of a deploy.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
     let mut known = Known::start();
     let result = rollback(root, request, report, &mut known);

@@ -1,5 +1,5 @@
-//! `cargo xtask run -- <command>`: a one-off task of what serves, in its network and with its roles and secrets. Its exit
-//! code is the command's.
+//! `cargo xtask run -- <command>`: a one-off task of the current revision, with its network, roles and secrets. The
+//! exit code is the command's.
 
 use std::time::Duration;
 
@@ -21,22 +21,22 @@ use crate::report::Report;
 /// The arguments of `run`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment of the service.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; the main one, if absent.
     pub service: Option<String>,
-    /// Whose command is replaced and whose exit code counts; the release phase's container, or the first one, if absent.
+    /// Container to run the command in, whose exit code is returned; the release phase's, or the first, if absent.
     pub container: Option<String>,
-    /// The command.
+    /// Command and arguments.
     pub command: Vec<String>,
-    /// How long it may take.
+    /// Time limit of the task.
     pub limit: Duration,
 }
 
-/// Runs it to its end; the exit code of the command.
+/// Runs the task until it stops and returns the exit code of the command.
 ///
 /// # Errors
-/// It could not be started; AWS's.
+/// The task could not be started; failed AWS calls.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<u8> {
     let target = Target::connect(
         root,
@@ -70,7 +70,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     };
     let ended = one_off::run(&target, &wanted, line, || {})?;
     if let Verdict::Ended { code } = ended.verdict {
-        // Codes of processes have eight bits; what does not fit is a failure all the same.
+        // Exit codes of processes have eight bits; a code that does not fit becomes 1.
         let code = u8::try_from(code).unwrap_or(1);
         let outcome = if code == 0 { "succeeded" } else { "failed" };
         report.closing(json!({"outcome": outcome, "task": ended.task.task_arn, "exit_code": code}));
@@ -91,7 +91,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     Err(cause.next.iter().fold(failure, Failure::hint).into())
 }
 
-/// The container that is meant.
+/// Returns the container that the request selects.
 fn container(definition: &TaskDefinition, target: &Target, asked: Option<&str>) -> Result<String, Failure> {
     let names: Vec<&str> = definition.view().container_definitions.iter().map(|one| one.name.as_str()).collect();
     let usual = target.settings.release_phase().map(|phase| phase.container.as_str());

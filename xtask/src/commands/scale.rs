@@ -1,4 +1,4 @@
-//! `cargo xtask scale N`: another number of tasks, of what serves. The next `deploy` sets what the environment's file says.
+//! `cargo xtask scale N`: changes the number of tasks. The next `deploy` restores the number in the environment's file.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,26 +14,26 @@ use crate::operations::target::{Settings, Target};
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// Between two looks.
+/// Polling interval.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The arguments of `scale`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where.
+    /// Environment of the service.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; the main one, if absent.
     pub service: Option<String>,
-    /// How many tasks.
+    /// Desired number of tasks.
     pub count: u32,
-    /// How long it may take.
+    /// Time limit of the change.
     pub limit: Duration,
 }
 
-/// Scales, and waits until as many tasks run.
+/// Changes the desired count, and waits until that number of tasks is running.
 ///
 /// # Errors
-/// There is no service; it takes too long (7); AWS's.
+/// The service does not exist; the time limit is exceeded (7); failed AWS calls.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(
         root,

@@ -1,5 +1,4 @@
-//! `cargo xtask setup`: the engine that builds need, made ready alone; `--remove` takes the private one away again,
-//! and with it the local daemon.
+//! `cargo xtask setup`: prepares the engine for builds; `--remove` removes the private engine and the local daemon.
 
 use camino::Utf8Path;
 use serde_json::json;
@@ -9,14 +8,14 @@ use crate::effects::local_daemon::reset;
 use crate::effects::lock::{self, Lock};
 use crate::report::Report;
 
-/// What was typed.
+/// The arguments of `setup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Remove the local daemon and the private engine instead.
+    /// Whether to remove the local daemon and the private engine instead.
     pub remove: bool,
 }
 
-/// Sets the engine up, or removes it. The outcome is `ready`, `removed` or `unchanged`.
+/// Sets up the engine, or removes it. The outcome is `ready`, `removed` or `unchanged`.
 pub fn run(setup: &Setup, root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
     if setup.remove { remove(root, report) } else { prepare(root, report) }
 }
@@ -42,10 +41,10 @@ fn prepare(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
 }
 
 fn remove(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
-    // A build that runs would lose its engine halfway.
+    // A concurrent build would lose its engine.
     let waiting = || report.step("a build is running in this repository, waiting for it");
     let _lock = Lock::acquire(&root.join(lock::BUILD), waiting)?;
-    // What the local daemon made in an engine of the user's has to go by itself, and its process in any case.
+    // The local daemon's process, and its containers in the user's own engine, are removed separately.
     let local = reset::reset(root, engine::find(root)?.as_ref(), true, report)?;
     if !local.is_nothing() {
         report.result("the local daemon is removed: process, containers, networks, volumes and files");

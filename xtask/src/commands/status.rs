@@ -1,4 +1,4 @@
-//! `cargo xtask status`: which release serves, which deployment is under way, how each task is. Changes nothing.
+//! `cargo xtask status`: the current release, the deployment in progress, and the state of each task. Changes nothing.
 
 use camino::Utf8Path;
 use serde_json::{Map, Value, json};
@@ -12,10 +12,10 @@ use crate::plan::deploy::short;
 use crate::project::EnvironmentName;
 use crate::report::Report;
 
-/// Newest events that are shown.
+/// Number of newest events that are shown.
 const EVENTS: usize = 5;
 
-/// What is known of one service.
+/// The observed state of one service.
 struct Status {
     service: Service,
     record: Option<Record>,
@@ -24,10 +24,10 @@ struct Status {
     url: Option<String>,
 }
 
-/// Shows the named service, or every one.
+/// Shows the named service, or all services.
 ///
 /// # Errors
-/// Usage (2): no such service; AWS's.
+/// Usage (2): the service does not exist; failed AWS calls.
 pub fn run(root: &Utf8Path, environment: EnvironmentName, only: Option<&str>, report: &Report) -> anyhow::Result<()> {
     let target = Target::connect(root, Settings::load(root, environment)?, Missing::Refuse, report)?;
     let services = target.services(only)?;
@@ -54,7 +54,7 @@ pub fn run(root: &Utf8Path, environment: EnvironmentName, only: Option<&str>, re
         }
         all.insert(target.service_name().to_owned(), members);
     }
-    // The main service has the members that a project with one service has.
+    // The main service's members are at the top level, as in a project with one service.
     let mut closing = leading.unwrap_or_default();
     closing["services"] = all.into();
     closing["api_calls"] = json!({"total": target.aws.calls().total, "mutating": target.aws.calls().mutating});

@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: every rule over images, environment and service, all findings at once. Changes and starts nothing.
-//! The exit code is the verdict. Observe and report have files of their own; this one is the verb as it reads.
+//! `cargo xtask verify`: checks every rule about images, environment and service, and reports all findings. Changes and
+//! starts nothing. The exit code is the result. Observe and report have files of their own; this file holds the steps.
 
 mod observe;
 mod report;
@@ -15,27 +15,27 @@ use crate::report::Report;
 /// The arguments of `verify`.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whose rules.
+    /// Environment whose rules are checked.
     pub environment: EnvironmentName,
     /// The service, as `infra/slipway.toml` names it; all, if absent.
     pub service: Option<String>,
-    /// What they are to be about; everything where the list is empty.
+    /// Scopes of the rules to check; an empty list selects all scopes.
     pub scopes: Vec<Scope>,
 }
 
-/// The verdict.
+/// Overall result of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// No rule failed; warnings do not count.
     Passed,
-    /// A rule failed, or a scope that was named could not be judged at all: the exit code is 1.
+    /// A rule failed, or no rule of a requested scope could be judged: the exit code is 1.
     Failed,
 }
 
-/// Runs the rules and shows all findings.
+/// Checks the rules and shows all findings.
 ///
 /// # Errors
-/// Usage (2) where a file or a template is wrong; interrupted (130). Rules that fail are no error: see the outcome.
+/// Usage (2) for an invalid file or template; interrupted (130). Failed rules are no error: see the outcome.
 pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Outcome> {
     let scopes: Vec<Scope> =
         Scope::ALL.into_iter().filter(|scope| request.scopes.is_empty() || request.scopes.contains(scope)).collect();
@@ -46,7 +46,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     let names = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
     report.step(format!("verifying {names} of `{}`", request.environment));
     let release = here.release.as_ref();
-    // The proof hashes and the network waits: neither holds the other up.
+    // Hashing and network requests run in parallel.
     let checks: Vec<Check> = std::thread::scope(|threads| {
         let begun: Vec<_> = scopes
             .iter()
@@ -81,7 +81,7 @@ pub fn run(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Resul
     Ok(outcome)
 }
 
-/// Scopes that were named and of which no rule could be judged: `passed` would be wrong.
+/// Returns the requested scopes of which no rule could be judged: `passed` would be wrong.
 fn unjudged(asked: &[Scope], checks: &[Check]) -> Vec<Scope> {
     let is_judged = |scope: &Scope| checks.iter().any(|check| check.scope == *scope && check.status != Status::Skip);
     asked.iter().filter(|scope| !is_judged(scope)).copied().collect()

@@ -1,5 +1,5 @@
-//! The distribution's signed archive, read with an apt configuration of our own; packages are unpacked, never installed.
-//! Addresses, keyrings and proxies are the host's own; only the suite may differ. apt's signature check stays on.
+//! The distribution's signed archive, read with a separate apt configuration; packages are unpacked, never installed.
+//! Addresses, keyrings and proxies are the host's; only the suite may differ. apt's signature check stays enabled.
 
 pub mod sources;
 
@@ -17,14 +17,14 @@ use crate::error::Failure;
 use crate::report::Report;
 use sources::Source;
 
-/// Longest wait for the archive's indexes: tens of megabytes on a slow line.
+/// Time limit for downloading the archive's indexes: tens of megabytes on a slow line.
 const UPDATE_LIMIT: Duration = Duration::from_secs(180);
-/// Longest wait for packages: about 80 MB on a slow line.
+/// Time limit for downloading packages: about 80 MB on a slow line.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(900);
-/// Longest wait for questions that apt answers from its indexes.
+/// Time limit for queries that apt answers from its indexes.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
-/// One suite of the host's archive, with indexes of its own below one folder.
+/// One suite of the host's archive, with separate indexes below one folder.
 #[derive(Debug)]
 pub struct Archive {
     folder: Utf8PathBuf,
@@ -36,15 +36,15 @@ pub struct Archive {
 /// A package file that the archive offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Where it is downloaded from.
+    /// Download address.
     pub uri: String,
     /// File name, `<package>_<version>_<architecture>.deb`.
     pub file: String,
-    /// Bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// The host's apt sources, in both file formats, in the order of their files.
+/// Returns the host's apt sources, in both file formats, in the order of their files.
 pub fn host_sources() -> Vec<Source> {
     let mut files: Vec<Utf8PathBuf> = fs::read_dir("/etc/apt/sources.list.d")
         .into_iter()
@@ -65,7 +65,7 @@ pub fn host_sources() -> Vec<Source> {
 }
 
 impl Archive {
-    /// Prepares a configuration below `folder` for one suite of the host's archive. Downloads nothing yet.
+    /// Writes a configuration below `folder` for one suite of the host's archive. Downloads nothing.
     pub fn prepare(folder: &Utf8Path, host: &Distribution, suite: &str) -> anyhow::Result<Archive> {
         let sources = sources::for_suite(&host_sources(), &host.id, &host.codename, suite);
         if sources.is_empty() {
@@ -91,18 +91,18 @@ impl Archive {
         Ok(archive)
     }
 
-    /// The sources file of this suite, in the deb822 format.
+    /// Returns the path of this suite's sources file, in the deb822 format.
     pub fn sources_file(&self) -> Utf8PathBuf {
         self.folder.join("etc/sources.list.d/archive.sources")
     }
 
-    /// Where packages come from, for people.
+    /// Returns the archive's addresses, for messages.
     pub fn addresses(&self) -> String {
         let unique: BTreeSet<&str> = self.sources.iter().flat_map(|s| s.uris.iter().map(String::as_str)).collect();
         unique.into_iter().collect::<Vec<_>>().join(", ")
     }
 
-    /// Fetches and verifies the indexes. Any source that fails or is not signed by its keyring is an error.
+    /// Downloads and verifies the indexes. Fails if any source fails or is not signed by its keyring.
     pub fn update(&self, report: &Report) -> anyhow::Result<()> {
         report.detail(format!("reading the index of `{}` from {}", self.suite, self.addresses()));
         process::run(self.command("apt-get").args(["update", "-qq"]), UPDATE_LIMIT).map_err(|error| {
@@ -113,7 +113,7 @@ impl Archive {
     .map(|_| ())
     }
 
-    /// What the archive offers for these packages, with sizes. A name it does not know is an error.
+    /// Returns the archive's package files for these packages, with sizes. Fails for an unknown package.
     pub fn offers(&self, packages: &[String]) -> anyhow::Result<Vec<Offer>> {
         if packages.is_empty() {
             return Ok(Vec::new());
@@ -125,7 +125,7 @@ impl Archive {
         Ok(text.lines().filter_map(parse_offer).collect())
     }
 
-    /// How many packages, and how many bytes, a minimal system with these packages downloads.
+    /// Returns the number and bytes of the packages that a minimal system with these packages downloads.
     pub fn bootstrap_size(&self, packages: &[String]) -> anyhow::Result<(usize, u64)> {
         let mut command = self.command("apt-get");
         command.args(["install", "--print-uris", "-qq", "--no-install-recommends", "?essential", "apt"]).args(packages);
@@ -135,7 +135,7 @@ impl Archive {
         Ok((offers.len(), offers.iter().map(|offer| offer.bytes).sum()))
     }
 
-    /// Names of the packages whose libraries these packages need, themselves included. Alternatives are all named.
+    /// Returns the names of these packages and of all packages whose libraries they need, including all alternatives.
     pub fn closure(&self, packages: &[&str]) -> anyhow::Result<BTreeSet<String>> {
         let mut command = self.command("apt-cache");
         command.args(["depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts"]);
@@ -146,7 +146,7 @@ impl Archive {
         Ok(text.lines().filter(is_name).map(str::to_owned).collect())
     }
 
-    /// Downloads package files into `folder`, saying how far it is. apt verifies each against the signed index.
+    /// Downloads package files into `folder` and reports progress. apt verifies each against the signed index.
     pub fn download(
         &self,
         offers: &[Offer],
@@ -193,7 +193,7 @@ impl Archive {
         Ok(())
     }
 
-    /// `Date` of the suite's release file, as seconds since 1970; the suite changes no package without changing it.
+    /// Returns `Date` of the suite's release file, in seconds since 1970. It changes with every change of a package.
     pub fn release_time(&self) -> Option<i64> {
         let entries = fs::read_dir(self.folder.join("lists")).ok()?;
         let suffix = format!("_dists_{}_InRelease", self.suite);
@@ -215,7 +215,7 @@ impl Archive {
     }
 }
 
-/// Names of the packages that are installed on the host.
+/// Returns the names of the packages that are installed on the host.
 pub fn installed() -> anyhow::Result<BTreeSet<String>> {
     let mut command = Command::new("dpkg-query");
     command.args(["--show", "--showformat", "${db:Status-Abbrev} ${Package}\n"]);
@@ -230,7 +230,7 @@ pub fn unpack(package: &Utf8Path, root: &Utf8Path) -> anyhow::Result<()> {
     process::run(&mut command, QUERY_LIMIT).map(|_| ()).with_context(|| format!("failed to unpack `{package}`"))
 }
 
-/// Bytes for people, in decimal megabytes as apt prints them.
+/// Formats bytes as decimal megabytes, as apt prints them.
 pub fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
@@ -240,7 +240,7 @@ fn folder_bytes(folder: &Utf8Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
 }
 
-/// An apt configuration that shares nothing with the host's state, runs no hook of it and accepts no unsigned index.
+/// Returns an apt configuration that shares no state with the host, runs none of its hooks, rejects unsigned indexes.
 fn configuration(folder: &Utf8Path, network: &str) -> String {
     format!(
         r#"Dir::State "{folder}";
@@ -269,11 +269,11 @@ Acquire::Retries "2";
     )
 }
 
-/// The host's own way to the archive: proxies, certificates, address families. Nothing that weakens signatures.
+/// Returns the host's network options for the archive: proxies, certificates, address families. Signatures are checked.
 fn host_network_options() -> String {
     let text = process::run(Command::new("apt-config").arg("dump"), QUERY_LIMIT).unwrap_or_default();
     let is_network = |line: &&str| {
-        // The last option is that of a host that reads a frozen copy of the archive.
+        // The last option is set on hosts that read a frozen copy of the archive.
         ["Acquire::http::", "Acquire::https::", "Acquire::http ", "Acquire::ForceIPv", "Acquire::Check-Valid-Until"]
             .iter()
             .any(|prefix| line.starts_with(prefix))
@@ -281,21 +281,21 @@ fn host_network_options() -> String {
     text.lines().filter(is_network).map(|line| format!("{line}\n")).collect()
 }
 
-/// The host's proxies for the archive, as apt options. Such a host's builds need them too.
+/// Returns the host's proxies for the archive, as apt options. Builds on such a host need them too.
 pub fn host_proxies() -> Vec<String> {
     let options = host_network_options();
     let is_proxy = |line: &&str| line.to_ascii_lowercase().contains("::proxy") && !line.ends_with("\"\";");
     options.lines().filter(is_proxy).map(str::to_owned).collect()
 }
 
-/// `'<uri>' <file> <bytes> <hash>`, as `--print-uris` prints it. The file name has its version percent-encoded.
+/// Parses `'<uri>' <file> <bytes> <hash>`, as printed by `--print-uris`. The file name's version is percent-encoded.
 fn parse_offer(line: &str) -> Option<Offer> {
     let (uri, rest) = line.strip_prefix('\'')?.split_once("' ")?;
     let mut words = rest.split(' ');
     Some(Offer { uri: uri.to_owned(), file: words.next()?.to_owned(), bytes: words.next()?.parse().ok()? })
 }
 
-/// `Sat, 06 Sep 2025 10:21:09 UTC` → seconds since 1970.
+/// Parses `Sat, 06 Sep 2025 10:21:09 UTC` into seconds since 1970.
 fn parse_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut words = text.split_whitespace().skip(1);
@@ -305,7 +305,7 @@ fn parse_date(text: &str) -> Option<i64> {
     let year: i64 = words.next()?.parse().ok()?;
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    // Days from the civil date, with years that begin in March so that the leap day is the last.
+    // Days from the civil date. Years begin in March, so that the leap day is the last day.
     let shifted = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = 365 * shifted + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400) + day_of_year;

@@ -1,6 +1,6 @@
-//! AWS through its own SDK (docs/decisions/0013): one configuration, AWS's documents whole in both directions, requests counted,
-//! failures as values. Async code stays in the network clients; their callers block. Not here: the calls of a service (`ecr`,
-//! `ecs`, `elb`, `logs`, `ssm`, `sts`).
+//! The AWS client, on top of AWS's SDK (docs/decisions/0013): one configuration, complete documents in both directions,
+//! request metrics, failures as values. Async code stays in the network clients; their callers block. The calls of each
+//! service are in `ecr`, `ecs`, `elb`, `logs`, `ssm` and `sts`.
 
 mod api;
 mod call_error;
@@ -41,10 +41,10 @@ pub(super) use self::send::operation;
 use super::{http, interrupt};
 use crate::project::{Partition, partition_of};
 
-/// The variable for the endpoint of all services, as in every AWS SDK.
+/// Environment variable for the endpoint of all services, as in every AWS SDK.
 pub const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
-/// A connection within a region takes far less, unless a firewall drops the packets.
+/// Time limit of a connection. Connections within a region take far less, unless a firewall drops the packets.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The source of the credentials that sign calls.
@@ -56,7 +56,7 @@ pub enum CredentialSource {
     Anonymous,
 }
 
-/// The client of AWS in one region. Clones share connections, credentials and the count of calls.
+/// Client of AWS in one region. Clones share connections, credentials and the call counter.
 #[derive(Clone)]
 pub struct Aws {
     shared: Arc<Shared>,
@@ -70,9 +70,9 @@ struct Shared {
     credentials: CredentialCache,
     sdk: SdkConfig,
     region: String,
-    /// For all services, if one is set.
+    /// Endpoint for all services, if set.
     endpoint: Option<String>,
-    /// Of the services that have one set.
+    /// Endpoints of individual services.
     endpoints: HashMap<Api, String>,
     calls: Mutex<Calls>,
     clients: Clients,
@@ -100,10 +100,10 @@ macro_rules! client {
 }
 
 impl Aws {
-    /// Reads the settings of environment and profile. No request is sent, not even for credentials.
+    /// Reads the settings of environment and profile. Sends no request, not even for credentials.
     ///
     /// # Errors
-    /// Usage (2) where an endpoint is not an address, or has no TLS and is not on this machine; the system's.
+    /// Usage (2) where an endpoint is not an address, or has no TLS and is not on this machine; errors of the system.
     pub fn connect(region: &str, endpoint: Option<&str>, source: CredentialSource) -> anyhow::Result<Aws> {
         let http = http::sdk_client();
         let credentials = CredentialCache::new(source, region, http.clone());
@@ -136,33 +136,33 @@ impl Aws {
     client!(elb, aws_sdk_elasticloadbalancingv2, Api::Elb);
     client!(sts, aws_sdk_sts, Api::Sts);
 
-    /// The same client for cleanup: its calls are carried out in spite of an interrupt.
+    /// Returns a client for cleanup: its calls are executed even after an interrupt.
     #[must_use]
     pub fn in_spite_of_interrupts(&self) -> Aws {
         Aws { shared: Arc::clone(&self.shared), is_interrupted: || false }
     }
 
-    /// The region.
+    /// Returns the region.
     pub fn region(&self) -> &str {
         &self.shared.region
     }
 
-    /// The partition of the region.
+    /// Returns the partition of the region.
     pub fn partition(&self) -> Partition {
         partition_of(&self.shared.region)
     }
 
-    /// The endpoint that replaces AWS's own for all services.
+    /// Returns the endpoint that replaces AWS's own for all services.
     pub fn endpoint(&self) -> Option<&str> {
         self.shared.endpoint.as_deref()
     }
 
-    /// The requests sent so far.
+    /// Returns the counts of the requests sent so far.
     pub fn calls(&self) -> Calls {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The runtime, for clients that work together with calls of AWS.
+    /// Returns the runtime, for clients that are used together with AWS calls.
     pub(super) fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.shared.runtime)
     }
@@ -180,7 +180,7 @@ pub fn endpoint_of_environment() -> Option<String> {
     std::env::var(ENDPOINT_VARIABLE).ok().filter(|endpoint| !endpoint.is_empty())
 }
 
-/// A single thread suffices: the network is slower, and hashing keeps up with it.
+/// Creates a single-threaded runtime: one thread hashes faster than the network transfers.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("failed to start the network client")
 }

@@ -1,5 +1,5 @@
-//! Base images: resolved by digest where a registry answers, substitutes built from Debian packages where none does.
-//! Not here: what names and answers mean (`image/base`), what is in a substitute (`image/substitute`).
+//! Base images: resolved by digest where a registry answers, else substitutes built from Debian packages.
+//! Names and answers are interpreted in `image/base`, the content of substitutes is defined in `image/substitute`.
 
 pub mod facts;
 mod loaded;
@@ -23,23 +23,23 @@ use crate::project::Environment;
 use crate::report::Report;
 use registry::Registries;
 
-/// What bases are wanted for.
+/// Request to resolve base images.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The repository.
+    /// Root of the repository.
     pub root: &'a Utf8Path,
-    /// Names in `FROM` lines; `scratch` may be among them and resolves to nothing.
+    /// Names in `FROM` lines; `scratch` may be included and is skipped.
     pub names: &'a BTreeSet<String>,
-    /// What the images run on.
+    /// Platform of the images.
     pub platform: Platform,
-    /// Its mirrors and substitutes.
+    /// Environment with its mirrors and substitutes.
     pub environment: &'a Environment,
-    /// Whether pins may be added to the lock file, and substitutes be made.
+    /// Whether pins may be added to the lock file and substitutes may be built.
     pub may_record: bool,
 }
 
-/// The bases as the lock file or the substitutes in use have them: starts no process, sends no request. `None` as soon as one
-/// is unknown. For fingerprints: only `resolve` gives references that every engine can use.
+/// Returns the bases from the lock file or the substitutes in use, without processes or requests; `None` if one is
+/// unknown. Used for fingerprints: only `resolve` returns references that every engine can use.
 pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, ResolvedBase>>> {
     let lock = read_lock(wanted.root)?;
     let mut bases = BTreeMap::new();
@@ -54,8 +54,8 @@ pub fn recorded(wanted: &Wanted<'_>) -> anyhow::Result<Option<BTreeMap<String, R
     Ok(Some(bases))
 }
 
-/// The bases for a build. Pins of the lock file are used; a base without a pin is resolved and added to the file. Where the
-/// registry does not answer, `local` gets its substitute.
+/// Resolves the bases for a build. Pins of the lock file are used; a base without a pin is resolved and added to the
+/// file. Where the registry does not answer, `local` uses the substitute.
 pub fn resolve(
     engine: &Engine,
     wanted: &Wanted<'_>,
@@ -66,11 +66,11 @@ pub fn resolve(
     let mut registries = Registries::default();
     let mut bases = BTreeMap::new();
     for name in images(wanted) {
-        // An interrupt between two processes is seen by none of them.
+        // An interrupt between two processes is noticed by neither.
         interrupt::check()?;
         let location = location(wanted, name)?;
         let pin = location.digest.or(lock.bases.get(name).copied());
-        // A pin needs no registry, unless a substitute could be needed instead of it.
+        // A pin needs no registry, unless a substitute might replace it.
         let answer = match pin {
             Some(digest) if !has_substitute(wanted, name) => Answer::Found(digest),
             _ => registries.ask(engine, &location, pin)?,
@@ -100,7 +100,7 @@ pub fn resolve(
     Ok(bases)
 }
 
-/// Bases on record, with references that this engine's builder can use: `recorded` knows no engine.
+/// Returns recorded bases with references that this engine's builder can use: `recorded` is independent of engines.
 pub fn for_engine(
     engine: &Engine,
     root: &Utf8Path,
@@ -163,12 +163,12 @@ fn refused(location: &BaseName, why: &str) -> Failure {
         .hint(format!("log in with `docker login {}`, or name a mirror under [bases]", location.registry))
 }
 
-/// The wanted names that are images: `scratch` is the empty file system (Dockerfile reference, FROM).
+/// Returns the names that are images: `scratch` is the empty file system (Dockerfile reference, FROM).
 fn images<'a>(wanted: &Wanted<'a>) -> impl Iterator<Item = &'a String> + use<'a> {
     wanted.names.iter().filter(|name| name.as_str() != "scratch")
 }
 
-/// Where the image is pulled from: its mirror in this environment, else what its own name says.
+/// Returns the location to pull from: the mirror of this environment, else the image's own registry.
 fn location(wanted: &Wanted<'_>, name: &str) -> anyhow::Result<BaseName> {
     let mirror = wanted.environment.bases.mirrors.get(name);
     let text = mirror.map_or(name, String::as_str);
@@ -213,7 +213,7 @@ fn read_lock(root: &Utf8Path) -> anyhow::Result<BaseLock> {
     }
 }
 
-/// Adds pins in one step, so that a build that dies meanwhile leaves the old file or the new one.
+/// Adds pins in one step, so that an interrupted build leaves either the old or the new file.
 fn add_to_lock(root: &Utf8Path, added: BaseLock, report: &Report) -> anyhow::Result<()> {
     let _lock = Lock::acquire(&root.join("target/slipway/bases/lock"), || {})?;
     let mut lock = read_lock(root)?;

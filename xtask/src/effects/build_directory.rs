@@ -1,5 +1,5 @@
-//! Where one run makes its layouts: `target/slipway/building/<process id>/`. A folder of its own for each run, since the
-//! docker client of a killed run may still be writing to that run's folder.
+//! The directory in which one run creates its layouts: `target/slipway/building/<process id>/`. Each run has its own,
+//! because the docker client of a killed run may still write to that run's folder.
 
 use std::fs;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{files, process};
 
-/// All build_directories, from the repository root.
+/// Parent of all build directories, relative to the repository root.
 const BUILDING: &str = "target/slipway/building";
 
 /// The file that holds the process id of the docker client.
 const CLIENT: &str = "client";
 
-/// A client stops within a second of the signal.
+/// Time limit for the exit of a client. It stops within a second of the signal.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// This run's build directory; its folder goes when it is dropped.
+/// The build directory of this run; dropping it removes the folder.
 #[derive(Debug)]
 pub struct BuildDirectory {
     root: Utf8PathBuf,
 }
 
-/// This run's folder, from the repository root.
+/// Returns this run's folder, relative to the repository root.
 pub fn folder() -> Utf8PathBuf {
     Utf8Path::new(BUILDING).join(std::process::id().to_string())
 }
 
 impl BuildDirectory {
-    /// Makes the folder.
+    /// Creates the folder.
     pub fn open(root: &Utf8Path) -> anyhow::Result<BuildDirectory> {
         let path = root.join(folder());
         files::remove_directory(&path)?;
@@ -38,12 +38,12 @@ impl BuildDirectory {
         Ok(BuildDirectory { root: root.to_owned() })
     }
 
-    /// The repository.
+    /// Returns the root of the repository.
     pub fn root(&self) -> &Utf8Path {
         &self.root
     }
 
-    /// Notes the docker client that works here, for the run that finds this folder should we be killed.
+    /// Records the docker client of this run, for the next run that finds this folder after a crash.
     pub fn remember(&self, client: u32) -> anyhow::Result<()> {
         files::write_atomically(&self.root.join(folder()).join(CLIENT), client.to_string().as_bytes())
     }
@@ -55,8 +55,8 @@ impl Drop for BuildDirectory {
     }
 }
 
-/// Ends the docker clients of runs that were killed, and removes their folders. For the holder of the lock only: no other
-/// run is alive then.
+/// Stops the docker clients of runs that were killed, and removes their folders. The caller must hold the lock: no
+/// other run is alive then.
 pub fn clear(root: &Utf8Path) -> anyhow::Result<()> {
     let Ok(entries) = root.join(BUILDING).read_dir_utf8() else { return Ok(()) };
     for entry in entries.flatten() {
@@ -65,7 +65,7 @@ pub fn clear(root: &Utf8Path) -> anyhow::Result<()> {
             && process::arguments(client).iter().any(|argument| argument == "bake")
         {
             process::interrupt_group(client);
-            // It would go on writing into the folder that is about to be removed.
+            // A live client would continue to write into the folder that is about to be removed.
             process::wait_until(CLIENT_LIMIT, || !process::is_alive(client));
         }
         files::remove_directory(entry.path())?;

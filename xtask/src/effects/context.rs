@@ -1,5 +1,5 @@
-//! Build contexts on disk: the inputs of images, observed by walking and hashing them, with a cache keyed by what the
-//! file system says of each file. Not here: what an ignore file, a Dockerfile or a fingerprint means (`image`).
+//! Build contexts on disk: walks and hashes the inputs of images, with a cache keyed by file metadata. Ignore files,
+//! Dockerfiles and fingerprints are interpreted in `image`.
 
 mod cache;
 mod content;
@@ -20,21 +20,21 @@ use crate::project::{ContextSource, Image, Project};
 use cache::Cache;
 use walk::Walk;
 
-/// Images that take files from images, at most: a circle ends here and not in a full stack.
+/// Maximum depth of images that copy from images. It stops a cycle before the stack overflows.
 const MAX_DEPTH: usize = 16;
 
-/// A base image as resolved.
+/// A resolved base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// Its content address.
+    /// Content address.
     pub digest: Digest,
-    /// Its configuration. `None` where it has not been read: images above it then count their whole context.
+    /// Facts from its configuration; `None` if it has not been read: images on it then count their whole context.
     pub facts: Option<BaseFacts>,
 }
 
-/// The base images that the project's images reach, as written in their Dockerfiles: what must be resolved before
-/// inputs can be observed. To be called again with the resolved bases until it names nothing new: a base image with
-/// `ONBUILD` triggers may reach stages that nothing else reaches.
+/// Returns the base images that the project's images use, as written in their Dockerfiles. They must be resolved before
+/// inputs can be observed. Call again with the resolved bases until no new name is returned: a base image with
+/// `ONBUILD` triggers may use stages that nothing else uses.
 pub fn bases_of(
     root: &Utf8Path,
     project: &Project,
@@ -55,7 +55,7 @@ pub fn bases_of(
     Ok(names)
 }
 
-/// The inputs of one image. `cache` is the file that remembers digests between runs; it is made where there is none.
+/// Observes the inputs of one image. `cache` is the file of remembered digests; it is created if missing.
 pub fn observe(
     root: &Utf8Path,
     image: &Image,
@@ -69,7 +69,7 @@ pub fn observe(
     Ok(inputs)
 }
 
-/// The inputs of every image of the project. Images that read the same part of a context share one walk.
+/// Observes the inputs of every image of the project. Images that read the same part of a context share one walk.
 pub fn observe_all(
     root: &Utf8Path,
     project: &Project,
@@ -89,7 +89,7 @@ struct Observer<'a> {
     bases: &'a BTreeMap<String, Base>,
     facts: BTreeMap<String, Option<BaseFacts>>,
     cache: Cache,
-    /// By directory, ignore file and reach.
+    /// Walked trees by directory, ignore file and reach.
     trees: BTreeMap<(Utf8PathBuf, Option<Utf8PathBuf>, ContextReach), Tree>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Observer<'a> {
                     let other = other_image(self.project, image, other, target.as_deref(), depth)?;
                     ContextInputs::Image(Box::new(self.inputs(&other, depth + 1)?))
                 }
-                // The names that a Dockerfile can reach are those of this very table.
+                // A Dockerfile can only refer to names in this table.
                 None => continue,
             };
             contexts.insert(name, inputs);
@@ -156,7 +156,7 @@ impl<'a> Observer<'a> {
             Some(path) => Ignore::parse(&read_text(self.root, path)?, path)?,
             None => Ignore::default(),
         };
-        // Joined part by part, so that a context of `.` gives the same names to the cache as its absence would.
+        // The path is normalised, so that a context of `.` has the same cache keys as no context.
         let name: Utf8PathBuf = directory.components().filter(|part| part.as_str() != ".").collect();
         let on_disk = self.root.join(&name);
         if !on_disk.is_dir() {
@@ -195,7 +195,7 @@ fn read_dockerfile(
     Ok((text, reach))
 }
 
-/// The other image that a named context points at, with the target that is used of it.
+/// Returns the other image that a named context refers to, with the target used.
 fn other_image(
     project: &Project,
     image: &Image,

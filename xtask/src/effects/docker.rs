@@ -1,5 +1,5 @@
-//! The docker client and buildx: one bake run, followed line by line.
-//! Not here: which engine (`engine`), what is built (`plan::bake`), how progress looks (`report::progress`).
+//! The docker client and buildx: one bake run, whose output is read line by line. The choice of the engine is in
+//! `engine`, the bake plan in `plan::bake`, the display of progress in `report::progress`.
 
 pub mod bake;
 pub mod save;

@@ -1,5 +1,5 @@
-//! ECR's API, one function a call: repositories, the images behind tags, and the token for the registry. Not here: the
-//! registry itself (`registry`), which stores the images.
+//! ECR's API, one function per call: repositories, the images behind tags, and the token for the registry. The registry
+//! itself, which stores the images, is in `registry`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,57 +13,57 @@ use tokio::runtime::Runtime;
 use super::aws::{Api, Aws, Call, CredentialSource, operation};
 use crate::image::{Digest, Tag};
 
-/// Sends a document by an operation of the generated client; the answer comes back whole.
+/// Sends a document by an operation of the generated client and returns the complete response.
 macro_rules! send {
     ($aws:expr, $document:ident, $call:expr, $input:expr, $operation:ident) => {
         $aws.$document($call, $input, |exchange| operation!(aws_sdk_ecr, $aws.ecr(), $operation, exchange))
     };
 }
 
-/// The client of ECR in one region.
+/// Client of ECR in one region.
 #[derive(Clone, Debug)]
 pub struct Ecr {
     aws: Aws,
 }
 
-/// A repository as ECR describes it.
+/// A repository as described by ECR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
     /// `<project>/<image>`.
     pub name: String,
-    /// The account that it is in.
+    /// Account id.
     pub account: String,
-    /// Host of the registry. It differs between AWS's partitions, so it is never put together here.
+    /// Host of the registry. It differs between AWS's partitions, so it is taken from ECR only.
     pub host: String,
 }
 
-/// The answer about several repositories.
+/// Response about several repositories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repositories {
     /// All requested repositories exist.
     Found(Vec<Repository>),
-    /// At least one does not exist; ECR's message.
+    /// At least one does not exist; the message of ECR.
     Missing(String),
 }
 
-/// The user and password for the registry, in memory only. It does not print.
+/// User and password for the registry, in memory only. It does not implement `Debug`.
 pub(super) struct Token {
     pub(super) user: String,
     pub(super) password: String,
-    /// `https://<account>.dkr.ecr.<region>.<suffix>`.
+    /// Endpoint, `https://<account>.dkr.ecr.<region>.<suffix>`.
     endpoint: String,
 }
 
 impl Ecr {
-    /// Sends no request.
+    /// Creates a client. Sends no request.
     ///
     /// # Errors
-    /// As `Aws::connect`.
+    /// The same as `Aws::connect`.
     pub fn new(region: &str, endpoint: Option<&str>, source: CredentialSource) -> anyhow::Result<Ecr> {
         Ok(Ecr::of(&Aws::connect(region, endpoint, source)?))
     }
 
-    /// The client that shares connections and counts with `aws`.
+    /// Returns a client that shares connections and counts with `aws`.
     pub fn of(aws: &Aws) -> Ecr {
         Ecr { aws: aws.clone() }
     }
@@ -72,7 +72,7 @@ impl Ecr {
         self.aws.runtime()
     }
 
-    /// `DescribeRepositories`.
+    /// Calls `DescribeRepositories`.
     ///
     /// # Errors
     /// No credentials, no permission, no network; interrupted (130).
@@ -96,10 +96,10 @@ impl Ecr {
         Ok(Repositories::Found(found.context("failed to read what ECR says of the repositories")?))
     }
 
-    /// `BatchGetImage`: the digest behind each existing tag.
+    /// Calls `BatchGetImage` and returns the digest behind each existing tag.
     ///
     /// # Errors
-    /// As above.
+    /// The same as `repositories`.
     pub fn digests_of_tags(&self, repository: &str, tags: &[Tag]) -> anyhow::Result<BTreeMap<Tag, Digest>> {
         let ids: Vec<_> = tags.iter().map(|tag| json!({ "imageTag": tag.to_string() })).collect();
         let input = json!({ "repositoryName": repository, "imageIds": ids });
@@ -114,11 +114,11 @@ impl Ecr {
         Ok(found)
     }
 
-    /// `GetAuthorizationToken`, for the account that its registry's host names; `None` where the host names none, as
-    /// the emulator's.
+    /// Calls `GetAuthorizationToken` and returns the account in the registry's host; `None` where the host has none,
+    /// as with the emulator.
     ///
     /// # Errors
-    /// As above.
+    /// The same as `repositories`.
     pub fn account(&self) -> anyhow::Result<Option<String>> {
         let token = self.aws.runtime().block_on(self.token())?;
         let host = token.endpoint.split("://").nth(1).unwrap_or_default();
@@ -127,12 +127,12 @@ impl Ecr {
         Ok(is_account.then(|| first.to_owned()))
     }
 
-    /// `GetAuthorizationToken`.
+    /// Calls `GetAuthorizationToken`.
     pub(super) async fn token(&self) -> anyhow::Result<Token> {
         let call = Call::new(Api::Ecr, "GetAuthorizationToken");
         let answer = send!(self.aws, document_async, call, &json!({}), get_authorization_token).await?;
         let data = list(&answer, "authorizationData").next().context("ECR gave no token")?;
-        // No word of the token in an error: they are printed.
+        // Errors are printed, so they must not contain any part of the token.
         let decoded = text(data, "authorizationToken").and_then(|token| STANDARD.decode(token).ok());
         let text_of_token =
             decoded.and_then(|bytes| String::from_utf8(bytes).ok()).context("ECR's token is not one")?;

@@ -1,7 +1,7 @@
-//! ECS's API, one function a call. Documents go out as they are; answers come back in `crate::ecs`'s types. Not here: the order
-//! of calls, and what follows from an answer.
+//! ECS's API, one function per call. Documents are sent unchanged; responses are converted to types of `crate::ecs`.
+//! The order of calls and the handling of responses are decided by callers.
 
-/// Sends a document by an operation of the generated client; the answer comes back whole.
+/// Sends a document by an operation of the generated client and returns the complete response.
 macro_rules! send {
     ($aws:expr, $call:expr, $input:expr, $operation:ident) => {
         $aws.document($call, $input, |exchange| {
@@ -28,10 +28,10 @@ pub use self::task_definition::{describe_task_definition, list_task_definitions,
 use super::aws::{Api, Aws, Call, CallError};
 use super::backoff::random;
 
-/// `TagResource`: adds tags to a resource, beside those that it has.
+/// Calls `TagResource`: adds tags to a resource and keeps its others.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn tag_resource(aws: &Aws, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
     let input = json!({ "resourceArn": arn, "tags": tag_list(tags) });
     send!(aws, call("TagResource").idempotent(), &input, tag_resource).map(|_| ())
@@ -41,27 +41,27 @@ fn call(action: &'static str) -> Call {
     Call::new(Api::Ecs, action)
 }
 
-/// `[{"key": …, "value": …}]`, as ECS writes tags.
+/// Returns tags in ECS's format, `[{"key": …, "value": …}]`.
 fn tag_list(tags: &BTreeMap<String, String>) -> Vec<Value> {
     tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
 }
 
-/// The tags of an answer.
+/// Returns the tags of a response.
 fn tags_of(answer: &Value) -> BTreeMap<String, String> {
     let tags = answer.get("tags").and_then(Value::as_array).into_iter().flatten();
     let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     tags.map(|tag| (text(tag, "key"), text(tag, "value"))).collect()
 }
 
-/// A document with a client token, so that ECS carries out retries of one call once.
+/// Returns the document with a client token, so that ECS executes retries of one call once.
 fn with_token(document: &Map<String, Value>) -> Value {
     let mut input = document.clone();
-    // AWS: at most 36 characters for a service, 64 for tasks.
+    // AWS's limits: 36 characters for a service, 64 for tasks.
     input.entry("clientToken").or_insert_with(|| format!("{:016x}{:016x}", random(), random()).into());
     Value::Object(input)
 }
 
-/// All pages of a call that lists ARNs, or the first `most` of them.
+/// Returns all pages of a call that lists ARNs, or the first `most` ARNs.
 fn list(
     aws: &Aws,
     call: Call,

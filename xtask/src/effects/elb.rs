@@ -1,4 +1,4 @@
-//! Elastic Load Balancing's API, one function a call: target groups, the health of targets, load balancers. All calls are reads.
+//! Elastic Load Balancing's API, one function per call: target groups, target health, load balancers. Reads only.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types;
 use super::aws::{Api, Aws, Call, CallError, Exchange};
 use crate::ecs::{Balancer, TargetGroup, TargetHealth};
 
-/// A call without its parameters: `$set` gives them to the builder.
+/// Creates a call without its parameters; `$set` passes them to the builder.
 macro_rules! describe {
     ($aws:expr, $action:literal, $operation:ident, $($set:ident($value:expr)),+) => {
         $aws.output(Call::new(Api::Elb, $action), |exchange: Exchange| {
@@ -19,17 +19,17 @@ macro_rules! describe {
     };
 }
 
-/// `DescribeTargetGroups` by name; `None` where none has it.
+/// Calls `DescribeTargetGroups` by name; `None` where the target group does not exist.
 ///
 /// # Errors
-/// ELB's and the network's.
+/// Errors of ELB and of the network.
 pub fn target_group(aws: &Aws, name: &str) -> Result<Option<TargetGroup>, CallError> {
     let found = describe!(aws, "DescribeTargetGroups", describe_target_groups, names(name));
     let found = found.map(|output| output.target_groups.unwrap_or_default());
     Ok(first(found, "TargetGroupNotFound")?.map(read_target_group))
 }
 
-/// `DescribeTargetGroupAttributes`: such as `deregistration_delay.timeout_seconds`.
+/// Calls `DescribeTargetGroupAttributes`; an attribute is `deregistration_delay.timeout_seconds`.
 ///
 /// # Errors
 /// As above; `TargetGroupNotFound`.
@@ -39,7 +39,7 @@ pub fn target_group_attributes(aws: &Aws, arn: &str) -> Result<BTreeMap<String, 
     Ok(attributes(output.attributes.into_iter().flatten().map(|one| (one.key, one.value))))
 }
 
-/// `DescribeTargetHealth`: every target that is registered or draining.
+/// Calls `DescribeTargetHealth`: every target that is registered or draining.
 ///
 /// # Errors
 /// As above; `TargetGroupNotFound`.
@@ -50,10 +50,10 @@ pub fn target_health(aws: &Aws, arn: &str) -> Result<Vec<TargetHealth>, CallErro
     health.ok_or_else(|| aws.unreadable(call, "a target lacks its address or state".to_owned()))
 }
 
-/// `DescribeLoadBalancers` by ARN or name; `None` where none has it.
+/// Calls `DescribeLoadBalancers` by ARN or name; `None` where the load balancer does not exist.
 ///
 /// # Errors
-/// ELB's and the network's.
+/// Errors of ELB and of the network.
 pub fn load_balancer(aws: &Aws, arn_or_name: &str) -> Result<Option<Balancer>, CallError> {
     let found = if arn_or_name.starts_with("arn:") {
         describe!(aws, "DescribeLoadBalancers", describe_load_balancers, load_balancer_arns(arn_or_name))
@@ -64,7 +64,7 @@ pub fn load_balancer(aws: &Aws, arn_or_name: &str) -> Result<Option<Balancer>, C
     Ok(first(found, "LoadBalancerNotFound")?.map(read_balancer))
 }
 
-/// `DescribeLoadBalancerAttributes`: such as `idle_timeout.timeout_seconds`.
+/// Calls `DescribeLoadBalancerAttributes`; an attribute is `idle_timeout.timeout_seconds`.
 ///
 /// # Errors
 /// As above; `LoadBalancerNotFound`.
@@ -90,7 +90,7 @@ fn read_target_group(one: types::TargetGroup) -> TargetGroup {
         protocol: one.protocol.map(|protocol| protocol.as_str().to_owned()),
         target_type: one.target_type.map_or_else(|| "instance".to_owned(), |kind| kind.as_str().to_owned()),
         health_check_path: one.health_check_path,
-        // `GrpcCode` for targets that speak gRPC.
+        // `GrpcCode` is set for gRPC targets.
         matcher: one.matcher.and_then(|matcher| matcher.http_code),
         interval_seconds: one.health_check_interval_seconds.and_then(|number| number.try_into().ok()),
         timeout_seconds: one.health_check_timeout_seconds.and_then(|number| number.try_into().ok()),
@@ -133,7 +133,7 @@ mod tests {
     use crate::ecs::{Balancer, TargetGroup, TargetHealth};
     use crate::effects::aws::scripted::{Scene, Scripted};
 
-    /// An answer in ELB's form.
+    /// Returns a scripted server with a response in ELB's format.
     fn server(action: &str, result: &str) -> Scripted {
         let text = format!(
             r#"<{action}Response xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><{action}Result>{result}</{action}Result>

@@ -1,5 +1,5 @@
-//! The Docker engine: the one that answers, else the private one under `target/engine/`.
-//! Not here: what is built with it (`effects/docker`), and base images (`effects/bases`).
+//! The Docker engine: an engine that is already running, else the private engine under `target/engine/`.
+//! Builds are in `effects/docker`, base images in `effects/bases`.
 
 mod daemon;
 mod network;
@@ -24,52 +24,52 @@ use crate::report::Report;
 use place::Place;
 use probe::Probe;
 
-/// Variables of the user's that would lead our client to another engine than the private one.
+/// Variables of the user that would direct the client to an engine other than the private one.
 const MISLEADING: [&str; 5] =
     ["DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "BUILDX_BUILDER", "BUILDX_CONFIG"];
 
-/// The client reads a file of its own to answer.
+/// Time limit of the client for its configured address. It only reads a file.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(10);
 
-/// Whose engine it is.
+/// Owner of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The user's: it answered, we only use it.
+    /// The user's existing engine; it is used and never changed.
     Found,
-    /// Ours, under `target/engine/`.
+    /// The private engine under `target/engine/`.
     Private,
 }
 
-/// How the engine hands over what it built.
+/// Export method for built images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Export {
-    /// `--output type=oci` works.
+    /// The engine supports `--output type=oci`.
     OciLayout,
-    /// Classic image store: the image is loaded and then saved (`docker save`).
+    /// Classic image store: the image is loaded and then exported with `docker save`.
     Save,
 }
 
-/// The image store of a private engine.
+/// Image store of a private engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// containerd's, which exports OCI layouts.
+    /// The containerd image store, which exports OCI layouts.
     Containerd,
-    /// Docker's older one; for tests of that path.
+    /// Docker's classic image store; for tests of that path.
     Classic,
 }
 
-/// Versions, as the programs print them.
+/// Versions as printed by the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// docker client.
+    /// Version of the docker client.
     pub client: String,
-    /// docker engine.
+    /// Version of the docker engine.
     pub server: String,
-    /// buildx plugin.
+    /// Version of the buildx plugin.
     pub buildx: String,
 }
 
-/// An engine that answered.
+/// A reachable engine.
 #[derive(Clone, Debug)]
 pub struct Engine {
     kind: Kind,
@@ -79,7 +79,7 @@ pub struct Engine {
     client: Client,
 }
 
-/// A docker client and where it is led.
+/// A docker client and the engine that it is directed to.
 #[derive(Clone, Debug)]
 struct Client {
     program: Utf8PathBuf,
@@ -114,20 +114,20 @@ impl Client {
 }
 
 impl Engine {
-    /// A command of the docker client, led to this engine.
+    /// Returns a command of the docker client, directed to this engine.
     pub fn docker(&self) -> Command {
         self.client.command()
     }
 
-    /// Where the engine listens, as a value of `DOCKER_HOST`; `None` for the user's own, which the client's context names.
+    /// Returns the address as a `DOCKER_HOST` value; `None` for the user's engine, which the client's context selects.
     pub fn host(&self) -> Option<&str> {
         self.client.variables.iter().find(|(name, _)| name == "DOCKER_HOST").map(|(_, value)| value.as_str())
     }
 
-    /// Where the engine listens, private or not: `DOCKER_HOST`, else the client's context.
+    /// Returns the address of any engine: `DOCKER_HOST`, else the client's context.
     ///
     /// # Errors
-    /// The client does not say.
+    /// The client reports no address.
     pub fn address(&self) -> anyhow::Result<String> {
         if let Some(host) = self.host() {
             return Ok(host.to_owned());
@@ -140,32 +140,32 @@ impl Engine {
         Ok(process::run(&mut docker, ADDRESS_LIMIT)?.trim().to_owned())
     }
 
-    /// Whether it still does.
+    /// Returns whether the engine still answers.
     pub fn answers(&self) -> bool {
         probe::probe(|| self.docker()).server.is_some()
     }
 
-    /// How it hands over what it built.
+    /// Returns the export method for built images.
     pub fn export(&self) -> Export {
         self.export
     }
 
-    /// The network that the steps of its builds get.
+    /// Returns the network of build steps.
     pub fn step_network(&self) -> StepNetwork {
         self.step_network
     }
 
-    /// Whose it is.
+    /// Returns the owner of the engine.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Versions of client, engine and buildx.
+    /// Returns the versions of client, engine and buildx.
     pub fn versions(&self) -> &Versions {
         &self.versions
     }
 
-    /// One line for people.
+    /// Returns a description for people, in one line.
     pub fn describe(&self) -> String {
         let Versions { server, buildx, .. } = &self.versions;
         let whose = match self.kind {
@@ -196,12 +196,12 @@ impl fmt::Display for Engine {
     }
 }
 
-/// What the user's own docker client says, whether or not it can be used.
+/// Probes the user's own docker client, whether or not it is usable.
 pub fn probe_user() -> Probe {
     probe::probe(|| Client::of_user().command())
 }
 
-/// The engine that answers: the user's, else a private one that runs. Sets up and starts nothing.
+/// Returns the running engine: the user's, else the private one. Sets up and starts nothing.
 pub fn find(root: &Utf8Path) -> anyhow::Result<Option<Engine>> {
     if let Some(engine) = Engine::from_probe(Kind::Found, Client::of_user(), probe_user()) {
         return Ok(Some(engine));
@@ -210,8 +210,8 @@ pub fn find(root: &Utf8Path) -> anyhow::Result<Option<Engine>> {
     Ok(if daemon::answers(&place) { running(&place) } else { None })
 }
 
-/// The engine that answers; where none does, the private one, set up and started as far as needed.
-/// On a machine that cannot have one: a failure that names what to install.
+/// Returns the running engine, else the private one, which is set up and started as needed.
+/// Fails on an unsupported machine, with the packages to install.
 pub fn ensure(root: &Utf8Path, report: &Report) -> anyhow::Result<Engine> {
     let probe = probe_user();
     interrupt::check()?;
@@ -228,7 +228,7 @@ pub fn ensure(root: &Utf8Path, report: &Report) -> anyhow::Result<Engine> {
     start_private(&Place::of_repository(root), Store::Containerd, report)
 }
 
-/// The private engine in a folder, set up and started as far as needed. Safe to call from several processes at once.
+/// Sets up and starts the private engine in a folder, as needed. Several processes may call it at once.
 pub fn start_private(place: &Place, store: Store, report: &Report) -> anyhow::Result<Engine> {
     if !place.root().exists()
         && let Some(reason) = packages::unsupported(host::distribution().as_ref(), host::is_root())
@@ -245,7 +245,7 @@ pub fn start_private(place: &Place, store: Store, report: &Report) -> anyhow::Re
     running(place).with_context(|| format!("failed to use the private engine, whose log is `{}`", place.log()))
 }
 
-/// The engine that answers, else the private one where it is set up and only does not run.
+/// Returns the running engine, else the private one if it is set up, and starts it.
 pub fn find_or_wake(root: &Utf8Path, report: &Report) -> anyhow::Result<Option<Engine>> {
     let place = Place::of_repository(root);
     match find(root)? {
@@ -254,7 +254,7 @@ pub fn find_or_wake(root: &Utf8Path, report: &Report) -> anyhow::Result<Option<E
     }
 }
 
-/// Stops the private engine of a repository and its containers. Its images and cache stay.
+/// Stops the private engine of a repository and its containers. Its images and cache are kept.
 pub fn stop(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
     let place = Place::of_repository(root);
     if !place.folder().exists() {
@@ -266,14 +266,14 @@ pub fn stop(root: &Utf8Path, report: &Report) -> anyhow::Result<()> {
 }
 
 /// Removes the private engine of a repository: processes, mounts, network, rules, control groups and files.
-/// `false` where there was none.
+/// Returns `false` where no private engine exists.
 pub fn remove(root: &Utf8Path, report: &Report) -> anyhow::Result<bool> {
     remove_private(&Place::of_repository(root), report)
 }
 
-/// Removes a private engine wherever it lies; see `remove`.
+/// Removes the private engine in any folder; see `remove`.
 pub fn remove_private(place: &Place, report: &Report) -> anyhow::Result<bool> {
-    // `cargo clean` takes the files from under a running engine: that is still an engine to remove.
+    // `cargo clean` deletes the files of a running engine: such an engine must still be removed.
     if !place.folder().exists() && !network::is_up(place) && daemon::ids(place).is_empty() {
         return Ok(false);
     }
@@ -288,7 +288,7 @@ pub fn remove_private(place: &Place, report: &Report) -> anyhow::Result<bool> {
     sweep::control_groups_and_shared_folders(place)?;
     sweep::unmount_below(place.folder())?;
     packages::remove_folder(&place.runtime())?;
-    // The lock lies inside: after moving the folder away in one step, no other process uses it while half of it is deleted.
+    // The lock is inside the folder. It is renamed first, so that no other process uses a partially deleted folder.
     let doomed = place.folder().with_file_name(format!("engine.removed-{}", std::process::id()));
     fs::rename(place.folder(), &doomed).with_context(|| format!("failed to move `{}`", place.folder()))?;
     packages::remove_folder(&doomed)?;

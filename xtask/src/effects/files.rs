@@ -1,4 +1,4 @@
-//! Files under `target/slipway/`: the release document, and what is replaced as a whole. Locks: `lock`.
+//! Files under `target/slipway/`: the release document, and atomic replacement of files. Locks are in `lock`.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -8,10 +8,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::release::{self, Release};
 
-/// Reads `release.json`; `None` where there is none.
+/// Reads `release.json`; `None` where the file does not exist.
 ///
 /// # Errors
-/// A usage failure where the text is not a release of our version, with the place.
+/// A usage failure, with the position, where the text is not a release of this version.
 pub fn read_release(root: &Utf8Path) -> anyhow::Result<Option<Release>> {
     match fs::read_to_string(root.join(release::PATH)) {
         Ok(text) => Ok(Some(Release::parse(&text)?)),
@@ -20,12 +20,12 @@ pub fn read_release(root: &Utf8Path) -> anyhow::Result<Option<Release>> {
     }
 }
 
-/// Writes `release.json` in one step: readers see the old document or the new one.
+/// Writes `release.json` atomically: readers observe the old document or the new one.
 pub fn write_release(root: &Utf8Path, release: &Release) -> anyhow::Result<()> {
     write_atomically(&root.join(release::PATH), release.to_json().as_bytes())
 }
 
-/// Writes a file beside `path` and renames it over: an interrupt leaves the old content or the new.
+/// Writes a file beside `path` and renames it over: an interrupt leaves the old content or the new one.
 pub fn write_atomically(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
     let directory = path.parent().with_context(|| format!("failed to find the folder of `{path}`"))?;
     fs::create_dir_all(directory).with_context(|| format!("failed to create `{directory}`"))?;
@@ -42,13 +42,13 @@ pub fn write_atomically(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
     })
 }
 
-/// Reads a JSON document of ours; `None` where there is none, or another version of this tool wrote it.
+/// Reads a JSON document of this tool; `None` where it is missing or was written by another version.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Utf8Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Puts the directory `new` where `old` is. A kill between the two renames leaves no directory there, which every
-/// reader takes for "not built"; it never leaves a half-written one.
+/// Replaces the directory `old` with `new`. A kill between the two renames leaves no directory, which every
+/// reader treats as "not built"; it never leaves a partially written one.
 pub fn replace_directory(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> {
     if let Some(folder) = old.parent() {
         fs::create_dir_all(folder).with_context(|| format!("failed to create `{folder}`"))?;
@@ -64,7 +64,7 @@ pub fn replace_directory(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> {
     remove_directory(&aside)
 }
 
-/// Removes a directory and what it holds; nothing where there is none.
+/// Removes a directory with its content; a missing directory is no error.
 pub fn remove_directory(path: &Utf8Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(path) {
         Ok(()) => Ok(()),

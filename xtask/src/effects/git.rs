@@ -1,19 +1,19 @@
-//! What git knows of the tree: commit, dirtiness, the time of the last commit that touched some paths.
+//! Queries of git: the commit, uncommitted changes, the time of the last commit that changed given paths.
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
-/// The commit of the tree.
+/// The current commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// 40 hexadecimal digits.
+    /// Commit id, 40 hexadecimal digits.
     pub commit: String,
-    /// Whether tracked files differ from it or untracked ones that are not ignored exist.
+    /// Whether tracked files differ from the commit, or untracked files exist that are not ignored.
     pub dirty: bool,
 }
 
-/// The commit and whether the tree is dirty; `None` outside a git work tree and before the first commit.
+/// Returns the commit and whether the tree is dirty; `None` outside a git work tree and before the first commit.
 pub fn head(root: &Utf8Path) -> anyhow::Result<Option<Head>> {
     let sh = shell(root)?;
     let Ok(commit) = cmd!(sh, "git rev-parse --verify --quiet HEAD").quiet().ignore_stderr().read() else {
@@ -27,9 +27,9 @@ pub fn head(root: &Utf8Path) -> anyhow::Result<Option<Head>> {
     Ok(Some(Head { commit, dirty: !status.is_empty() }))
 }
 
-/// Seconds since 1970 of the last commit that touched one of `paths`; `None` where no commit did.
+/// Returns the time of the last commit that changed one of `paths`, in seconds since 1970; `None` where no commit did.
 ///
-/// The paths go through standard input and are taken literally: there may be many, with any characters.
+/// The paths are passed on standard input and taken literally: they may be many, with any characters.
 pub fn last_commit_time<'a>(
     root: &Utf8Path,
     paths: impl IntoIterator<Item = &'a Utf8Path>,
@@ -46,8 +46,8 @@ pub fn last_commit_time<'a>(
     text.parse().map(Some).with_context(|| format!("failed to read a commit time from `{text}`"))
 }
 
-/// Why the commit times of paths are not to be trusted, in a sentence with the remedy; `None` where they are, and outside
-/// of a repository, where there are none.
+/// Returns why the commit times of paths are unreliable, in a sentence with the remedy; `None` where they are reliable,
+/// and outside a repository.
 pub fn doubt(root: &Utf8Path) -> anyhow::Result<Option<String>> {
     if !root.ancestors().any(|folder| folder.join(".git").exists()) {
         return Ok(None);
@@ -65,7 +65,7 @@ pub fn doubt(root: &Utf8Path) -> anyhow::Result<Option<String>> {
     Ok(Some(format!("git tells no commit times, so files in images are dated 1980-01-01 ({why})")))
 }
 
-/// After `git clone --depth`, as some CI services do it.
+/// Message for a shallow clone (`git clone --depth`), as some CI services create it.
 const SHALLOW: &str = "the history of this clone is cut short, so images may get other file times and other digests than \
                        from a whole one: git fetch --unshallow";
 
@@ -75,7 +75,7 @@ fn shell(root: &Utf8Path) -> anyhow::Result<Shell> {
     Ok(sh)
 }
 
-/// Files that git tracks or would track, from the root.
+/// Returns the files that git tracks or would track, relative to the root.
 pub fn files(root: &Utf8Path) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let sh = shell(root)?;
     let text = cmd!(sh, "git ls-files -z --cached --others --exclude-standard")
@@ -85,7 +85,7 @@ pub fn files(root: &Utf8Path) -> anyhow::Result<Vec<Utf8PathBuf>> {
     Ok(text.split_terminator('\0').map(Utf8PathBuf::from).collect())
 }
 
-/// Makes a repository of a folder that is none yet, with everything in one commit of a fixed time.
+/// Creates a repository in a folder without one, with all files in one commit of a fixed time.
 pub fn commit_everything(root: &Utf8Path) -> anyhow::Result<()> {
     let sh = shell(root)?;
     let _author = sh.push_env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z");

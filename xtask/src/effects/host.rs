@@ -1,5 +1,5 @@
-//! The machine we run on: distribution, user, certificates, CI, repository root, free space.
-//! Not here: what is made of it (`commands/doctor`, `effects/engine`).
+//! The machine that runs this tool: distribution, user, certificates, CI, repository root, free space.
+//! The findings are interpreted in `commands/doctor` and `effects/engine`.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::Failure;
 use crate::project::SecretSource;
 
-/// Where systems keep their CA bundle: Debian and Ubuntu, Fedora, openSUSE, Alpine and macOS.
+/// Paths of the system's CA bundle on Debian and Ubuntu, Fedora, openSUSE, Alpine and macOS.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -19,10 +19,10 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Variables that name a CA bundle, the most general first.
+/// Variables that name a CA bundle, most general first.
 const BUNDLE_VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"];
 
-/// What `/etc/os-release` says.
+/// Content of `/etc/os-release`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// `ID`, such as `debian`.
@@ -36,7 +36,7 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// Reads the text of an os-release file: `KEY=value`, the value perhaps in quotes.
+    /// Parses an os-release file: `KEY=value`, where the value may be quoted.
     pub fn parse(text: &str) -> Distribution {
         let value = |key: &str| {
             text.lines()
@@ -52,39 +52,39 @@ impl Distribution {
         }
     }
 
-    /// The first number of the version, such as 12 or 24; `None` in rolling releases.
+    /// Returns the first number of the version, such as 12 or 24; `None` in rolling releases.
     pub fn major(&self) -> Option<u32> {
         self.version.split('.').next()?.parse().ok()
     }
 }
 
-/// This machine's distribution; `None` where there is no os-release file (macOS).
+/// Returns this machine's distribution; `None` without an os-release file (macOS).
 pub fn distribution() -> Option<Distribution> {
     let text = fs::read_to_string("/etc/os-release").or_else(|_| fs::read_to_string("/usr/lib/os-release")).ok()?;
     Some(Distribution::parse(&text))
 }
 
-/// Whether we may make mounts, bridges and firewall rules.
+/// Returns whether the user is root, who may create mounts, bridges and firewall rules.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The name of this machine, as others see it in a lease.
+/// Returns the name of this machine, as shown to others in a lease.
 pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Whether somebody types here.
+/// Returns whether standard input and standard output are a terminal.
 pub fn has_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// Whether this is a CI run, by the variable that every CI service sets.
+/// Returns whether this is a CI run, by the variable that every CI service sets.
 pub fn is_ci() -> bool {
     env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }
 
-/// Debian's name of this machine's architecture, which is OCI's too for the two that Fargate runs.
+/// Returns Debian's name of this machine's architecture, which equals OCI's for both architectures of Fargate.
 pub fn architecture() -> &'static str {
     match env::consts::ARCH {
         "x86_64" => "amd64",
@@ -93,17 +93,17 @@ pub fn architecture() -> &'static str {
     }
 }
 
-/// The host's CA bundle: the file a variable names, else the system's. `None` where neither can be read.
+/// Returns the host's CA bundle: the file that a variable names, else the system's; `None` where neither is readable.
 pub fn certificates() -> Option<Utf8PathBuf> {
     let named = BUNDLE_VARIABLES.iter().filter_map(|name| env::var(name).ok()).map(Utf8PathBuf::from);
     let system = SYSTEM_BUNDLES.iter().map(Utf8PathBuf::from);
     named.chain(system).find(|path| path.is_absolute() && path.is_file() && fs::File::open(path).is_ok())
 }
 
-/// Why a build cannot read a secret from its source, in a clause; `None` where it can. Never the value.
+/// Returns why a build cannot read a secret from its source, as a clause; `None` where it can. Never shows the value.
 pub fn secret_obstacle(root: &Utf8Path, source: &SecretSource) -> Option<String> {
     match source {
-        // A host without certificates of its own has nothing to add to those of the image.
+        // A host without its own certificates has none to add to the image's.
         SecretSource::HostCertificates => None,
         SecretSource::Variable(name) => match env::var_os(name) {
             None => Some(format!("the variable `{name}` is not set")),
@@ -117,7 +117,7 @@ pub fn secret_obstacle(root: &Utf8Path, source: &SecretSource) -> Option<String>
     }
 }
 
-/// The repository that holds `start`: the nearest folder upwards with `infra/slipway.toml`, else the nearest Cargo
+/// Returns the repository that contains `start`: the nearest ancestor with `infra/slipway.toml`, else the nearest Cargo
 /// workspace.
 pub fn repository_root(start: &Utf8Path) -> Option<Utf8PathBuf> {
     let is_workspace = |folder: &Utf8Path| {
@@ -128,10 +128,10 @@ pub fn repository_root(start: &Utf8Path) -> Option<Utf8PathBuf> {
     project.or_else(|| start.ancestors().find(|folder| is_workspace(folder))).map(Utf8Path::to_owned)
 }
 
-/// The repository that the current directory is in.
+/// Returns the repository that contains the current directory.
 ///
 /// # Errors
-/// A usage failure outside of one.
+/// A usage failure where no repository contains it.
 pub fn current_repository() -> anyhow::Result<Utf8PathBuf> {
     let here = env::current_dir().context("failed to find the current directory")?;
     let here = Utf8PathBuf::from_path_buf(here)
@@ -143,14 +143,14 @@ pub fn current_repository() -> anyhow::Result<Utf8PathBuf> {
     Ok(repository_root(&here).ok_or_else(missing)?)
 }
 
-/// Bytes that may still be written below `path`, or below its nearest ancestor that exists.
+/// Returns the free bytes of the file system of `path`, or of its nearest existing ancestor.
 pub fn free_bytes(path: &Utf8Path) -> Option<u64> {
     let existing = path.ancestors().find(|folder| folder.exists())?;
     let stat = rustix::fs::statvfs(existing.as_std_path()).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// The first executable of that name in the folders of `PATH`.
+/// Returns the first executable of that name in the folders of `PATH`.
 pub fn find_program(name: &str) -> Option<Utf8PathBuf> {
     let path = env::var("PATH").ok()?;
     env::split_paths(&path)
@@ -158,7 +158,7 @@ pub fn find_program(name: &str) -> Option<Utf8PathBuf> {
         .find(|file| is_executable(file))
 }
 
-/// Whether this is a file with any executable bit.
+/// Returns whether the path is a file with any executable bit.
 pub fn is_executable(file: &Utf8Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)

@@ -1,5 +1,5 @@
-//! The HTTP client of every network client: AWS's SDK, the registry and public pages. It is the SDK's own, with this machine's
-//! certificates or `AWS_CA_BUNDLE`, and the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+//! The HTTP client of every network client: AWS's SDK, the registry and public pages. It is the SDK's own, with this
+//! machine's certificates or `AWS_CA_BUNDLE`, and the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,13 +23,13 @@ use hyper_util::client::legacy;
 
 /// The user agent.
 pub(super) const AGENT: &str = concat!("slipway/", env!("CARGO_PKG_VERSION"));
-/// The same in the form that AWS takes as a part of its SDK's user agent.
+/// User agent in the format that AWS accepts as a part of its SDK's user agent.
 pub(super) const AGENT_NAME: &str = concat!("slipway-", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections are closed after this: the other side may close older ones at any moment.
+/// Idle connections are closed after this time: the server may close older ones at any moment.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
-/// The variable for the certificates that replace those of this machine, as AWS's tools have it.
+/// Variable for the certificates that replace this machine's, as in AWS's own tools.
 const BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
 
 /// Connections to any number of hosts. Clones share them.
@@ -38,13 +38,13 @@ pub(super) struct Http(Arc<Connectors>);
 
 struct Connectors {
     settings: HttpConnectorSettings,
-    /// Plain HTTP to this machine and the link: never through a proxy.
+    /// Connector for plain HTTP to this machine and link-local addresses, never through a proxy.
     direct: OnceLock<Connector>,
-    /// Everything else. Built at first use, because it reads certificates.
+    /// Connector for all other hosts. Built at first use, because it reads certificates.
     outward: OnceLock<Result<Connector, String>>,
 }
 
-/// An answer with its whole body.
+/// A response with its complete body.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -52,18 +52,18 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Why no answer arrived.
+/// Reason why no response arrived.
 #[derive(Debug)]
 pub(super) enum Silence {
-    /// The request could not be written: no certificates, a malformed URI.
+    /// The request could not be built: no certificates, a malformed URI.
     Unwritten(String),
-    /// No connection was made, so nothing was sent.
+    /// The connection failed, so the request was not sent.
     Unreachable(String),
     /// The connection broke after the request may have been sent.
     Broken(anyhow::Error),
 }
 
-/// Certificates that cannot be used.
+/// Error of unusable certificates.
 #[derive(Debug)]
 struct BadCertificates(String);
 
@@ -84,14 +84,14 @@ impl Http {
         Http(Arc::new(Connectors { settings, direct: OnceLock::new(), outward: OnceLock::new() }))
     }
 
-    /// Sends a request, and waits for the head of the answer.
+    /// Sends a request and waits for the head of the response.
     pub(super) async fn send(&self, request: Request<SdkBody>) -> Result<Response<SdkBody>, Silence> {
         let request = HttpRequest::try_from(request).map_err(|error| Silence::Unwritten(error.to_string()))?;
         let response = self.call(request).await.map_err(silence)?;
         response.try_into_http1x().map_err(|error| Silence::Broken(error.into()))
     }
 
-    /// The same, and reads the body, which has at most `most_bytes` bytes.
+    /// Sends a request and reads the complete response, whose body has at most `most_bytes` bytes.
     pub(super) async fn ask(&self, request: Request<SdkBody>, most_bytes: usize) -> Result<Answer, Silence> {
         let (parts, body) = self.send(request).await?.into_parts();
         let body = Limited::new(body, most_bytes).collect().await;
@@ -120,9 +120,9 @@ impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let http = self.clone();
         HttpConnectorFuture::new(async move {
-            // The runtime does not run between two calls. Connections that the other side closed meanwhile are noticed while
-            // this yields twice: first the system is polled, then each connection sees its end. A mutation sent on such a
-            // connection would count as lost.
+            // The runtime is idle between two calls. Yielding twice detects connections that the server has closed
+            // meanwhile: first the system is polled, then each connection reads its end. A mutation sent on such a
+            // connection would have an unknown outcome.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
             http.connector(request.uri())?.call(request).await
@@ -136,7 +136,7 @@ impl fmt::Debug for Http {
     }
 }
 
-/// The client for AWS's SDK. Each provider of credentials has its own limits, and so its own connections.
+/// Returns the client for AWS's SDK. Each credential provider has its own limits, and so its own connections.
 pub(super) fn sdk_client() -> SharedHttpClient {
     type Limits = (Option<Duration>, Option<Duration>);
     let by_limits: Mutex<HashMap<Limits, Http>> = Mutex::default();
@@ -148,20 +148,20 @@ pub(super) fn sdk_client() -> SharedHttpClient {
     })
 }
 
-/// Plain HTTP to this machine, or to the link-local addresses of the credential endpoints of containers and instances.
+/// Returns whether plain HTTP is used: on this machine, or to the link-local credential endpoints of AWS.
 fn is_direct(uri: &str) -> bool {
     let uri = uri.parse::<Uri>().unwrap_or_default();
     let host = uri.host().unwrap_or_default();
     let is_link = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_link_local(),
-        // `fd00:ec2::/32`, Amazon's.
+        // `fd00:ec2::/32` belongs to Amazon.
         Ok(IpAddr::V6(address)) => address.segments()[..2] == [0xfd00, 0xec2],
         Err(_) => false,
     };
     uri.scheme_str() == Some("http") && (is_link || is_loopback(host))
 }
 
-/// The certificates that are trusted. They are checked here, because the SDK's client panics where they are unusable.
+/// Returns the trusted certificates. They are checked here, because the SDK's client panics where they are unusable.
 fn certificates() -> Result<TlsContext, String> {
     let context = |store| TlsContext::builder().with_trust_store(store).build().map_err(|error| error.to_string());
     let Some(path) = env::var_os(BUNDLE_VARIABLE).filter(|path| !path.is_empty()) else {
@@ -186,12 +186,12 @@ fn certificates() -> Result<TlsContext, String> {
     context(TrustStore::empty().with_pem_certificate(pem))
 }
 
-/// What became of a request without an answer.
+/// Converts an error of the connector.
 fn silence(error: ConnectorError) -> Silence {
     unsent(&error).unwrap_or_else(|| Silence::Broken(error.into()))
 }
 
-/// Whether and why a request of the SDK was not sent, given its error.
+/// Returns the reason if a request of the SDK was not sent, given its error.
 pub(super) fn unsent(error: &ConnectorError) -> Option<Silence> {
     if let Some(bad) = find::<BadCertificates>(error) {
         return Some(Silence::Unwritten(bad.to_string()));
@@ -199,7 +199,7 @@ pub(super) fn unsent(error: &ConnectorError) -> Option<Silence> {
     find::<legacy::Error>(error).filter(|error| error.is_connect()).map(|_| Silence::Unreachable(last(error)))
 }
 
-/// The first cause of a type.
+/// Returns the first cause of a type.
 fn find<'e, E: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e E> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -211,7 +211,7 @@ fn find<'e, E: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 
     None
 }
 
-/// The text of the last cause: of the system or the other side.
+/// Returns the text of the last cause, which is the system's or the server's.
 pub(super) fn last(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -220,12 +220,12 @@ pub(super) fn last(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
-/// The text of the last cause: of the system or the other side.
+/// Returns the text of the last cause, which is the system's or the server's.
 pub(super) fn why(error: &anyhow::Error) -> String {
     error.chain().last().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Whether a host, with or without a port, is this machine. Plain HTTP is allowed there only.
+/// Returns whether a host, with or without a port, is this machine. Plain HTTP is allowed there only.
 pub(super) fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -235,7 +235,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
     name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Escapes everything but unreserved characters, for a query or a path segment (RFC 3986).
+/// Escapes all but unreserved characters, for a query or a path segment (RFC 3986).
 pub(super) fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

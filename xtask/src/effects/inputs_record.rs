@@ -1,4 +1,4 @@
-//! What each image was built from last, kept for `--explain`: `target/slipway/inputs/<image>`.
+//! Record of the inputs of each image's last build, for `--explain`: `target/slipway/inputs/<image>`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,12 +10,12 @@ use super::files;
 use crate::image::ImageName;
 use crate::image::fingerprint::Inputs;
 
-/// Keeps the inputs of a verified build.
+/// Writes the inputs of a verified build.
 pub fn write(root: &Utf8Path, image: &ImageName, inputs: &Inputs) -> anyhow::Result<()> {
     files::write_atomically(&path(root, image), &inputs.record())
 }
 
-/// The inputs of the last verified build; `None` where there was none, or another version of this tool wrote them.
+/// Reads the inputs of the last verified build; `None` where none exists, or another version of this tool wrote it.
 pub fn read(root: &Utf8Path, image: &ImageName) -> anyhow::Result<Option<Inputs>> {
     let path = path(root, image);
     match fs::read(&path) {

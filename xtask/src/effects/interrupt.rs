@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP (the terminal went away): recorded once, read by every function that waits.
+//! SIGINT, SIGTERM and SIGHUP (the terminal was closed): recorded once, checked by every function that waits.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crate::error::Failure;
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Installs the handlers. The first signal is noted; a second one ends the process at once, as users expect.
+/// Installs the handlers. The first signal is recorded; the second terminates the process immediately.
 pub fn install() -> anyhow::Result<()> {
     let flag = Arc::clone(REQUESTED.get_or_init(|| Arc::new(AtomicBool::new(false))));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
@@ -22,15 +22,15 @@ pub fn install() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends a command between two steps, the next of which would take long.
+/// Stops a command between two steps if the user has interrupted.
 ///
 /// # Errors
-/// Interrupted (130) where the user asked to stop.
+/// Interrupted (130) where the user has interrupted.
 pub fn check() -> Result<(), Failure> {
     if requested() { Err(Failure::interrupted("interrupted")) } else { Ok(()) }
 }
 
-/// Whether the user asked to stop.
+/// Returns whether the user has interrupted.
 pub fn requested() -> bool {
     REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }

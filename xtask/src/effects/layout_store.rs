@@ -1,5 +1,5 @@
-//! Layouts as `build` handles them: seeded with the blobs of the last one, pruned to what the manifest names, and
-//! looked at (not read) to see whether they are whole. Not here: reading what is in them (`layouts`).
+//! Layouts during `build`: seeded with the blobs of the previous one, reduced to the blobs of the manifest, and
+//! checked for completeness by metadata. Reading their content is in `layouts`.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -13,9 +13,9 @@ use super::layouts::Layout;
 use crate::image::Digest;
 use crate::image::digest::Hashing;
 
-/// Makes `new` with hard links to the blobs of the layout `old`. Blobs are written once under their own digest and never
-/// changed, so both can share them. Each is read first: the builder sends nothing that is there already, and a blob that
-/// was damaged on disk would come back in every layout. Where the file system has no hard links everything is sent again.
+/// Creates `new` with hard links to the blobs of the layout `old`. Blobs never change after they are written, so both
+/// can share them. Each blob's digest is checked first: the builder skips existing blobs, so a damaged one would be
+/// kept in every layout. Where the file system has no hard links, all blobs are sent again.
 pub fn seed(old: &Utf8Path, new: &Utf8Path) -> anyhow::Result<()> {
     files::remove_directory(new)?;
     let to = new.join("blobs/sha256");
@@ -31,10 +31,10 @@ pub fn seed(old: &Utf8Path, new: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes `new` with hard links to the blobs that the manifest of a layout names, for a later `seed`.
+/// Creates `new` with hard links to the blobs in the manifest of a layout, for a later `seed`.
 ///
 /// # Errors
-/// Where the layout does not hold exactly one image, or the file system has no hard links.
+/// The layout does not hold exactly one image, or the file system has no hard links.
 pub fn keep(layout: &Layout, new: &Utf8Path) -> anyhow::Result<()> {
     let (digest, manifest) = layout.only_manifest()?;
     files::remove_directory(new)?;
@@ -47,17 +47,17 @@ pub fn keep(layout: &Layout, new: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a file to its end for its digest.
+/// Returns the digest of a file's content.
 pub(super) fn digest_of(file: &Utf8Path) -> io::Result<Digest> {
     let mut hashing = Hashing::new(io::sink());
     io::copy(&mut BufReader::with_capacity(1 << 16, File::open(file)?), &mut hashing)?;
     Ok(hashing.finish().1)
 }
 
-/// Drops every blob that the one manifest of the index does not name, and whatever else the builder left.
+/// Removes every blob that the index's only manifest does not name, and all other files of the builder.
 ///
 /// # Errors
-/// Where the index or the manifest cannot be read, as it can be once the layout is proven.
+/// The index or the manifest cannot be read; both are readable after verification.
 pub fn prune(directory: &Utf8Path) -> anyhow::Result<()> {
     let layout = Layout::open(directory)?;
     let (digest, manifest) = layout.only_manifest()?;
@@ -72,7 +72,7 @@ pub fn prune(directory: &Utf8Path) -> anyhow::Result<()> {
     files::remove_directory(&directory.join("ingest"))
 }
 
-/// Whether the layout is there with the manifest `digest` and every blob it names, each of the size it should have.
+/// Returns whether the layout has the manifest `digest` and every blob that it names, each with the expected size.
 pub fn is_whole(directory: &Utf8Path, digest: &Digest) -> bool {
     let Ok(layout) = Layout::open(directory) else { return false };
     let Ok((found, manifest)) = layout.only_manifest() else { return false };

@@ -1,5 +1,5 @@
-//! OCI layouts on disk: opening one, listing and opening its blobs. The only paths followed are `index.json`, `oci-layout`
-//! and `blobs/sha256/<hex>` built from a parsed digest; symbolic links and special files on the way are refused.
+//! OCI layouts on disk: opens a layout, lists and opens its blobs. The only paths used are `index.json`, `oci-layout`
+//! and `blobs/sha256/<hex>` built from a parsed digest; symbolic links and special files are refused.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,10 +13,10 @@ use crate::error::Failure;
 use crate::image::Digest;
 use crate::image::layout::{Index, MAX_DOCUMENT, Manifest, Source};
 
-/// Largest `oci-layout` file, in bytes; an honest one has thirty.
+/// Maximum size of an `oci-layout` file, in bytes; a valid one has thirty.
 const MAX_MARKER: u64 = 4096;
 
-/// A layout directory, as `docker buildx` leaves it with `type=oci,tar=false`.
+/// A layout directory, as created by `docker buildx` with `type=oci,tar=false`.
 #[derive(Clone, Debug)]
 pub struct Layout {
     directory: Utf8PathBuf,
@@ -29,7 +29,7 @@ struct Marker {
 }
 
 impl Layout {
-    /// Opens a layout. Fails where the directory is none, or of another version than 1.0.0.
+    /// Opens a layout. Fails where the directory is none, or has another version than 1.0.0.
     pub fn open(directory: &Utf8Path) -> anyhow::Result<Layout> {
         let layout = Layout { directory: directory.to_owned() };
         let hint = "remove the directory and build again";
@@ -51,12 +51,12 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Where the layout is.
+    /// Returns the directory of the layout.
     pub fn directory(&self) -> &Utf8Path {
         &self.directory
     }
 
-    /// Every blob and its size in bytes, in the order of digests. Files whose names are no digests are an error.
+    /// Returns every blob with its size in bytes, ordered by digest. A file name that is not a digest is an error.
     pub fn blobs(&self) -> anyhow::Result<Vec<(Digest, u64)>> {
         let directory =
             self.blob_directory().with_context(|| format!("failed to open the blobs of `{}`", self.directory))?;
@@ -72,7 +72,7 @@ impl Layout {
         Ok(blobs)
     }
 
-    /// Size of a blob in bytes. `NotFound` where the layout does not hold it.
+    /// Returns the size of a blob in bytes; `NotFound` where the layout does not hold it.
     pub fn size(&self, digest: &Digest) -> io::Result<u64> {
         Ok(self.open_blob(digest)?.metadata()?.len())
     }
@@ -82,8 +82,8 @@ impl Layout {
         open_plain(&self.blob_directory()?.join(digest.hex()))
     }
 
-    /// The image manifest of a layout that holds exactly one, and its digest. What it says is taken as it is: whether it
-    /// is true is the proof's business.
+    /// Returns the image manifest of a layout with exactly one image, and its digest. The content is not checked here;
+    /// the verification of the image does that.
     pub fn only_manifest(&self) -> anyhow::Result<(Digest, Manifest)> {
         let index = self.index().with_context(|| format!("failed to open `{}/index.json`", self.directory))?;
         let index = Index::parse(&read(index).context("failed to read the index")?)?;
@@ -93,13 +93,13 @@ impl Layout {
         Ok((only.digest, Manifest::parse(&self.document(&only.digest)?)?))
     }
 
-    /// A blob that is a document, whole; of a blob larger than any document may be, the beginning.
+    /// Returns a document blob; of a blob that exceeds the maximum size of documents, the beginning.
     pub fn document(&self, digest: &Digest) -> anyhow::Result<Vec<u8>> {
         let blob = self.open(digest).with_context(|| format!("failed to open blob `{digest}`"))?;
         read(blob).with_context(|| format!("failed to read blob `{digest}`"))
     }
 
-    /// `blobs/sha256`, after a look that neither part is a link to somewhere else.
+    /// Returns `blobs/sha256`, after a check that neither part is a symbolic link.
     fn blob_directory(&self) -> io::Result<Utf8PathBuf> {
         let mut path = self.directory.clone();
         for part in ["blobs", "sha256"] {
@@ -128,7 +128,7 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a regular file. It is looked at before it is opened (opening a FIFO would wait forever) and compared after.
+/// Opens a regular file. Checks its type before opening (opening a FIFO would block) and compares afterwards.
 fn open_plain(path: &Utf8Path) -> io::Result<File> {
     let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("`{path}` {why}"));
     let before = fs::symlink_metadata(path)?;

@@ -1,5 +1,5 @@
-//! The local AWS emulator as a process of this machine: where it lies, whether it runs, its start and end. It outlives the
-//! command that starts it. Not here: its seed (`plan/local`), and what it does (the crate `local-aws`).
+//! The process of the local AWS emulator: location, detection, start and stop. It continues to run after the command
+//! exits. Its seed is in `plan/local`, its implementation in the crate `local-aws`.
 
 pub mod ensure;
 pub mod holder;
@@ -25,43 +25,43 @@ use crate::error::Failure;
 use crate::image::Digest;
 use crate::report::Report;
 
-/// It listens within a second; a machine under load, and a state with many tasks to adopt, may need more.
+/// Time limit of a start. It takes a second; a machine under load or a state with many tasks may need more.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// It answers at once, whatever it is busy with.
+/// Time limit of a status response, which does not depend on the daemon's other work.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// Containers may take 120 s each to end (`stopTimeout`), and those that depend on each other end one after another.
+/// Time limit of a stop. A container may take 120 s (`stopTimeout`), and dependent ones stop one after another.
 const END_LIMIT: Duration = Duration::from_secs(300);
-/// From SIGTERM to SIGKILL.
+/// Time between SIGTERM and SIGKILL.
 const TERM_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where the emulator of a repository keeps everything.
+/// Location of a repository's emulator.
 #[derive(Clone, Debug)]
 pub struct Place {
     folder: Utf8PathBuf,
 }
 
 impl Place {
-    /// The one of a repository.
+    /// Returns the location of a repository's emulator.
     pub fn of_repository(root: &Utf8Path) -> Place {
         Place { folder: root.join("target/slipway/local") }
     }
 
-    /// Everything but the containers.
+    /// Returns the folder of all its files.
     pub fn folder(&self) -> &Utf8Path {
         &self.folder
     }
 
-    /// What outlives the daemon. Its path on a command line is how we know our own daemon.
+    /// Returns the state directory, which outlives the daemon. Its path on the command line identifies the daemon.
     pub fn state(&self) -> Utf8PathBuf {
         self.folder.join("state")
     }
 
-    /// What the daemon prints.
+    /// Returns the path of the daemon's log.
     pub fn log(&self) -> Utf8PathBuf {
         self.folder.join("daemon.log")
     }
 
-    /// The lock that start, stop and reset take.
+    /// Returns the path of the lock for start, stop and reset.
     pub fn lock(&self) -> Utf8PathBuf {
         self.folder.join("lock")
     }
@@ -77,20 +77,20 @@ impl Place {
     /// Takes the lock of this place.
     ///
     /// # Errors
-    /// Interrupted while waiting; the file system's.
+    /// Interrupted while waiting; errors of the file system.
     pub fn hold(&self, report: &Report) -> anyhow::Result<Lock> {
         Lock::acquire(&self.lock(), || report.step("another command starts or stops the local daemon, waiting for it"))
     }
 }
 
-/// What a daemon is started with. One that runs with another is started again.
+/// Start parameters of a daemon. A daemon that runs with different ones is restarted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// The compiled daemon.
+    /// Path of the compiled daemon.
     pub program: Utf8PathBuf,
-    /// Bytes and time of that file: cargo writes it anew when the source changed.
+    /// Size in bytes and modification time of that file: cargo rewrites it when the source has changed.
     pub stamp: (u64, u128),
-    /// Where it listens.
+    /// Address to listen on.
     pub endpoint: SocketAddr,
     /// AWS region.
     pub region: String,
@@ -101,7 +101,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads what is needed of the program's file.
+    /// Creates the parameters; reads the metadata of the program's file.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -120,16 +120,16 @@ impl Start {
     }
 }
 
-/// A daemon that runs.
+/// A running daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// Its process.
+    /// Process id.
     pub id: u32,
-    /// Where it listens, or is about to.
+    /// Address that it listens on, or is about to.
     pub endpoint: SocketAddr,
 }
 
-/// The daemon of this place, by what its command line says: a number that was written down may be another's by now.
+/// Returns the running daemon, found by its command line. A recorded process id may have been reused.
 pub fn running(place: &Place) -> Option<Running> {
     process::all_ids().into_iter().find_map(|id| {
         let arguments = process::arguments(id);
@@ -143,23 +143,23 @@ pub fn running(place: &Place) -> Option<Running> {
     })
 }
 
-/// Whether this very process is still our daemon.
+/// Returns whether this process is still the daemon.
 fn is_there(place: &Place, daemon: Running) -> bool {
     running(place) == Some(daemon)
 }
 
-/// What the daemon that runs was started with, as far as it was written down.
+/// Returns the recorded start parameters of the running daemon, if readable.
 pub fn started(place: &Place) -> Option<Start> {
     files::read_json(&place.record())
 }
 
-/// What the daemon says of itself; `None` where it does not answer.
+/// Returns the daemon's status; `None` where it does not answer.
 pub fn status(endpoint: SocketAddr) -> Option<Value> {
     let answer = loopback::send(endpoint, &Request::get("/_local/status"), ANSWER_LIMIT).ok()?;
     (answer.status == 200).then(|| serde_json::from_str(&answer.body).ok()).flatten()
 }
 
-/// Whether an address has a listener.
+/// Returns whether no process listens on an address.
 pub fn is_free(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_ok()
 }
@@ -167,7 +167,7 @@ pub fn is_free(address: SocketAddr) -> bool {
 /// Starts the daemon and waits until it answers. The caller holds the lock and knows that it does not run.
 ///
 /// # Errors
-/// It ended, with the last lines of its log, or does not answer in time; then it is ended.
+/// The daemon exited (with the last lines of its log), or does not answer in time; then it is stopped.
 pub fn start(place: &Place, start: &Start, seed: &Value) -> anyhow::Result<Running> {
     files::write_atomically(&place.seed(), format!("{seed:#}\n").as_bytes())?;
     let record = serde_json::to_vec_pretty(start).context("failed to write down how the daemon is started")?;
@@ -199,8 +199,8 @@ fn spawn(place: &Place, start: &Start) -> anyhow::Result<Child> {
     let log = place.log();
     let output = File::create(&log).with_context(|| format!("failed to create `{log}`"))?;
     let errors = output.try_clone().with_context(|| format!("failed to share `{log}`"))?;
-    // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches the daemon. Only Linux has the
-    // program for it everywhere; elsewhere a process group has to do.
+    // A separate session, so that neither Ctrl-C nor closing the terminal affects the daemon. Only Linux has `setsid`
+    // everywhere; other systems use a process group.
     let mut command = if cfg!(target_os = "linux") {
         let mut command = Command::new("setsid");
         command.arg(&start.program);
@@ -212,27 +212,27 @@ fn spawn(place: &Place, start: &Start) -> anyhow::Result<Child> {
     };
     command.args(["serve", "--endpoint", &start.endpoint.to_string(), "--region", &start.region]);
     command.args(["--state", place.state().as_str(), "--engine", &start.engine, "--seed", place.seed().as_str()]);
-    // Nothing of the caller's: no credentials, no proxies.
+    // The caller's environment is not inherited: no credentials, no proxies.
     command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("RUST_BACKTRACE", "1").current_dir("/").stdin(Stdio::null()).stdout(output).stderr(errors);
     command.spawn().with_context(|| format!("failed to start `{}`", start.program))
 }
 
-/// How a daemon ended.
+/// Result of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It ended its tasks, then itself.
+    /// The daemon stopped its tasks, then exited.
     Graceful,
-    /// It had to be ended: its containers may still be there.
+    /// The daemon was killed: its containers may still exist.
     Forced,
 }
 
-/// Has the daemon end its tasks and then itself. Waits until the process is gone.
+/// Requests the daemon to stop its tasks and exit. Waits until the process has exited.
 ///
 /// # Errors
 /// Interrupted while waiting.
 pub fn stop(place: &Place, daemon: Running) -> anyhow::Result<Ending> {
-    // It may answer before or after its tasks have ended: only the end of the process counts.
+    // It may respond before or after its tasks have stopped: only the exit of the process counts.
     let asked = loopback::send(daemon.endpoint, &Request::post("/_local/stop"), ANSWER_LIMIT);
     let heard = match asked {
         Ok(answer) => (200..300).contains(&answer.status),
@@ -249,7 +249,7 @@ pub fn stop(place: &Place, daemon: Running) -> anyhow::Result<Ending> {
     Ok(Ending::Forced)
 }
 
-/// Ends the daemon and leaves its containers: what is in the state is true again once it is started.
+/// Stops the daemon and leaves its containers running: the next daemon adopts them from the state.
 pub fn end(place: &Place, daemon: Running) {
     for (signal, limit) in [(process::terminate as fn(u32), TERM_LIMIT), (process::kill as fn(u32), TERM_LIMIT)] {
         if is_there(place, daemon) {
@@ -259,7 +259,7 @@ pub fn end(place: &Place, daemon: Running) {
     }
 }
 
-/// Ends the daemon at once, whatever it is doing.
+/// Kills the daemon immediately.
 pub fn kill(place: &Place, daemon: Running) {
     if is_there(place, daemon) {
         process::kill(daemon.id);

@@ -1,4 +1,4 @@
-//! A lock between processes, held through a file. The system releases it when its holder dies, however that happens.
+//! A lock between processes, held through a file. The system releases it when its holder exits for any reason.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -12,13 +12,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::interrupt;
 use crate::error::Failure;
 
-/// The lock of everything that builds or takes the engine from under a build, from the repository root.
+/// Lock for builds and for removing an engine that builds use, relative to the repository root.
 pub const BUILD: &str = "target/slipway/lock";
 
-/// How often a waiting run looks again: a wait inside the system would not see an interrupt.
+/// Polling interval of a waiting run. A blocking system call would not notice an interrupt.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Held until dropped.
+/// A held lock; dropping it releases the lock.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -26,7 +26,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock; calls `waiting` once if someone else has it, then waits for as long as they do.
+    /// Acquires the lock. Calls `waiting` once if another process holds it, then waits without a time limit.
     ///
     /// # Errors
     /// Interrupted (130) while waiting; a failure where the file cannot be made or locked.
@@ -35,13 +35,13 @@ impl Lock {
         loop {
             if let Some(folder) = path.parent() {
                 match fs::create_dir_all(folder) {
-                    // The folder was there, and its holder removed it before it could be looked at.
+                    // The folder existed, and its holder removed it before it could be checked.
                     Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => continue,
                     created => created.with_context(|| format!("failed to create `{folder}`"))?,
                 }
             }
             let file = match File::options().create(true).truncate(false).write(true).open(path) {
-                // The folder went away since the line above: its holder removed it.
+                // The folder was removed by its holder since the line above.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 opened => opened.with_context(|| format!("failed to open `{path}`"))?,
             };
@@ -61,14 +61,14 @@ impl Lock {
                 }
                 thread::sleep(TICK);
             }
-            // The former holder may have removed the whole folder: then this is the lock of a file that is gone.
+            // The previous holder may have removed the folder: then this is the lock of a deleted file.
             if is_same_file(&file, path) {
                 return Ok(Lock { _file: file, path: path.to_owned() });
             }
         }
     }
 
-    /// The locked file.
+    /// Returns the path of the locked file.
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
@@ -103,7 +103,7 @@ mod tests {
                             let lock = Lock::acquire(path, || {}).unwrap();
                             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                             inside.fetch_sub(1, Ordering::SeqCst);
-                            // From here on the lock is the next one's, although this one is still held.
+                            // From here on the next holder can acquire the lock, although this one is still held.
                             let doomed = folder.join(format!("removed-{turn}-{thread}"));
                             fs::rename(lock.path().parent().unwrap(), doomed).unwrap();
                         }

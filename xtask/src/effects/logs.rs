@@ -1,17 +1,17 @@
-//! CloudWatch Logs' API, one function a call: what containers wrote. A group or stream that does not exist yet has no lines.
+//! CloudWatch Logs' API, one function per call: the output of containers. A missing group or stream has no lines.
 
 use serde_json::{Value, json};
 
 use super::aws::{Api, Aws, Call, CallError};
 use crate::ecs::{LogLine, Timestamp};
 
-/// Limit of empty pages in a row: AWS documents that a page may be empty although more follow.
+/// Maximum number of consecutive empty pages: AWS documents that a page may be empty although more follow.
 const EMPTY_PAGES: u32 = 5;
 
-/// `GetLogEvents` from the end: the last lines of a stream, the oldest first; `limit` is 10,000 at most (AWS's).
+/// Calls `GetLogEvents` from the end: the last lines of a stream, oldest first; `limit` is 10,000 at most (by AWS).
 ///
 /// # Errors
-/// The service's and the network's.
+/// Errors of the service and of the network.
 pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogLine>, CallError> {
     let mut input = json!({ "logGroupName": group, "logStreamName": stream, "limit": limit, "startFromHead": false });
     for _ in 0..EMPTY_PAGES {
@@ -22,7 +22,7 @@ pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogL
         };
         let lines = lines(&answer, stream);
         let next = answer.get("nextBackwardToken").cloned().unwrap_or_default();
-        // At the end of a stream, the token is the one that was given.
+        // At the end of a stream, the returned token equals the given one.
         if !lines.is_empty() || next.is_null() || input.get("nextToken") == Some(&next) {
             return Ok(lines);
         }
@@ -33,8 +33,8 @@ pub fn tail(aws: &Aws, group: &str, stream: &str, limit: u32) -> Result<Vec<LogL
     Ok(Vec::new())
 }
 
-/// One page of `FilterLogEvents`: lines of all streams by time, and the token of the next page, if there is one. `since`
-/// is included.
+/// Calls `FilterLogEvents` for one page: lines of all streams by time, and the token of the next page, if any. `since`
+/// is inclusive.
 ///
 /// # Errors
 /// As above.
@@ -77,7 +77,7 @@ fn line(event: &Value, stream: &str) -> LogLine {
     }
 }
 
-/// As CloudWatch Logs has times.
+/// Returns the time in milliseconds since 1970, the unit of CloudWatch Logs.
 fn milliseconds(at: Timestamp) -> i64 {
     (at.0.max(0.0) * 1000.0).floor() as i64
 }

@@ -1,14 +1,14 @@
-//! One HTTP request to a server on this machine, with a deadline. HTTP/1.0 and a connection each: what it asks for is a
-//! page of JSON, and the connection's end is the answer's.
+//! One HTTP request to a server on this machine, with a deadline. HTTP/1.0 with one connection per request: responses
+//! are small JSON documents that end with the connection.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Most bytes of an answer that are read: the answers of an emulator with thousands of services have a tenth of that.
+/// Maximum bytes of a response: an emulator with thousands of services sends a tenth of that.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Status code.
@@ -22,30 +22,30 @@ pub struct Answer {
 pub struct Request<'r> {
     /// `GET`, `POST`.
     pub method: &'r str,
-    /// With a slash in front.
+    /// Path with a leading slash.
     pub path: &'r str,
-    /// Further headers.
+    /// Additional headers.
     pub headers: &'r [(&'r str, &'r str)],
-    /// Sent with its length.
+    /// Body, sent with its length.
     pub body: &'r str,
 }
 
 impl<'r> Request<'r> {
-    /// `GET path`.
+    /// Returns the request `GET path`.
     pub fn get(path: &'r str) -> Request<'r> {
         Request { method: "GET", path, headers: &[], body: "" }
     }
 
-    /// `POST path` without a body.
+    /// Returns the request `POST path` without a body.
     pub fn post(path: &'r str) -> Request<'r> {
         Request { method: "POST", ..Request::get(path) }
     }
 }
 
-/// Sends a request and reads the whole answer within `limit`.
+/// Sends a request and reads the complete response within `limit`.
 ///
 /// # Errors
-/// No listener, the deadline passed, or the answer is not HTTP.
+/// No listener, deadline exceeded, or a response that is not HTTP.
 pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::Result<Answer> {
     let deadline = Instant::now() + limit;
     let left = || match deadline.saturating_duration_since(Instant::now()) {
@@ -80,11 +80,11 @@ pub fn send(address: SocketAddr, request: &Request<'_>, limit: Duration) -> io::
     parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::other("the answer is no HTTP"))
 }
 
-/// A call of an AWS API of the emulator that speaks JSON 1.1. `target` is what stands in `X-Amz-Target`, `service` what
-/// a signature would name; the emulator looks at a signature's form only, since it protects nothing.
+/// Calls a JSON 1.1 API of the emulator. `target` is the value of `X-Amz-Target`, `service` the name in the signature,
+/// of which the emulator checks the format only.
 ///
 /// # Errors
-/// As `send`.
+/// The same as `send`.
 pub fn call(address: SocketAddr, service: &str, target: &str, input: &str, limit: Duration) -> io::Result<Answer> {
     let signature = "0".repeat(64);
     let authorization = format!(
@@ -128,7 +128,7 @@ mod tests {
             }
             stream.write_all(b"HTTP/1.0 400 Bad Request\r\nx: y\r\n\r\n{}\r\n\r\n").unwrap();
             drop(stream);
-            // The next one is accepted by the system and never answered.
+            // The system accepts the second connection, but no response is sent.
             (listener, String::from_utf8(request).unwrap())
         });
         let answer = call(address, "ecs", "A.B", "{\"a\":1}", Duration::from_secs(30));

@@ -1,6 +1,6 @@
-//! A layout as the builder exported it → the layout that the same inputs give everywhere: every layer above the base
-//! gets one time on all its entries and is compressed with zstd. The base's own layers stay as they are, so that
-//! registries which have them need not get them again.
+//! Normalisation of an exported layout, so that equal inputs give equal layouts everywhere: every layer above the base
+//! gets one time on all its entries and is compressed with zstd. The base's own layers are unchanged, so that a
+//! registry which has them needs no second copy.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
-/// What a layer became, so that an unchanged one is not read again by the next build.
+/// Result of normalising a layer, so that the next build does not read an unchanged one again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
     digest: Digest,
@@ -36,17 +36,17 @@ pub struct Stamped {
     size: u64,
 }
 
-/// By the builder's digest of a layer and the time put on it.
+/// Results by the builder's digest of a layer and the time of its entries.
 pub type Memory = BTreeMap<String, Stamped>;
 
-/// Rewrites the layout in place. `bases` are the layers (uncompressed digests) of base images the image may stand on.
-/// What `memory` knows and `last`, the layout of the last build, holds is taken from there.
+/// Rewrites the layout in place. `bases` are the layers (uncompressed digests) of possible base images. Layers that are
+/// in `memory` and in `last`, the layout of the last build, are reused.
 ///
-/// Whatever is not what its digest says, or cannot be read as what it claims to be, is left as it is: a rewritten
-/// document would vouch for it, and to judge it is the proof's business.
+/// Content that does not match its digest or cannot be parsed is left unchanged: a rewritten document would have a
+/// valid digest, and the verification of the image must reject it.
 ///
 /// # Errors
-/// Where files cannot be read or written.
+/// Files cannot be read or written.
 pub fn normalize(
     layout: &Layout,
     bases: &[Vec<Digest>],
@@ -80,14 +80,14 @@ pub fn normalize(
         layers.push(json!({"mediaType": LAYER, "digest": stamped.digest, "size": stamped.size}));
         remembered.insert(key, stamped);
     }
-    // What a layer that was left as it is has made so far.
+    // Partial output of a layer that was left unchanged.
     let _ = fs::remove_file(layout.directory().join("layer"));
     write_documents(layout.directory(), config, &diff_ids, &layers)?;
     Ok(remembered)
 }
 
-/// The manifest, the configuration as it stands and its list of layers, of a layout whose documents are what their digests
-/// say and fit together.
+/// Returns the manifest, the configuration and its list of layers; `None` where the documents do not match their
+/// digests or each other.
 fn documents(layout: &Layout) -> Option<(Manifest, Value, Vec<Digest>)> {
     let (digest, manifest) = layout.only_manifest().ok()?;
     let config_bytes = layout.document(&manifest.config.digest).ok()?;
@@ -98,7 +98,7 @@ fn documents(layout: &Layout) -> Option<(Manifest, Value, Vec<Digest>)> {
     (is_true && diff_ids.len() == manifest.layers.len()).then_some((manifest, config, diff_ids))
 }
 
-/// Writes configuration, manifest and index anew.
+/// Writes configuration, manifest and index.
 fn write_documents(
     directory: &Utf8Path,
     mut config: Value,
@@ -120,15 +120,15 @@ fn write_documents(
     files::write_atomically(&directory.join("index.json"), index.to_string().as_bytes())
 }
 
-/// Links a blob of the last layout into this one; `false` where it is not there, or was damaged on disk.
+/// Links a blob of the last layout into this one; returns `false` where it is missing or damaged on disk.
 fn take(last: &Utf8Path, directory: &Utf8Path, digest: &Digest) -> bool {
     let blob = |layout: &Utf8Path| layout.join("blobs/sha256").join(digest.hex());
     let is_sound = layout_store::digest_of(&blob(last)).is_ok_and(|found| found == *digest);
     is_sound && (blob(directory).is_file() || fs::hard_link(blob(last), blob(directory)).is_ok())
 }
 
-/// Reads one layer to its end and writes it anew, with `epoch` on its entries where one is given. `None` for a layer that
-/// is not what its digests say.
+/// Reads one layer completely and rewrites it, with `epoch` on its entries where one is given. `None` for a layer that
+/// does not match its digests.
 fn stamp(layout: &Layout, layer: &Descriptor, diff_id: &Digest, epoch: Option<u64>) -> anyhow::Result<Option<Stamped>> {
     let Some(compression) = layer.layer_compression() else { return Ok(None) };
     let Ok(blob) = layout.open(&layer.digest) else { return Ok(None) };
@@ -152,7 +152,7 @@ fn stamp(layout: &Layout, layer: &Descriptor, diff_id: &Digest, epoch: Option<u6
     };
     let plain = match read {
         Ok(digest) => digest,
-        // Bytes that are no such stream; everything else is the disk's.
+        // Invalid data; all other errors are of the disk.
         Err(error) if is_of_the_data(error.kind()) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -168,7 +168,7 @@ fn stamp(layout: &Layout, layer: &Descriptor, diff_id: &Digest, epoch: Option<u6
     Ok(Some(Stamped { digest, diff_id, size }))
 }
 
-/// Errors by which decoders and tar say that bytes are not what they should be.
+/// Returns whether decoders and tar report invalid data with this error.
 fn is_of_the_data(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof | ErrorKind::Other)
 }

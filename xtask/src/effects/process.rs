@@ -35,10 +35,10 @@ pub fn run_bounded(command: &mut Command, limit: Duration) -> io::Result<Option<
     run_watched(command, limit, limit, || {})
 }
 
-/// As `run_bounded`, and calls `announce` once where the process takes longer than `unnoticed`.
+/// The same as `run_bounded`; calls `announce` once where the process takes longer than `unnoticed`.
 ///
 /// # Errors
-/// As `run_bounded`.
+/// The same as `run_bounded`.
 pub fn run_watched(
     command: &mut Command,
     limit: Duration,
@@ -48,7 +48,7 @@ pub fn run_watched(
     let begin = Instant::now();
     traced(command);
     let mut announce = Some(announce);
-    // A group of its own, since a docker client starts plugins that would keep the pipes open after its death.
+    // A separate group, since a docker client starts plugins that would keep the pipes open after its exit.
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
     let stdout = read_all(child.stdout.take());
@@ -77,7 +77,7 @@ pub fn run_watched(
     Ok(Some(Finished { status, stdout: collect(stdout), stderr: collect(stderr) }))
 }
 
-/// Runs a command to its exit and returns standard output. A non-zero status is an error with the last lines of standard error.
+/// Runs a command to its exit and returns standard output. On a non-zero status, the error has the last stderr lines.
 pub fn run(command: &mut Command, limit: Duration) -> anyhow::Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let Some(finished) = run_bounded(command, limit).with_context(|| format!("failed to run `{name}`"))? else {
@@ -89,7 +89,7 @@ pub fn run(command: &mut Command, limit: Duration) -> anyhow::Result<String> {
     Ok(finished.stdout)
 }
 
-/// Runs a command in the foreground of this terminal and returns its exit code. The child receives the terminal's signals.
+/// Runs a command in the foreground of this terminal and returns its exit code. The child receives terminal signals.
 ///
 /// # Errors
 /// The process cannot be started.
@@ -97,12 +97,12 @@ pub fn hand_over(command: &mut Command) -> anyhow::Result<u8> {
     let name = command.get_program().to_string_lossy().into_owned();
     traced(command);
     let status = command.status().with_context(|| format!("failed to run `{name}`"))?;
-    // Without a code it was killed by a signal.
+    // A process without a code was killed by a signal.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// Emits the event of a process that is about to start: its program and the number of its arguments. The arguments may be
-/// a user's own command line, so they are left out.
+/// Emits the event of a process that is about to start: its program and the number of its arguments. The arguments
+/// may be a user's own command line, so they are omitted.
 pub fn traced(command: &Command) {
     tracing::debug!(program = ?command.get_program(), arguments = command.get_args().len(), "starting process");
 }

@@ -1,4 +1,4 @@
-//! Reads the configuration files of the project and looks up the paths that they name. What they mean is decided in
+//! Reads the configuration files of the project and checks the paths that they name. They are interpreted in
 //! `project::parse`.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use crate::error::Failure;
 use crate::project::parse::{self, Found};
 use crate::project::{Environment, EnvironmentName, Project, ProjectService};
 
-/// The project below `root`.
+/// Loads the project below `root`.
 ///
 /// # Errors
-/// The file is missing or wrong, or a directory or file it names is not there: exit code 2.
+/// The file is missing or invalid, or a directory or file that it names does not exist: exit code 2.
 pub fn load(root: &Utf8Path) -> anyhow::Result<Project> {
     let hint = "run from inside a project, or write the file: docs/guide/configuration.md shows one";
     let text = read(root, Utf8Path::new(parse::PROJECT_FILE), hint)?;
@@ -24,10 +24,10 @@ pub fn load(root: &Utf8Path) -> anyhow::Result<Project> {
     Ok(draft.checked_against(&found)?)
 }
 
-/// One environment of the project below `root`.
+/// Loads one environment of the project below `root`.
 ///
 /// # Errors
-/// The file is missing or wrong, or another `.toml` lies beside it that is no environment: exit code 2.
+/// The file is missing or invalid, or its folder has a `.toml` file that is no environment: exit code 2.
 pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Project) -> anyhow::Result<Environment> {
     let names = environment_names(root)?;
     if let Some(template) = name.template()
@@ -64,16 +64,16 @@ pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Projec
     Ok(environment)
 }
 
-/// The environments and templates of the project below `root`, sorted: one for each file of their folder.
+/// Returns the environments and templates of the project below `root`, sorted, from the file names in their folder.
 ///
 /// # Errors
-/// A `.toml` in the folder has a name that no environment can have: exit code 2.
+/// The folder has a `.toml` file whose name is not valid for an environment: exit code 2.
 pub fn environment_names(root: &Utf8Path) -> anyhow::Result<Vec<EnvironmentName>> {
     let stems = stems(root, parse::ENVIRONMENTS)?;
     stems.iter().map(|stem| Ok(stem.parse().map_err(|_| parse::stray_file(stem))?)).collect()
 }
 
-/// The templates of a service: of its task definition, and of the service itself.
+/// Reads the templates of a service: its task definition, and the service itself.
 ///
 /// # Errors
 /// The project has no service, or a file is missing or not UTF-8: exit code 2.
@@ -86,7 +86,7 @@ pub fn load_templates(root: &Utf8Path, service: Option<&ProjectService>) -> anyh
     Ok((read(root, &files.task_definition, hint)?, read(root, &files.service, hint)?))
 }
 
-/// The names of the `.toml` files in a folder without their ending, sorted; none where there is no such folder.
+/// Returns the names of the `.toml` files in a folder without extension, sorted; none where the folder does not exist.
 fn stems(root: &Utf8Path, folder: &str) -> anyhow::Result<Vec<String>> {
     let entries = match fs::read_dir(root.join(folder)) {
         Ok(entries) => entries,
@@ -118,7 +118,7 @@ fn read(root: &Utf8Path, file: &Utf8Path, missing: &str) -> anyhow::Result<Strin
     })
 }
 
-/// What lies under a path of the repository, once links are followed.
+/// Returns the kind of file at a path of the repository, following links.
 fn find(root: &Utf8Path, path: &Utf8Path) -> Found {
     let (Ok(root), Ok(real)) = (root.canonicalize_utf8(), root.join(path).canonicalize_utf8()) else {
         return Found::Nothing;

@@ -1,5 +1,5 @@
-//! A registry of the OCI distribution specification: what a tag names, blobs sent, manifests tagged. Callers wait for the
-//! result; how requests are made (`http`), authenticated (`auth`) and retried (`retry`) is hidden from them.
+//! Client of a registry (OCI distribution specification): resolves tags, uploads blobs, tags manifests. Its functions
+//! block; requests (`http`), authentication (`auth`) and retries (`retry`) are internal.
 
 mod auth;
 mod body;
@@ -28,10 +28,10 @@ pub use self::manifest::{Document, Put};
 pub use self::upload::Blob;
 pub use crate::report::transfer::{Event, How, Sent};
 
-/// How often a wait checks for an interrupt, and how often progress is drawn.
+/// Interval at which a wait checks for an interrupt and updates the progress.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The client of one registry. It keeps tokens in memory only.
+/// Client of one registry. It keeps tokens in memory only.
 #[derive(Debug)]
 pub struct Registry {
     runtime: Arc<Runtime>,
@@ -42,7 +42,7 @@ impl Registry {
     /// Connects to an ECR registry with a token of ECR's API.
     ///
     /// # Errors
-    /// The host is none.
+    /// The host is invalid.
     pub fn of_ecr(ecr: &Ecr, host: &str) -> anyhow::Result<Registry> {
         let auth = Auth::new(Source::Ecr(ecr.clone()));
         Ok(Registry { runtime: ecr.runtime(), client: Arc::new(Client::new(host, auth)?) })
@@ -51,38 +51,38 @@ impl Registry {
     /// Connects to another registry with the login in docker's configuration.
     ///
     /// # Errors
-    /// The host is none; docker's configuration cannot be read.
+    /// The host is invalid; docker's configuration cannot be read.
     pub fn at(host: &str) -> anyhow::Result<Registry> {
         let auth = Auth::new(Source::Login(credentials::of(host)?));
         Ok(Registry { runtime: Arc::new(aws::runtime()?), client: Arc::new(Client::new(host, auth)?) })
     }
 
-    /// Returns the digest that a tag names, if the tag exists.
+    /// Returns the digest of a tag; `None` if the tag does not exist.
     ///
     /// # Errors
-    /// The registry's and the network's; interrupted (130).
+    /// Errors of the registry and of the network; interrupted (130).
     pub fn digest_of_tag(&self, repository: &str, tag: &Tag) -> anyhow::Result<Option<Digest>> {
         self.wait(manifest::digest_of_tag(&self.client, repository, tag))
     }
 
-    /// Sends what is missing of these blobs, several at a time. One that two repositories need is sent once where the
-    /// registry can take it over from the other.
+    /// Uploads the missing blobs, several at a time. A blob for two repositories is uploaded once where the registry
+    /// can mount it from the first.
     ///
     /// # Errors
-    /// As above; a blob is not what its digest says.
+    /// As above; a blob does not match its digest.
     pub fn send(&self, blobs: Vec<Blob>, mut show: impl FnMut(&Event)) -> anyhow::Result<Vec<Sent>> {
         self.runtime.block_on(upload::all(&self.client, blobs, &mut show))
     }
 
-    /// Gives an image a tag; its blobs are there already.
+    /// Tags an image whose blobs exist already.
     ///
     /// # Errors
-    /// As above; refused (3) where a tag that cannot be moved names another image.
+    /// As above; refused (3) where an immutable tag refers to another image.
     pub fn put(&self, repository: &str, tag: &Tag, document: &Document) -> anyhow::Result<Put> {
         self.wait(manifest::put(&self.client, repository, tag, document))
     }
 
-    /// Requests so far, by repository.
+    /// Returns the number of requests so far, by repository.
     pub fn requests(&self) -> BTreeMap<String, u64> {
         self.client.requests()
     }

@@ -1,11 +1,11 @@
-//! ECS Exec: a command in a container on AWS, through the AWS CLI and its Session Manager plugin. Both speak a protocol of
-//! their own that nothing else here needs.
+//! ECS Exec: runs a command in a container on AWS, through the AWS CLI and its Session Manager plugin, which implement
+//! the protocol.
 
 use std::process::Command;
 
 use super::process;
 
-/// Where.
+/// Target container of the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Session<'a> {
     /// AWS region.
@@ -14,11 +14,11 @@ pub struct Session<'a> {
     pub cluster: &'a str,
     /// ARN of the task.
     pub task: &'a str,
-    /// The container.
+    /// Name of the container.
     pub container: &'a str,
 }
 
-/// `ecs execute-command` on this terminal; its exit code.
+/// Runs `ecs execute-command` on this terminal and returns its exit code.
 ///
 /// # Errors
 /// The CLI cannot be started.

@@ -1,5 +1,5 @@
-//! Small texts that images are made of: configurations, scripts and settings near the top of each context, and Dockerfiles.
-//! What they mean is decided in `checks::stack`.
+//! Small text files of images: Dockerfiles, and configurations, scripts and settings near the top of each context.
+//! They are interpreted in `checks::stack`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +11,19 @@ use camino::Utf8Path;
 use crate::checks::stack::Sources;
 use crate::project::Project;
 
-/// Endings of the files that are read.
+/// Extensions of the files that are read.
 const ENDINGS: [&str; 4] = ["conf", "ini", "sh", "py"];
 
-/// Folders below a context that are looked into: settings lie in `config/`, scripts in `scripts/`.
+/// Depth of the folders that are read below a context: settings are in `config/`, scripts in `scripts/`.
 const DEPTH: usize = 1;
 
-/// Largest file that is read. The longest configuration of ours has 7 KB.
+/// Maximum size of a file, in bytes. The longest configuration of this project has 7 KB.
 const LARGEST: u64 = 256 << 10;
 
-/// Reads them. Links are not followed, and what is no UTF-8 is no text.
+/// Reads the files of all images. Links and files that are not UTF-8 are skipped.
 ///
 /// # Errors
-/// A folder or file that is there and cannot be read.
+/// An existing folder or file cannot be read.
 pub fn read(root: &Utf8Path, project: &Project) -> anyhow::Result<Sources> {
     let mut sources = Sources::default();
     for image in &project.images {

@@ -1,26 +1,26 @@
-//! SSM's parameters, one function a call: whether those that hold secrets exist, and small notes of our own. Values of
-//! secrets are never requested in clear text, and no value of them outlives a call.
+//! SSM's parameters, one function per call: existence of secrets, and small plain-text records of this tool. Values of
+//! secrets are never requested in clear text or kept beyond a call.
 
 use serde_json::{Value, json};
 
 use super::aws::{Api, Aws, Call, CallError};
 
-/// AWS: at most 10 names a call of `GetParameters`.
+/// AWS's limit: 10 names per call of `GetParameters`.
 const MOST_NAMES: usize = 10;
 
-/// What became of a parameter that was to be new.
+/// Result of creating a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It is there now.
+    /// The parameter was created.
     Created,
-    /// One of that name was there.
+    /// A parameter of that name exists.
     Exists,
 }
 
-/// `GetParameters` without decryption: which of these do not exist. Names or ARNs.
+/// Calls `GetParameters` without decryption and returns the names or ARNs that do not exist.
 ///
 /// # Errors
-/// SSM's and the network's.
+/// Errors of SSM and of the network.
 pub fn missing(aws: &Aws, names: &[String]) -> Result<Vec<String>, CallError> {
     let call = Call::new(Api::Ssm, "GetParameters");
     let mut missing = Vec::new();
@@ -33,8 +33,8 @@ pub fn missing(aws: &Aws, names: &[String]) -> Result<Vec<String>, CallError> {
     Ok(missing)
 }
 
-/// `PutParameter` of a plain text under a name that is to be new. The value must be unique to the caller: after a lost
-/// response, it distinguishes our parameter from another's.
+/// Calls `PutParameter` to create a plain-text parameter. The value must be unique to the caller: after a lost
+/// response, it distinguishes the caller's parameter from another client's.
 ///
 /// # Errors
 /// As above.
@@ -50,7 +50,7 @@ pub fn put_new(aws: &Aws, name: &str, value: &str) -> Result<Put, CallError> {
     }
 }
 
-/// `GetParameter` of a plain text: its value and version; `None` where there is none of that name.
+/// Calls `GetParameter` for plain text and returns value and version; `None` where the parameter does not exist.
 ///
 /// # Errors
 /// As above.
@@ -68,8 +68,8 @@ pub fn get(aws: &Aws, name: &str) -> Result<Option<(String, u64)>, CallError> {
     }
 }
 
-/// `PutParameter` of a plain text, whatever is there; the version that it has now. Nothing guards against somebody who does
-/// the same at the same time.
+/// Calls `PutParameter` to create or overwrite plain text and returns the new version. Concurrent calls are not
+/// detected.
 ///
 /// # Errors
 /// As above.
@@ -80,7 +80,7 @@ pub fn overwrite(aws: &Aws, name: &str, value: &str) -> Result<u64, CallError> {
     aws.member(call, &mut answer, "Version")
 }
 
-/// `DeleteParameter`. One that is gone already stays so.
+/// Calls `DeleteParameter`. For a missing parameter this is a no-op.
 ///
 /// # Errors
 /// As above.
@@ -112,7 +112,7 @@ mod tests {
         check(&[Scene::Answer(200, r#"{"Version":1}"#)], Put::Created);
         check(&[EXISTS, other], Put::Exists);
         check(&[EXISTS, ABSENT], Put::Exists);
-        // The first response was lost, and the existing parameter is ours.
+        // The first response was lost, and the existing parameter has the caller's value.
         check(&[Scene::Lose, EXISTS, mine], Put::Created);
     }
 

@@ -11,10 +11,10 @@ pub struct Identity {
     pub arn: String,
 }
 
-/// `GetCallerIdentity`.
+/// Calls `GetCallerIdentity`.
 ///
 /// # Errors
-/// No credentials, none that are taken, no network; interrupted (130).
+/// No credentials, rejected credentials, no network; interrupted (130).
 pub fn caller(aws: &Aws) -> Result<Identity, CallError> {
     let call = Call::new(Api::Sts, "GetCallerIdentity");
     let output = aws.output(call, |exchange| operation!(aws_sdk_sts, aws.sts(), get_caller_identity, exchange))?;

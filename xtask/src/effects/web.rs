@@ -1,5 +1,5 @@
-//! The client for public pages: what a service answers from outside, without cookies or redirects. Proxies of the environment
-//! are used.
+//! Client for public pages: requests a service from outside, without cookies or redirects, through the proxies of the
+//! environment.
 
 use std::time::{Duration, Instant};
 
@@ -15,53 +15,53 @@ use super::http::{AGENT, Http, Silence, last, why};
 use super::interrupt;
 use crate::error::Failure;
 
-/// A connection takes far less, unless a firewall drops the packets.
+/// Time limit of a connection. Connections take far less, unless a firewall drops the packets.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// The largest part of a body that is read. Checked pages have a hundredth of it.
+/// Maximum number of bytes read from a body. Checked pages have a hundredth of it.
 pub const MOST_BYTES: usize = 1 << 20;
-/// How often a wait checks for an interrupt.
+/// Interval at which a wait checks for an interrupt.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The client; it keeps connections.
+/// Client that keeps connections open.
 #[derive(Debug)]
 pub struct Web {
     runtime: Runtime,
     http: Http,
 }
 
-/// The answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Status code.
     pub status: u16,
-    /// Names in small letters, in the order of the answer.
+    /// Headers with lower-case names, in the order of the response.
     pub headers: Vec<(String, String)>,
     /// The beginning of the body.
     pub body: Vec<u8>,
-    /// Whether the body was longer.
+    /// Whether the body was longer than the limit.
     pub is_cut: bool,
 }
 
 impl Answer {
-    /// The first header of that name, in small letters.
+    /// Returns the first header of that name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body; bytes that are no UTF-8 are replaced.
+    /// Returns the body as text; bytes that are no UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// The reason of a missing answer.
+/// Reason why no response arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// No connection was made.
+    /// The connection failed.
     Unreachable(String),
     /// The connection broke or did not speak HTTP.
     Broken(String),
-    /// No answer within the limit.
+    /// No response within the limit.
     Late(Duration),
     /// The request could not be built.
     Unwritten(String),
@@ -92,16 +92,16 @@ impl From<NoAnswer> for anyhow::Error {
 
 impl Web {
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub fn new() -> anyhow::Result<Web> {
         Ok(Web { runtime: aws::runtime()?, http: Http::new(CONNECT_LIMIT) })
     }
 
-    /// `GET`, within `limit` as a whole. A header `host` replaces the one that the address gives; the certificate must fit
-    /// the address all the same.
+    /// Sends a `GET` request, within `limit` in total. A header `host` replaces the address's; the certificate must
+    /// still match the address.
     ///
     /// # Errors
-    /// The reason of a missing answer. An error status is an answer.
+    /// The reason why no response arrived. An error status is a response.
     pub fn get(&self, address: &str, headers: &[(&str, &str)], limit: Duration) -> Result<Answer, NoAnswer> {
         let request = request(address, headers).map_err(NoAnswer::Unwritten)?;
         let begun = Instant::now();
@@ -159,7 +159,7 @@ fn request(address: &str, headers: &[(&str, &str)]) -> Result<Request<SdkBody>, 
         let bad = || format!("`{name}` is no header that can be sent");
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
         let value = HeaderValue::from_str(value).map_err(|_| bad())?;
-        // The one header that an address gives, and that a request has once.
+        // The only header that is derived from the address, and that a request has once.
         match name {
             HOST => request.headers_mut().insert(HOST, value).is_some(),
             name => request.headers_mut().append(name, value),

@@ -1,5 +1,5 @@
-//! The plan carried out: revisions, release phases, then one service after another. A service runs its previous revision until
-//! its rollout is complete. Where one fails, its policy decides about those that have moved.
+//! Execution of the plan: revisions, release phases, then one service after another. A service runs its previous
+//! revision until its rollout is complete. After a failed rollout, its policy decides about the services already moved.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,7 +27,7 @@ use crate::release::Release;
 use crate::report::Report;
 use crate::report::rollout::RolloutView;
 
-/// One run of the plan.
+/// One execution of the plan.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) parts: &'a [Part],
@@ -38,7 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) limit: Duration,
 }
 
-/// One service of the run.
+/// One service of the execution.
 #[derive(Clone, Copy)]
 struct One<'a> {
     run: Run<'a>,
@@ -87,7 +87,7 @@ pub(super) fn apply(run: &Run<'_>, lease: &mut Lease, known: &mut Known) -> anyh
     Ok(())
 }
 
-/// The revisions that serve together from now on; `None` where the project has one service.
+/// Returns the set of revisions that serve together after this release; `None` where the project has one service.
 fn set(run: &Run<'_>, revisions: &[String]) -> Option<ReleaseSet> {
     let deployed = run.parts.iter().map(Part::name).zip(revisions.iter().map(String::as_str));
     let others = run.seen.others.iter().map(|(name, revision)| (name.as_str(), revision.arn.as_str()));
@@ -113,7 +113,7 @@ impl One<'_> {
         }
     }
 
-    /// Notes the revision that the service runs or is moving to.
+    /// Records the revision that the service runs or is moving to.
     fn know(&self, revision: &str, known: &mut Known) {
         let name = self.part.name();
         known.services.entry(name.to_owned()).or_default().task_definition = Some(revision.to_owned());
@@ -125,7 +125,7 @@ impl One<'_> {
         }
     }
 
-    /// Moves the service and follows the deployment to its verdict.
+    /// Updates the service and follows the deployment until its outcome is known.
     fn roll_out(&self, revision: &str, lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
         let target = &self.part.target;
         let mut ours = self.service(revision, known)?;
@@ -138,7 +138,7 @@ impl One<'_> {
         settle::rollout(&self.moved(revision), &ours, &followed?, known)
     }
 
-    /// The end of a release whose service failed: by its policy, the services that have moved go back.
+    /// Completes a release whose service failed. Its policy decides whether the services already moved are rolled back.
     fn failed(
         &self,
         error: anyhow::Error,
@@ -154,7 +154,7 @@ impl One<'_> {
         if !is_final || moved.is_empty() || policy == Some(OnFailure::KeepOthers) {
             return error;
         }
-        // What is known of the cause is about the service that failed.
+        // The recorded cause refers to the service that failed.
         let cause = known.cause.take();
         let mut lines = Vec::new();
         for one in moved.iter().rev() {
@@ -170,7 +170,7 @@ impl One<'_> {
         hints_of(&error).iter().fold(failure, |failure, hint| failure.hint(hint.clone())).into()
     }
 
-    /// Moves the service back to the revision that it ran before, and verifies that one. What was done, in words.
+    /// Rolls the service back to its previous revision and verifies that one. Returns a description of what was done.
     fn go_back(&self, revision: &str, lease: &mut Lease, known: &mut Known) -> anyhow::Result<String> {
         let name = self.part.name();
         let (Some(before), Some(service)) = (&self.seen.running, &self.seen.service) else {
@@ -199,7 +199,7 @@ impl One<'_> {
         Ok(format!("`{name}` was rolled back to {}", before.short()))
     }
 
-    /// The revision, by digest: registered unless it is there.
+    /// Returns the revision with the document's digest; registers it where it does not exist.
     fn revision(&self, known: &mut Known) -> anyhow::Result<String> {
         match &self.plan.revision {
             RevisionStep::Keep(arn) | RevisionStep::Reuse(arn) => Ok(arn.clone()),
@@ -227,7 +227,7 @@ impl One<'_> {
         }
     }
 
-    /// The release phase: once, from the very revision that is about to serve. The service is untouched where it fails.
+    /// Runs the release phase once, from the revision that is about to serve. On failure the service remains unchanged.
     fn phase(&self, revision: &str, command: &[String], lease: &mut Lease, known: &mut Known) -> anyhow::Result<()> {
         let Some(wanted) = self.part.target.settings.release_phase() else { return Ok(()) };
         let words = command.join(" ");
@@ -262,7 +262,7 @@ impl One<'_> {
         Err(failure.hint("the service is untouched: the release before goes on serving").into())
     }
 
-    /// Asks ECS for the move, or finds the one that is under way.
+    /// Requests the deployment from ECS, or adopts the one in progress.
     fn service(&self, revision: &str, known: &mut Known) -> anyhow::Result<Ours> {
         let report = self.run.report;
         let mut document = match self.plan.service {
@@ -328,7 +328,7 @@ impl One<'_> {
     }
 }
 
-/// A call that AWS refused, with its cause where AWS said no.
+/// Returns the error of a failed AWS call. Records the cause where AWS refused the call.
 fn refused(part: &Part, error: CallError, known: &mut Known) -> anyhow::Error {
     let Some(message) = error.message() else { return error.into() };
     let cause = evidence::cause_of_refusal(&part.target, &part.desired.definition, message);

@@ -1,4 +1,4 @@
-//! What `deploy` observes before it decides: the documents of each service as they should be, and what ECS has.
+//! The observations of `deploy`: the desired documents of each service, and the current state in ECS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal, Write};
@@ -20,7 +20,7 @@ use crate::project::{Environment, Project};
 use crate::release::Release;
 use crate::report::Report;
 
-/// What is to run.
+/// The desired state of a service.
 #[derive(Clone, Debug)]
 pub(super) struct Desired {
     pub(super) release: ReleaseId,
@@ -28,7 +28,7 @@ pub(super) struct Desired {
     pub(super) service: ServiceDocument,
 }
 
-/// What ECS has.
+/// The current state of a service in ECS.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) service: Option<Service>,
@@ -38,14 +38,14 @@ pub(super) struct Seen {
     service_changes: Vec<diff::Change>,
 }
 
-/// Whether the service is to be registered somewhere: a worker without a load balancer is a service, too. What is wrong
-/// with the template is said when it is rendered.
+/// Returns whether the service has load balancers. A worker without one is a service, too. Errors in the template are
+/// reported when it is rendered.
 fn is_balanced(templates: &(String, String)) -> bool {
     let service: serde_json::Value = serde_json::from_str(&templates.1).unwrap_or_default();
     service["loadBalancers"].as_array().is_some_and(|all| !all.is_empty()) || service["loadBalancers"].is_string()
 }
 
-/// One service of the release: where it is, and what is to run.
+/// One service of the release: its location and its desired state.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) target: Target,
@@ -73,21 +73,21 @@ impl Part {
     }
 }
 
-/// What ECS has of a release.
+/// The current state of a release in ECS.
 #[derive(Clone, Debug)]
 pub(super) struct SeenAll {
-    /// Of each service that is deployed, in the same order.
+    /// Current state of each service that is deployed, in the order of the parts.
     pub(super) services: Vec<Seen>,
-    /// Services that `--service` leaves alone, with the revision that each runs.
+    /// Services that `--service` excludes, with the revision that each runs.
     pub(super) others: Vec<(String, Revision)>,
 }
 
-/// Whether every image of the project is built.
+/// Returns whether every image of the project is built.
 pub(super) fn is_whole(project: &Project, release: &Release) -> bool {
     project.images.iter().all(|image| release.images.contains_key(&image.name))
 }
 
-/// Every service of the project in one call, with the revisions that they run.
+/// Describes all services of the project, and the revisions that they run.
 pub(super) fn observe(target: &Target, parts: &[Part]) -> anyhow::Result<SeenAll> {
     let all = target.services(None)?;
     let names: Vec<&str> = all.iter().map(Target::service).collect();
@@ -104,7 +104,7 @@ pub(super) fn observe(target: &Target, parts: &[Part]) -> anyhow::Result<SeenAll
     Ok(SeenAll { services, others })
 }
 
-/// The plan of each service, and the id of the release: it covers also the services that are left alone.
+/// Returns the plan of each service and the id of the release, which also covers the excluded services.
 pub(super) fn plan(parts: &[Part], seen: &SeenAll) -> ReleasePlan {
     let mut ids: BTreeMap<String, ReleaseId> = BTreeMap::new();
     for (name, revision) in &seen.others {
@@ -117,7 +117,7 @@ pub(super) fn plan(parts: &[Part], seen: &SeenAll) -> ReleasePlan {
     ReleasePlan { release: ReleaseId::of_services(&ids), services: services.collect() }
 }
 
-/// A service, its revision, and one that an interrupted run may have left.
+/// Returns the state of a service: its revision, and one that an interrupted run may have registered.
 fn seen(target: &Target, desired: &Desired, service: Option<Service>) -> anyhow::Result<Seen> {
     let running = match &service {
         Some(service) => ecs::describe_task_definition(&target.aws, &service.task_definition)?,
@@ -140,10 +140,10 @@ fn seen(target: &Target, desired: &Desired, service: Option<Service>) -> anyhow:
 }
 
 impl Seen {
-    /// Members of the service that ECS changes in a new one only.
+    /// Checks the members of the service that ECS accepts only when a service is created.
     ///
     /// # Errors
-    /// Refused (3), with each of them.
+    /// Refused (3), with each changed member.
     pub(super) fn admit(&self, target: &Target) -> Result<(), Failure> {
         let fixed: Vec<String> =
             self.service_changes.iter().filter(|change| change.needs_new_service()).map(ToString::to_string).collect();
@@ -158,18 +158,18 @@ impl Seen {
             .hint(format!("what there is now: {}", target.command("status"))))
     }
 
-    /// Members of what runs that Slipway does not know: they are not compared, and a new revision will not have them.
+    /// Returns running members that Slipway does not know. They are not compared, and a new revision omits them.
     pub(super) fn unknown(&self) -> Vec<String> {
         let of_revision = self.running.iter().flat_map(diff::unknown_members);
         of_revision.chain(self.service.iter().flat_map(diff::unknown_members_of_service)).collect()
     }
 
-    /// Whether the service's tags differ: `UpdateService` does not take them.
+    /// Returns whether the service's tags differ: `UpdateService` does not accept tags.
     pub(super) fn tags_differ(&self) -> bool {
         self.service_changes.iter().any(diff::Change::is_tag_of_service)
     }
 
-    /// Whether ECS takes a change of the service only together with a deployment.
+    /// Returns whether ECS applies a change of the service only together with a deployment.
     pub(super) fn forces_deployment(&self) -> bool {
         self.service_changes.iter().any(diff::Change::forces_deployment)
     }
@@ -189,7 +189,7 @@ impl Seen {
     }
 }
 
-/// Every rule that can be judged before anything changes. A rule that fails ends the deploy.
+/// Checks every rule that can be judged before anything changes. A failed rule stops the deploy.
 ///
 /// # Errors
 /// Refused (3), with each finding.
@@ -204,7 +204,7 @@ pub(super) fn preflight(root: &Utf8Path, parts: &[Part], release: &Release, repo
             release: Some(release),
         };
         for check in verification::environment(&subject, Some(target)) {
-            // What holds for all services is one finding.
+            // A finding that several services share is shown once.
             let is_new = shown.insert((check.id, check.message.clone()));
             match check.status {
                 Status::Ok => passed += 1,
@@ -223,7 +223,7 @@ pub(super) fn preflight(root: &Utf8Path, parts: &[Part], release: &Release, repo
     Err(hints.fold(Failure::refused(message), Failure::hint).into())
 }
 
-/// Asks for confirmation before a protected environment is changed, where standard input is a terminal.
+/// Requests confirmation before a protected environment is changed, where standard input is a terminal.
 ///
 /// # Errors
 /// Refused (3) where the answer is no.

@@ -1,4 +1,4 @@
-//! What `deploy` says of its plan. How it closes: `operations::closing`.
+//! Output of `deploy` about its plan. The closing event: `operations::closing`.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::operations::target::Target;
 use crate::plan::deploy::ReleasePlan;
 use crate::report::Report;
 
-/// Notes for the closing event what runs before anything is changed.
+/// Records the state before any change, for the closing event.
 pub(super) fn know(known: &mut Known, parts: &[Part], seen: &SeenAll, plan: &ReleasePlan) {
     known.release = Some(plan.release.to_string());
     for ((part, seen), (name, plan)) in parts.iter().zip(&seen.services).zip(&plan.services) {
@@ -28,12 +28,12 @@ pub(super) fn know(known: &mut Known, parts: &[Part], seen: &SeenAll, plan: &Rel
     }
 }
 
-/// Whether the closing event's own members are about this service: the main one, or the only one.
+/// Returns whether the closing event's top-level members describe this service: the main service, or the only one.
 pub(super) fn is_leading(parts: &[Part], part: &Part) -> bool {
     parts.len() == 1 || part.target.settings.service().is_some_and(|service| service.is_main)
 }
 
-/// Shows the plan where there is something to do, or only the plan was requested.
+/// Shows the plan where it contains changes, or where only the plan was requested.
 pub(super) fn plan(report: &Report, request: &Request, target: &Target, plan: &ReleasePlan) {
     let services = plan.services.iter().map(|(name, one)| {
         (name.clone(), json!({"release": one.release.to_string(), "changes": one.changes, "steps": one.steps()}))

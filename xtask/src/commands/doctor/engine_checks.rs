@@ -1,4 +1,4 @@
-//! Checks of the Docker client, the engine, buildx and the way to the registry.
+//! Checks of the Docker client, the engine, buildx and the connection to the registry.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::effects::engine::probe::Probe;
 use crate::effects::engine::{self, Engine, Export, packages};
 use crate::effects::{host, process};
 
-/// A registry that is reached answers within a second; doctor waits no longer than this.
+/// Time limit of the registry check. A reachable registry responds within a second.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(6);
 
 pub(super) fn all(root: &Utf8Path) -> anyhow::Result<Vec<Check>> {
@@ -30,7 +30,7 @@ pub(super) fn all(root: &Utf8Path) -> anyhow::Result<Vec<Check>> {
     })
 }
 
-/// No engine is no failure where `setup`, or the first build, brings one.
+/// Returns the checks without an engine: a warning where `setup` or the first build can provide one.
 fn without_engine(probe: &Probe) -> Vec<Check> {
     let reason = packages::unsupported(host::distribution().as_ref(), host::is_root());
     let obstacle = probe.obstacle().unwrap_or_else(|| "no engine answers".to_owned());
@@ -66,11 +66,11 @@ fn export(engine: &Engine) -> Check {
     }
 }
 
-/// Any answer counts, also one that refuses: then the registry is there.
+/// Checks that the registry is reachable. Every response counts, including a refusal.
 fn registry(engine: &Engine) -> Check {
     use crate::image::base::Answer;
     const HINT: &str = "reach it, or name mirrors under [bases]; in `local`, substitutes are used";
-    // The smallest image that the default registry keeps for everyone.
+    // The smallest public image of the default registry.
     let mut command: Command = engine.docker();
     command.args(["buildx", "imagetools", "inspect", "hello-world"]);
     let unreachable = |why: String| Check::warn("registry", format!("docker.io does not answer: {why}"), HINT);

@@ -8,11 +8,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Check;
 use crate::effects::{host, process};
 
-/// Programs that only print their version.
+/// Time limit of programs that only print their version.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Engine 0.3 GB, bases 0.1 GB, and a build cache of some gigabytes.
+/// Recommended free space: engine 0.3 GB, bases 0.1 GB, and a build cache of some gigabytes.
 const WANTED_BYTES: u64 = 5_000_000_000;
-/// Below this not even one build fits.
+/// Minimum free space; less does not suffice for a single build.
 const NEEDED_BYTES: u64 = 1_000_000_000;
 
 pub(super) fn all(root: &Utf8Path) -> Vec<Check> {
@@ -40,7 +40,7 @@ fn root_user() -> Check {
     Check::ok("root", "not root: the engine must be one that is installed")
 }
 
-/// A program that must be there and says its version in the first line.
+/// Checks that a program is installed. Its version is read from the first line of its output.
 fn tool(id: &'static str, arguments: &[&str], fix: &str) -> Check {
     match first_line(Command::new(id).args(arguments)) {
         Some(line) => Check::ok(id, "found").version(version_in(&line)),
@@ -49,7 +49,7 @@ fn tool(id: &'static str, arguments: &[&str], fix: &str) -> Check {
 }
 
 fn rust() -> Check {
-    // The oldest compiler that builds this crate: `rust-version` of the workspace.
+    // The oldest supported compiler: `rust-version` of the workspace.
     let oldest = env!("CARGO_PKG_RUST_VERSION");
     let fix = format!("install Rust {oldest} or newer with rustup");
     let check = tool("rustc", &["--version"], &fix);
@@ -57,7 +57,7 @@ fn rust() -> Check {
     if is_old { Check::fail("rustc", format!("older than {oldest}"), fix) } else { check }
 }
 
-/// The application's own tests need it; images are built without.
+/// Checks for Python, which the application's own tests need. Builds of images do not.
 fn python() -> Check {
     const FIX: &str = "install Python 3.10 or newer with venv (Debian: apt-get install python3-venv)";
     let program = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])";
@@ -111,7 +111,7 @@ fn certificates() -> Check {
     }
 }
 
-/// Only where packages would be read from the archive.
+/// Checks the archive's keyring; only where packages would be read from the archive.
 fn archive_keyring() -> Option<Check> {
     let id = host::distribution()?.id;
     if id != "debian" && id != "ubuntu" {
@@ -136,12 +136,12 @@ fn first_line(command: &mut Command) -> Option<String> {
     text.lines().next().map(str::to_owned).filter(|line| !line.is_empty())
 }
 
-/// The first word that begins with a digit.
+/// Returns the first word that begins with a digit.
 fn version_in(line: &str) -> String {
     line.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(line).to_owned()
 }
 
-/// The numbers of a version, for comparing.
+/// Returns the numbers of a version, for comparison.
 fn numbers(text: &str) -> Vec<u32> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }

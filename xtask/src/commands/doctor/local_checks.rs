@@ -1,4 +1,4 @@
-//! The check of the local AWS emulator. That it does not run is no fault: only the environment `local` needs it.
+//! The check of the local AWS emulator. A stopped emulator is no failure: only the environment `local` needs it.
 
 use camino::Utf8Path;
 

@@ -1,4 +1,4 @@
-//! `local logs`: what the daemon printed, or what its containers did, from the daemon's CloudWatch Logs.
+//! `local logs`: the daemon's log file, or the output of its containers from the emulator's CloudWatch Logs.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,7 +16,7 @@ use crate::effects::{interrupt, loopback};
 use crate::error::Failure;
 use crate::report::Report;
 
-/// How often `--follow` looks again: output comes in lines that people read.
+/// Polling interval of `--follow`: short enough for a person who reads along.
 const TICK: Duration = Duration::from_millis(300);
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
@@ -39,7 +39,7 @@ pub(super) fn run(root: &Utf8Path, logs: &Logs, report: &Report) -> anyhow::Resu
             break;
         }
         wait()?;
-        // A daemon that was started anew has a new file.
+        // A restarted daemon writes a new file.
         if !is_same(&file, &log) {
             file = File::open(&log).with_context(|| format!("failed to read `{log}`"))?;
         }
@@ -92,7 +92,7 @@ fn containers(endpoint: SocketAddr, group: &str, logs: &Logs, report: &Report) -
     Ok(())
 }
 
-/// A stream is `<prefix>/<container>/<task>` (Amazon ECS developer guide, awslogs-stream-prefix).
+/// Returns whether a stream is selected: `<prefix>/<container>/<task>` (ECS developer guide, awslogs-stream-prefix).
 fn is_wanted(stream: &str, logs: &Logs) -> bool {
     let mut parts = stream.rsplit('/');
     let (task, container) = (parts.next(), parts.next());
@@ -100,7 +100,7 @@ fn is_wanted(stream: &str, logs: &Logs) -> bool {
         && logs.task.as_deref().is_none_or(|wanted| task.is_some_and(|task| task.starts_with(wanted)))
 }
 
-/// All lines of the group, page after page.
+/// Returns all lines of the log group, from all pages.
 fn events(endpoint: SocketAddr, group: &str) -> anyhow::Result<Vec<Value>> {
     let mut all = Vec::new();
     let mut token = Value::Null;

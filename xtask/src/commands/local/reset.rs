@@ -1,4 +1,4 @@
-//! `local reset`: nothing is left of the emulator.
+//! `local reset`: removal of the emulator, its state and its containers.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -39,7 +39,7 @@ pub(super) fn run(root: &Utf8Path, yes: bool, report: &Report) -> anyhow::Result
     Ok(())
 }
 
-/// Asks on a terminal. Without a terminal there is no answer.
+/// Requests confirmation on a terminal. Without a terminal, returns a usage failure.
 fn confirmed() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         let failure = Failure::usage("`reset` removes pushed images, services, parameters and the data of the tasks");

@@ -1,4 +1,4 @@
-//! `local start`: the daemon with all that it needs, and where it is.
+//! `local start`: starts the daemon with its prerequisites and shows its endpoint.
 
 use camino::Utf8Path;
 

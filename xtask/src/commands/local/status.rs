@@ -1,4 +1,4 @@
-//! `local status`: whether the daemon runs, where, and how its services are.
+//! `local status`: whether the daemon is running, its endpoint, and the state of its services.
 
 use camino::Utf8Path;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(super) fn run(root: &Utf8Path, target: &Target, report: &Report) -> anyhow::
     Ok(())
 }
 
-/// The same facts at the end of a start.
+/// Shows the status; also used after a start.
 pub(super) fn show(target: &Target, outcome: &str, report: &Report) -> anyhow::Result<()> {
     let said = local_daemon::status(target.local.endpoint);
     finish(target, outcome, said.as_ref(), report);
@@ -73,7 +73,7 @@ fn finish(target: &Target, outcome: &str, said: Option<&Value>, report: &Report)
     }));
 }
 
-/// One service, by the names that ECS gives these facts.
+/// Returns the line of one service, with the member names of ECS.
 fn line(service: &Value) -> String {
     let text = |key: &str| match &service[key] {
         Value::String(text) => text.rsplit('/').next().unwrap_or_default().to_owned(),

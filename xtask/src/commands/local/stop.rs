@@ -1,4 +1,4 @@
-//! `local stop`: tasks end as they do on AWS, then the daemon does. What it knows stays for the next start.
+//! `local stop`: stops tasks as AWS does, then the daemon. The state is kept for the next start.
 
 use camino::Utf8Path;
 use serde_json::json;
@@ -34,7 +34,7 @@ fn stop(root: &Utf8Path, place: &Place, report: &Report) -> anyhow::Result<&'sta
     if ending == Some(Ending::Graceful) {
         return Ok("stopped");
     }
-    // The containers still run: the daemon had to be killed now, or was before.
+    // The daemon was killed, now or earlier, so its containers may still be running.
     let Some(engine) = engine::find(root)? else { return Ok(if ending.is_some() { "stopped" } else { "unchanged" }) };
     let left = leftovers::find(&engine, place)?;
     if left.is_empty() {

@@ -1,5 +1,5 @@
-//! The sending: all missing blobs of all images, then the tags that never move, then the environment's. Whenever it ends,
-//! every tag in the registry names a whole image.
+//! The upload: all missing blobs of all images, then the immutable tags, then the environment's tags. After an
+//! interruption, every tag in the registry still refers to a complete image.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) fn apply(plan: &PushPlan, here: &Here, place: &Place, report: &Report
             blob.repositories.push(step.repository.clone());
         }
     }
-    // The largest first: the last to arrive should not be the one that takes longest.
+    // Largest first, so that the longest upload does not start last.
     let mut blobs: Vec<_> = blobs.into_values().collect();
     blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
     let sent = if blobs.is_empty() {

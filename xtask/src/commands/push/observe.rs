@@ -1,4 +1,4 @@
-//! What `push` looks at before it decides: the release and its layouts here, and what their tags name in the registry.
+//! The observations of `push`: the local release and its layouts, and the digests behind their tags in the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +22,10 @@ use crate::project::{Environment, Project};
 use crate::release::{Built, Release};
 use crate::report::Report;
 
-/// Where digests of unchanged files are remembered, from the repository root; `build` fills it.
+/// Cache of file digests, relative to the repository root; `build` fills it.
 const CACHE: &str = "target/slipway/cache/files";
 
-/// What there is to send.
+/// The local images to push.
 #[derive(Debug)]
 pub(super) struct Here {
     pub(super) project: Project,
@@ -33,7 +33,7 @@ pub(super) struct Here {
     pub(super) images: Vec<Ready>,
 }
 
-/// One image, as its layout has it.
+/// One image, read from its layout.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) name: ImageName,
@@ -41,28 +41,28 @@ pub(super) struct Ready {
     pub(super) tags: Tags,
     pub(super) layout: Layout,
     pub(super) manifest: Document,
-    /// Configuration and layers with their sizes, each once.
+    /// Configuration and layers with their sizes in bytes, without duplicates.
     pub(super) blobs: BTreeMap<Digest, u64>,
 }
 
-/// Where it goes.
+/// The destination registry.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) host: String,
     pub(super) registry: Registry,
     ecr: Option<Ecr>,
-    /// Calls of ECR's API that belong to no image.
+    /// Number of ECR API calls that belong to no image.
     pub(super) calls: u64,
 }
 
 impl Here {
-    /// `<project>/<image>`.
+    /// Returns `<project>/<image>`.
     pub(super) fn repository(&self, image: &ImageName) -> String {
         format!("{}/{image}", self.project.name)
     }
 }
 
-/// Everything on this machine. No request leaves this machine before it is known that the images may.
+/// Reads and checks the local state. No request is sent before the checks pass.
 pub(super) fn here(root: &Utf8Path, request: &Request, report: &Report) -> anyhow::Result<Here> {
     let project = project_files::load(root)?;
     let environment = project_files::load_environment(root, request.environment, &project)?;
@@ -119,7 +119,7 @@ fn ready(root: &Utf8Path, name: ImageName, built: Built, tags: Tags) -> anyhow::
     Ok(Ready { name, built, tags, layout, manifest, blobs })
 }
 
-/// The requested images, in the project's order.
+/// Returns the requested images, in the project's order.
 fn select(project: &Project, asked: &[ImageName]) -> Result<Vec<ImageName>, Failure> {
     if let Some(unknown) = asked.iter().find(|name| project.image(name).is_none()) {
         let known = project.images.iter().map(|image| format!("`{}`", image.name)).collect::<Vec<_>>().join(", ");
@@ -130,7 +130,7 @@ fn select(project: &Project, asked: &[ImageName]) -> Result<Vec<ImageName>, Fail
     Ok(wanted.map(|image| image.name.clone()).collect())
 }
 
-/// Images whose inputs are not those that they were built from; `None` where that takes an engine to say.
+/// Returns images whose inputs have changed since their build; `None` where only an engine can determine that.
 fn stale(
     root: &Utf8Path,
     project: &Project,
@@ -139,7 +139,7 @@ fn stale(
     names: &[ImageName],
 ) -> anyhow::Result<Option<Vec<ImageName>>> {
     let mut for_inputs: BTreeMap<String, Base> = BTreeMap::new();
-    // A base image may have triggers that name further ones, so the question is put until nothing new comes of it.
+    // A base image may have triggers that name further bases, so this repeats until no new ones are found.
     loop {
         let bases: BTreeSet<_> = context::bases_of(root, project, &for_inputs)?;
         let wanted = Wanted { root, names: &bases, platform: project.platform, environment, may_record: false };
@@ -163,7 +163,7 @@ fn stale(
     Ok(Some(names.iter().filter(is_stale).cloned().collect()))
 }
 
-/// The registry of the environment, whose account is the right one and which has all repositories.
+/// Connects to the environment's registry. Checks the account and that all repositories exist.
 pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &Report) -> anyhow::Result<Place> {
     let Here { project, environment, images } = here;
     if let Some(host) = &environment.registry {
@@ -183,7 +183,7 @@ pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &
     let found = match ecr.repositories(&names)? {
         Repositories::Found(found) => found,
         Repositories::Missing(words) => {
-            // Looked for in the wrong account, everything is missing.
+            // In the wrong account, every repository would be reported as missing.
             guard(environment, ecr.account()?.as_deref())?;
             let mut failure = Failure::failed(format!("ECR: {words}"));
             if is_local {
@@ -201,7 +201,7 @@ pub(super) fn connect(root: &Utf8Path, request: &Request, here: &Here, report: &
     Ok(Place { registry: Registry::of_ecr(&ecr, &host)?, host, ecr: Some(ecr), calls: 1 })
 }
 
-/// What the tags of each image name in the registry: one call of ECR's an image, or one request a tag.
+/// Returns the digests behind each image's tags in the registry: one ECR call per image, or one request per tag.
 pub(super) fn there(here: &Here, place: &Place) -> anyhow::Result<Vec<Observed>> {
     let mut observed = Vec::new();
     for image in &here.images {
@@ -215,7 +215,7 @@ pub(super) fn there(here: &Here, place: &Place) -> anyhow::Result<Vec<Observed>>
                     found.insert(tag, digest);
                 }
             }
-            // The commit's tag is given to new images only, so it is of no interest for others.
+            // The commit's tag is applied to new images only, so it is not queried for others.
             let commit = image.tags.commit.clone().filter(|_| !found.contains_key(&image.tags.inputs));
             if let Some(tag) = commit
                 && let Some(digest) = place.registry.digest_of_tag(&repository, &tag)?
@@ -230,7 +230,7 @@ pub(super) fn there(here: &Here, place: &Place) -> anyhow::Result<Vec<Observed>>
 }
 
 impl Place {
-    /// Requests that were made for one image: of the registry, and the look through ECR's API.
+    /// Returns the number of requests made for one image: those of the registry, and the query through ECR's API.
     pub(super) fn requests(&self, repository: &str) -> u64 {
         let of_registry = self.registry.requests().get(repository).copied().unwrap_or_default();
         of_registry + u64::from(self.ecr.is_some())

@@ -1,4 +1,4 @@
-//! What `push` says: the plan, the result, the closing event.
+//! Output of `push`: the plan, the result, the closing event.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::effects::registry::{How, Sent};
 use crate::plan::push::{PushPlan, Step};
 use crate::report::Report;
 
-/// Shows the plan where there is something to do, or only the plan was requested.
+/// Shows the plan where it contains changes, or where only the plan was requested.
 pub(super) fn plan(report: &Report, request: &Request, plan: &PushPlan, place: &Place) {
     for step in &plan.steps {
         for (tag, other) in &step.kept {
@@ -27,14 +27,14 @@ pub(super) fn plan(report: &Report, request: &Request, plan: &PushPlan, place: &
     }
 }
 
-/// The plan as the result.
+/// Reports the plan as the result.
 pub(super) fn dry_run(report: &Report, plan: &PushPlan, place: &Place) {
     let text = if plan.is_empty() { "nothing to push".to_owned() } else { plan.to_string().trim_end().to_owned() };
     report.result(text);
     report.closing(json!({"outcome": "planned", "registry": place.host}));
 }
 
-/// A line per image for people, the closing event for scripts.
+/// Prints a line per image for people, and the closing event for scripts.
 pub(super) fn finished(report: &Report, plan: &PushPlan, here: &Here, place: &Place, sent: &[Sent], took: Duration) {
     let mut images = serde_json::Map::new();
     for step in &plan.steps {
@@ -75,7 +75,7 @@ fn decision(step: &Step) -> &'static str {
     }
 }
 
-/// The tags that are given, in their order.
+/// Returns the tags that are applied, in order.
 fn tags(step: &Step) -> Value {
     step.fixed.iter().chain(&step.moving).map(ToString::to_string).collect()
 }

@@ -1,4 +1,4 @@
-//! What `rollback` goes back to: the revision of one service, or the revisions that served together.
+//! The target of `rollback`: the revision of one service, or a set of revisions that served together.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::operations::history::{self, Entry};
 use crate::operations::target::Target;
 use crate::plan::deploy::short;
 
-/// Revisions of each service that are considered: ECS describes one revision a call.
+/// Number of revisions of each service that are considered: ECS describes one revision per call.
 const DEPTH: usize = 20;
 
-/// One service, and the revision that it goes back to.
+/// One service, and its target revision.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) target: Target,
     pub(super) service: Service,
     pub(super) to: Revision,
     pub(super) release: String,
-    /// The release of several services that it is a part of.
+    /// The release of several services that the revision belongs to.
     set: Option<String>,
 }
 
-/// The id of the release that is gone back to.
+/// Returns the id of the target release.
 pub(super) fn release(steps: &[Step]) -> String {
     let first = steps.first().map(|step| step.set.clone().unwrap_or_else(|| step.release.clone()));
     first.unwrap_or_default()
 }
 
-/// The steps, in the order of a rollout.
+/// Returns the steps, in the order of a rollout.
 pub(super) fn steps(target: &Target, request: &Request) -> anyhow::Result<Vec<Step>> {
     let targets = target.services(request.service.as_deref())?;
     let names: Vec<&str> = targets.iter().map(Target::service).collect();
@@ -62,7 +62,7 @@ pub(super) fn steps(target: &Target, request: &Request) -> anyhow::Result<Vec<St
     }
 }
 
-/// The revisions of all services that served together before.
+/// Returns the previous set of revisions of all services that served together.
 fn together(services: &[(Target, Service)], to: Option<&str>, history: &str) -> anyhow::Result<Vec<Step>> {
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     for (target, _) in services {
@@ -91,7 +91,7 @@ fn together(services: &[(Target, Service)], to: Option<&str>, history: &str) -> 
     Ok(steps)
 }
 
-/// The release of several services to go back to: every revision that was recorded with it is verified.
+/// Chooses the target release of several services: every revision that was recorded with it is verified.
 fn choose_set<'a>(
     entries: &'a BTreeMap<String, Entry>,
     serving: &BTreeMap<&str, &str>,
@@ -127,7 +127,7 @@ fn choose_set<'a>(
     })
 }
 
-/// The release of one service to go back to.
+/// Chooses the target release of one service.
 fn choose<'a>(entries: &'a [Entry], service: &Service, to: Option<&str>, history: &str) -> Result<&'a Entry, Failure> {
     let is_active = |entry: &&Entry| entry.revision.status == "ACTIVE";
     if let Some(to) = to {

@@ -1,4 +1,4 @@
-//! What `verify` needs to know before it runs a rule: the files here, and whether AWS can be called.
+//! The inputs of `verify`: the local files, and access to AWS.
 
 use camino::Utf8Path;
 
@@ -12,18 +12,18 @@ use crate::operations::verification::{self, Account, Documents};
 use crate::release::Release;
 use crate::report::Report;
 
-/// What is on this machine.
+/// The local state.
 #[derive(Debug)]
 pub(super) struct Here {
     pub(super) settings: Settings,
     pub(super) release: Option<Release>,
-    /// Each service that is verified: its settings, and its documents.
+    /// Settings and documents of each service that is verified.
     services: Vec<(Settings, Documents)>,
 }
 
 impl Here {
-    /// Judges one service after another. Where there are several, each message names its service; findings that all of
-    /// them share are one.
+    /// Judges one service after another. Where several exist, each message names its service; findings that all of them
+    /// share are reported once.
     pub(super) fn of_each_service(&self, judge: impl Fn(&Settings, &Documents) -> Vec<Check>) -> Vec<Check> {
         let mut all: Vec<Check> = Vec::new();
         let judged: Vec<Vec<Check>> =
@@ -47,22 +47,22 @@ impl Here {
     }
 }
 
-/// The way to AWS.
+/// Access to AWS.
 #[derive(Debug)]
 pub(super) enum There {
-    /// In the environment's account.
+    /// Access to the environment's account.
     Reached(Box<Target>),
-    /// In another account: nothing else is called there.
+    /// Access to another account: no other call is made there.
     Foreign(String),
-    /// No way, and why.
+    /// No access, with the reason.
     Unreached(String),
 }
 
-/// Reads the files. Templates are only looked at where something depends on them.
+/// Reads the local files. Templates are read only where a scope needs them.
 pub(super) fn here(root: &Utf8Path, request: &Request, scopes: &[Scope]) -> anyhow::Result<Here> {
     let settings = Settings::load(root, request.environment)?;
     let release = files::read_release(root)?;
-    // A project that does not deploy has images to judge all the same.
+    // A project without services can still have its images verified.
     let chosen = match (&request.service, settings.project.services.is_empty()) {
         (None, true) => vec![settings.clone()],
         (name, _) => settings.services(name.as_deref())?,
@@ -80,7 +80,7 @@ pub(super) fn here(root: &Utf8Path, request: &Request, scopes: &[Scope]) -> anyh
     Ok(Here { settings, release, services })
 }
 
-/// Finds the way to AWS. A way that is closed is no error here: what depends on it is skipped.
+/// Connects to AWS. A failure is not an error here: the rules that need AWS are skipped.
 pub(super) fn there(root: &Utf8Path, here: &Here, scopes: &[Scope], report: &Report) -> There {
     if scopes == [Scope::Images] {
         return There::Unreached("images are judged without a network".to_owned());
@@ -101,7 +101,7 @@ fn connect(root: &Utf8Path, here: &Here, report: &Report) -> anyhow::Result<Ther
 }
 
 impl There {
-    /// Where a service is, or why AWS cannot be called.
+    /// Returns the location of a service, or why AWS cannot be called.
     pub(super) fn target(&self, settings: &Settings) -> Result<Target, Unknown> {
         match self {
             There::Reached(target) => Ok(target.with(settings.clone())),
@@ -110,7 +110,7 @@ impl There {
         }
     }
 
-    /// What the account has.
+    /// Returns the observed state of the account.
     pub(super) fn account(&self, settings: &Settings, documents: &Documents) -> Account {
         match self {
             There::Reached(target) => verification::account(&target.with(settings.clone()), documents),

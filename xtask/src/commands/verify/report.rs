@@ -1,4 +1,4 @@
-//! The findings, for people and for scripts.
+//! Output of `verify`: the findings, for people and for scripts.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::checks::{Check, Scope, Status};
 use crate::report::Report;
 
-/// One line a finding, one for what to do about it, and the counts.
+/// Prints one line per finding, one per hint, and the counts.
 pub(super) fn show(checks: &[Check], unjudged: &[Scope], report: &Report) {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
     for check in checks {
@@ -29,7 +29,7 @@ pub(super) fn show(checks: &[Check], unjudged: &[Scope], report: &Report) {
     ));
 }
 
-/// The closing event.
+/// Prints the closing event.
 pub(super) fn finished(outcome: Outcome, checks: &[Check], report: &Report) {
     let word = match outcome {
         Outcome::Passed => "passed",

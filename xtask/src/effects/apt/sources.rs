@@ -1,5 +1,5 @@
-//! The host's own apt sources: both file formats read, and written again for another suite of the same archive.
-//! Only addresses, components and keyrings are taken over; options such as `trusted=yes` are not.
+//! The host's apt sources: reads both file formats and writes them for another suite of the same archive.
+//! Only addresses, components and keyrings are kept; options such as `trusted=yes` are not.
 
 /// One archive that the host trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Source {
     pub signed_by: String,
 }
 
-/// Reads a `*.sources` file (deb822): stanzas of `Field: value` with continuation lines.
+/// Parses a `*.sources` file (deb822): stanzas of `Field: value` with continuation lines.
 pub fn parse_deb822(text: &str) -> Vec<Source> {
     let without_comments: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     without_comments.split(|line| line.trim().is_empty()).filter_map(parse_stanza).collect()
@@ -53,7 +53,7 @@ fn parse_stanza(lines: &[&str]) -> Option<Source> {
     (!source.uris.is_empty() && !source.suites.is_empty()).then_some(source)
 }
 
-/// Reads a `*.list` file: `deb [options] address suite component…` on each line.
+/// Parses a `*.list` file: `deb [options] address suite component…` on each line.
 pub fn parse_one_line(text: &str) -> Vec<Source> {
     text.lines().filter_map(parse_line).collect()
 }
@@ -75,13 +75,13 @@ fn parse_line(line: &str) -> Option<Source> {
     Some(Source { uris: vec![words.next()?], suites: vec![words.next()?], components: words.collect(), signed_by })
 }
 
-/// The sources of the distribution itself, turned to another suite: `<codename>`, `-updates` and `-security` are
-/// kept, everything else (backports, third parties) is left out. Suites named `stable` and the like count as the
+/// Returns the distribution's own sources, changed to another suite. `<codename>`, `-updates` and `-security` are
+/// kept; other suites (backports, third parties) are dropped. Suites named `stable` and the like count as the
 /// codename, since the host runs that release. `id` is the distribution's, such as `debian`.
 pub fn for_suite(host: &[Source], id: &str, codename: &str, suite: &str) -> Vec<Source> {
     let turn = |name: &String| -> Option<String> {
         let rest = [codename, "stable", "testing"].iter().find_map(|base| name.strip_prefix(base))?;
-        // What is never released has no updates beside it.
+        // A rolling suite has no separate updates.
         let is_rolling = suite == "sid";
         (rest.is_empty() || !is_rolling && matches!(rest, "-updates" | "-security")).then(|| format!("{suite}{rest}"))
     };
@@ -91,8 +91,8 @@ pub fn for_suite(host: &[Source], id: &str, codename: &str, suite: &str) -> Vec<
         .map(|source| Source { suites: source.suites.iter().filter_map(turn).collect(), ..source.clone() })
         .filter(|source| !source.suites.is_empty())
         .collect();
-    // Third parties name their suites after the release too; the distribution's keyring tells them apart. An archive
-    // behind a company's own keyring is taken when there is no other.
+    // Third parties name their suites after the release too; the distribution's keyring distinguishes them. An archive
+    // with a company's own keyring is used when no other exists.
     let keyring = format!("{id}-archive-");
     let is_own = |source: &Source| {
         source.signed_by.is_empty() || source.signed_by.contains('\n') || source.signed_by.contains(&keyring)
@@ -103,7 +103,7 @@ pub fn for_suite(host: &[Source], id: &str, codename: &str, suite: &str) -> Vec<
     if chosen.iter().any(|source| source.suites.iter().any(|name| name == suite)) { chosen } else { Vec::new() }
 }
 
-/// Writes sources in the deb822 format, which can carry embedded keys.
+/// Writes sources in the deb822 format, which supports embedded keys.
 pub fn render(sources: &[Source]) -> String {
     let stanza = |source: &Source| {
         let mut text = format!(
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(turned, [source(&["trixie", "trixie-updates"], own), source(&["trixie-security"], own)]);
         assert_eq!(for_suite(&host, "debian", "bookworm", "sid"), [source(&["sid"], own)]);
         assert_eq!(for_suite(&host[1..4], "debian", "bookworm", "trixie"), []);
-        // A company's mirror under a keyring of its own is used when it is all there is.
+        // A company's mirror with its own keyring is used when no other exists.
         assert_eq!(for_suite(&host[4..], "debian", "bookworm", "trixie"), [source(&["trixie"], "/third-party.gpg")]);
         assert!(!render(&turned).to_lowercase().contains("trusted"));
     }

@@ -1,5 +1,5 @@
-//! What a base image's own configuration adds to builds above it: variables and `ONBUILD` triggers. Read once per
-//! digest and kept beside the substitutes, so that an unchanged build sends no request.
+//! The parts of a base image's configuration that affect builds on it: variables and `ONBUILD` triggers. Read once per
+//! digest and stored beside the substitutes, so that an unchanged build sends no request.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,16 +17,16 @@ use crate::image::base::ResolvedBase;
 use crate::image::dockerfile::BaseFacts;
 use crate::image::{Digest, Platform, substitute};
 
-/// A registry answers within a second or two, for the manifest and the configuration.
+/// Time limit for the manifest and the configuration. A registry answers within a second or two.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// The facts of each base that are known without a request. `None` as soon as those of one are not.
+/// Returns the facts of each base that are known without a request; `None` if those of one are unknown.
 pub fn known(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Option<BTreeMap<String, BaseFacts>> {
     bases.values().map(|base| Some((base.name.clone(), read(root, &base.digest)?))).collect()
 }
 
-/// Reads the configuration of each base that is not known yet: of substitutes from their layout, of others through buildx.
-/// A base whose configuration cannot be had is left out: images above it count their whole context.
+/// Reads the configuration of each unknown base: of substitutes from their layout, of others through buildx.
+/// A base without an available configuration is omitted: images on it count their whole context.
 pub fn learn(
     root: &Utf8Path,
     engine: &Engine,
@@ -51,7 +51,7 @@ pub fn learn(
     Ok(facts)
 }
 
-/// Uncompressed digests of the layers of each base whose configuration is known.
+/// Returns the uncompressed digests of the layers of each base whose configuration is known.
 pub fn layers(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Vec<Vec<Digest>> {
     /// The part of an image configuration that lists layers.
     #[derive(serde::Deserialize)]
@@ -67,8 +67,8 @@ pub fn layers(root: &Utf8Path, bases: &BTreeMap<String, ResolvedBase>) -> Vec<Ve
     parsed.map(|configuration| configuration.rootfs.diff_ids).collect()
 }
 
-/// The platform that a base's own configuration claims, where it is known: `linux/arm64`, in OCI's words. BuildKit builds
-/// on a single image of another platform without a word, and labels the result with the requested platform.
+/// Returns the platform in a base's own configuration, if known, in OCI's notation: `linux/arm64`. BuildKit builds on
+/// a single image of another platform without a warning, and labels the result with the requested platform.
 pub fn claimed_platform(root: &Utf8Path, base: &ResolvedBase) -> Option<String> {
     let config: Value = serde_json::from_slice(&fs::read(path(root, &base.digest)).ok()?).ok()?;
     Some(format!("{}/{}", config.get("os")?.as_str()?, config.get("architecture")?.as_str()?))
@@ -88,7 +88,7 @@ fn of_layout(folder: &Utf8Path) -> anyhow::Result<Vec<u8>> {
     layout.document(&manifest.config.digest)
 }
 
-/// `imagetools inspect` prints the configuration of a single image, or one per platform of an index.
+/// Returns the configuration from `imagetools inspect`, which prints one, or one per platform of an index.
 fn of_registry(engine: &Engine, platform: Platform, base: &ResolvedBase) -> anyhow::Result<Option<Vec<u8>>> {
     let reference = base.reference.strip_prefix("docker-image://").unwrap_or(&base.reference);
     let mut command = engine.docker();

@@ -1,5 +1,5 @@
-//! Substitutes for engines with the classic image store: their builder knows no `oci-layout://`, so the image is loaded
-//! once and referred to by a tag that carries its digest.
+//! Substitutes for engines with the classic image store. Their builder does not support `oci-layout://`, so the image
+//! is loaded once and referred to by a tag that contains its digest.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::image::substitute::{self, documents};
 
 const INSPECT_LIMIT: Duration = Duration::from_secs(20);
 
-/// The same base with a reference that this engine's builder can use.
+/// Returns the base with a reference that this engine's builder can use.
 pub(super) fn for_engine(engine: &Engine, root: &Utf8Path, base: ResolvedBase) -> anyhow::Result<ResolvedBase> {
     if engine.export() == Export::OciLayout {
         return Ok(base);

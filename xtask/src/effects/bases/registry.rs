@@ -1,4 +1,4 @@
-//! Asks a registry for the digest of an image, through buildx, so that the user's logins, proxies and certificates count.
+//! Queries a registry for the digest of an image through buildx, with the user's logins, proxies and certificates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::effects::process;
 use crate::image::Digest;
 use crate::image::base::{Answer, BaseName};
 
-/// A registry answers within a second; one that takes longer than this is as good as out of reach.
+/// Time limit of a query. A registry answers within a second; a slower one counts as unreachable.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// Registries that did not answer, so that each is waited for once in a run.
+/// Registries that did not answer, so that each is waited for only once per run.
 #[derive(Debug, Default)]
 pub(super) struct Registries {
     unreachable: BTreeMap<String, String>,
@@ -21,7 +21,7 @@ pub(super) struct Registries {
 }
 
 impl Registries {
-    /// The digest of the index, or of the manifest of a single-platform image.
+    /// Returns the digest of the index, or of the manifest of a single-platform image.
     pub(super) fn ask(&mut self, engine: &Engine, name: &BaseName, pin: Option<Digest>) -> anyhow::Result<Answer> {
         if let Some(why) = self.unreachable.get(&name.registry) {
             return Ok(Answer::Unreachable(why.clone()));
@@ -40,7 +40,7 @@ impl Registries {
         Ok(answer)
     }
 
-    /// Whether the user has yet to hear that this registry does not answer; `true` once in a run.
+    /// Returns whether the failure of this registry has yet to be reported; `true` once per run.
     pub(super) fn is_news(&mut self, registry: &str) -> bool {
         self.mentioned.insert(registry.to_owned())
     }

@@ -25,14 +25,14 @@ use crate::image::substitute::{self, Hashing, documents};
 use crate::image::{Digest, Platform};
 use crate::report::Report;
 
-/// A bootstrap takes 15 s here; a slow line needs its time for about 60 MB.
+/// Time limit of a bootstrap: 15 s of work, and about 60 MB on a slow line.
 const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(900);
-/// Our note in the layout's folder.
+/// Name of the record in the layout's folder.
 const RECORD: &str = "substitute.json";
-/// There while the substitute is what the builds use.
+/// Name of the file that exists while builds use the substitute.
 const IN_USE: &str = "in-use";
 
-/// What a substitute on disk is.
+/// Record of a substitute on disk.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     name: String,
@@ -40,15 +40,15 @@ struct Record {
     digest: Digest,
 }
 
-/// The folder of all substitutes, from the repository root.
+/// Folder of all substitutes, relative to the repository root.
 const SHELF: &str = "target/slipway/bases";
 
-/// The folder of all substitutes.
+/// Returns the folder of all substitutes.
 pub(super) fn shelf(root: &Utf8Path) -> Utf8PathBuf {
     root.join(SHELF)
 }
 
-/// A complete substitute of this very recipe, if there is one.
+/// Returns a complete substitute of exactly this recipe, if one exists.
 pub(super) fn on_disk(root: &Utf8Path, name: &str, recipe: &Substitute, platform: Platform) -> Option<ResolvedBase> {
     let folder = shelf(root).join(substitute::folder_name(name));
     let record: Record = serde_json::from_str(&fs::read_to_string(folder.join(RECORD)).ok()?).ok()?;
@@ -57,18 +57,18 @@ pub(super) fn on_disk(root: &Utf8Path, name: &str, recipe: &Substitute, platform
     fits.then(|| ResolvedBase::from_layout(name, &from_root, record.digest))
 }
 
-/// Whether the last build that asked used the substitute.
+/// Returns whether the last build that used this base used the substitute.
 pub(super) fn is_in_use(root: &Utf8Path, name: &str) -> bool {
     shelf(root).join(substitute::folder_name(name)).join(IN_USE).exists()
 }
 
-/// Notes that a registry serves this base again; the layout stays for the next time it does not.
+/// Records that a registry serves this base again; the layout is kept for the next outage.
 pub(super) fn set_aside(root: &Utf8Path, name: &str) {
-    // A mark that was never made is what we want.
+    // A missing file is no error.
     let _ = fs::remove_file(shelf(root).join(substitute::folder_name(name)).join(IN_USE));
 }
 
-/// The substitute of this recipe: the one on disk, else a new one. Safe to call from several processes at once.
+/// Returns the substitute of this recipe: the one on disk, else a new one. Several processes may call it at once.
 pub(super) fn ensure(
     root: &Utf8Path,
     name: &str,
@@ -121,7 +121,7 @@ fn build(
     Ok(())
 }
 
-/// Only Debian as root can bootstrap Debian, and only for its own processor, since packages run their scripts.
+/// Checks the host. Bootstrapping needs Debian, root and the image's own processor, since packages run their scripts.
 fn usable_host(name: &str, platform: Platform) -> anyhow::Result<Distribution> {
     let fail = |reason: String| {
         Failure::failed(format!("failed to make a substitute for `{name}`: {reason}"))
@@ -170,7 +170,7 @@ fn bootstrap(
         .with_context(|| format!("failed to bootstrap `{}`", recipe.suite))
 }
 
-/// mmdebstrap: of the private engine's packages, else the host's, else fetched for this once.
+/// Returns mmdebstrap: from the private engine's packages, else the host's, else a temporary download.
 fn bootstrap_program(root: &Utf8Path, scratch: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
     const NAME: &str = "mmdebstrap";
     if let Some(program) = Place::of_repository(root).program(NAME).or_else(|| host::find_program(NAME)) {
@@ -190,7 +190,7 @@ fn bootstrap_program(root: &Utf8Path, scratch: &Utf8Path) -> anyhow::Result<Utf8
     Ok(tools.join("usr/bin").join(NAME))
 }
 
-/// Writes the layout with one gzip layer; returns the layer's bytes.
+/// Writes the layout with one gzip layer; returns the layer's size in bytes.
 fn write_layout(
     rootfs: &Utf8Path,
     folder: &Utf8Path,

@@ -1,5 +1,5 @@
-//! Remembered digests of files, keyed by path and by what the file system says of the file. An entry is believed only if
-//! the file was last changed before the run that read it began, so a write in the same clock tick cannot hide.
+//! Cache of file digests, keyed by path and file metadata. An entry is valid only if the file was last changed before
+//! the run that read it began, so that a write within the same clock tick cannot be missed.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,25 +12,25 @@ use sha2::{Digest as _, Sha256};
 use super::content::Stat;
 use crate::image::Digest;
 
-/// First bytes of the file: another version of the layout has others and is not read.
+/// First bytes of the file. A file with another version of the format has different ones and is not read.
 const MAGIC: &[u8] = b"slipway file digests 1\n";
 
-/// How far the clock of the file system may run behind that of the run, in nanoseconds: the coarsest time stamps in use
+/// Maximum lag of the file system's clock behind the run's, in nanoseconds. The coarsest time stamps in use
 /// are those of FAT, two seconds.
 const SLACK: i64 = 2_000_000_000;
 
-/// An entry that so many written runs did not meet is dropped, which bounds the file.
+/// Number of written runs after which an unused entry is dropped, which bounds the file's size.
 const MAX_AGE: u8 = 16;
 
-/// The digests that earlier runs came to, and those of this run.
+/// Digests of earlier runs and of this run.
 #[derive(Debug)]
 pub(super) struct Cache {
     file: Utf8PathBuf,
-    /// When this run began, in nanoseconds since 1970.
+    /// Start of this run, in nanoseconds since 1970.
     started: i64,
-    /// When the run that wrote the file began.
+    /// Start of the run that wrote the file, in nanoseconds since 1970.
     recorded: i64,
-    /// Sorted by path.
+    /// Entries of the file, sorted by path.
     known: Entries,
     fresh: BTreeMap<Box<str>, Known>,
 }
@@ -41,13 +41,13 @@ type Entries = Vec<(Box<str>, Known)>;
 struct Known {
     stat: Stat,
     digest: Digest,
-    /// Written runs since the entry was last met.
+    /// Number of written runs since the entry was last used.
     age: u8,
     met: bool,
 }
 
 impl Cache {
-    /// Opens the cache. A missing, damaged or other file is an empty cache: everything is read again.
+    /// Opens the cache. A missing, damaged or unknown file is an empty cache: all files are read again.
     pub(super) fn open(file: &Utf8Path) -> anyhow::Result<Cache> {
         let directory = file.parent().unwrap_or(Utf8Path::new("."));
         std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{directory}`"))?;
@@ -55,14 +55,14 @@ impl Cache {
         let (recorded, known) = std::fs::read(file)
             .ok()
             .and_then(|bytes| decode(&bytes))
-            // Written in the future: the clock was set back since, and times prove nothing.
+            // Written in the future: the clock was set back since, so times are not reliable.
             .filter(|(recorded, _)| *recorded <= started)
             .unwrap_or_default();
         Ok(Cache { file: file.to_owned(), started, recorded, known, fresh: BTreeMap::new() })
     }
 
-    /// The digest of the file at that path, if nothing has touched it since it was read. The number identifies the entry
-    /// to `meet`.
+    /// Returns the digest of the file at that path, if it is unchanged since it was read. The number identifies the
+    /// entry for `meet`.
     pub(super) fn find(&self, path: &str, stat: &Stat) -> Option<(Digest, Option<usize>)> {
         if let Some(known) = self.fresh.get(path).filter(|known| known.stat == *stat) {
             return Some((known.digest, None));
@@ -72,7 +72,7 @@ impl Cache {
         (known.stat == *stat && settled(stat, self.recorded)).then_some((known.digest, Some(index)))
     }
 
-    /// Notes that a walk met these entries.
+    /// Marks these entries as used by a walk.
     pub(super) fn meet(&mut self, indices: &[usize]) {
         for index in indices {
             if let Some((_, known)) = self.known.get_mut(*index) {
@@ -81,13 +81,13 @@ impl Cache {
         }
     }
 
-    /// Adds what a walk has read.
+    /// Adds the digests that a walk has read.
     pub(super) fn add(&mut self, fresh: impl IntoIterator<Item = (Box<str>, Stat, Digest)>) {
         let entry = |(path, stat, digest)| (path, Known { stat, digest, age: 0, met: true });
         self.fresh.extend(fresh.into_iter().map(entry));
     }
 
-    /// Writes the cache, unless it holds nothing that the file does not. Whole or not at all: the file is replaced.
+    /// Writes the cache, unless it has nothing new. The file is replaced atomically.
     pub(super) fn save(mut self) -> anyhow::Result<()> {
         if self.fresh.is_empty() {
             return Ok(());
@@ -95,7 +95,7 @@ impl Cache {
         let recorded = self.recorded;
         for (path, mut known) in self.known.drain(..) {
             known.age = if known.met { 0 } else { known.age.saturating_add(1) };
-            // An entry that was not yet settled must not become so merely because this run began later.
+            // An unsettled entry must not become settled merely because this run began later.
             if known.age < MAX_AGE && settled(&known.stat, recorded) {
                 self.fresh.entry(path).or_insert(known);
             }
@@ -105,20 +105,20 @@ impl Cache {
             .and_then(|()| Ok(std::fs::rename(&temporary, &self.file)?))
             .with_context(|| format!("failed to write `{}`", self.file));
         if written.is_err() {
-            // Nothing more can be done about a half-written file than to try to remove it.
+            // A failed removal of the partial file has no remedy.
             let _ = std::fs::remove_file(&temporary);
         }
         written
     }
 }
 
-/// Whether a file was last touched safely before a run began.
+/// Returns whether a file was last changed safely before a run began.
 fn settled(stat: &Stat, started: i64) -> bool {
     let limit = started.saturating_sub(SLACK);
     stat.modified < limit && stat.changed < limit
 }
 
-/// The earlier of the system's clock and the file system's, which a network or shared folder may keep for itself.
+/// Returns the earlier of the system's clock and the file system's, which a network or shared folder may set itself.
 fn now(directory: &Utf8Path) -> anyhow::Result<i64> {
     let probe = directory.join(format!("clock.{}.tmp", std::process::id()));
     let context = || format!("failed to write to `{directory}`");
@@ -129,7 +129,7 @@ fn now(directory: &Utf8Path) -> anyhow::Result<i64> {
     Ok(stamp.min(i64::try_from(system.as_nanos()).unwrap_or(i64::MAX)))
 }
 
-/// Writes through a hasher; the last 32 bytes are the SHA-256 of all before.
+/// Writes the entries, followed by their SHA-256 in the last 32 bytes.
 fn encode(file: &Utf8Path, started: i64, entries: &BTreeMap<Box<str>, Known>) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::with_capacity(1 << 16, std::fs::File::create(file)?);
     let mut hasher = Sha256::new();
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A file last touched that long before the run began.
+    /// Returns the metadata of a file that was last changed `before` nanoseconds before the run began.
     fn touched(cache: &Cache, before: i64) -> Stat {
         let time = cache.started - before;
         Stat { size: 5, modified: time, changed: time, inode: 7, device: 1 }

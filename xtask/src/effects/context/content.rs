@@ -1,4 +1,4 @@
-//! The digest of one file on disk, and what the file system says of a file: the key under which a digest is remembered.
+//! The digest of one file on disk, and its metadata: the key under which a digest is remembered.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -11,19 +11,19 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Failure;
 use crate::image::Digest;
 
-/// How often a file that changes while it is read is read again.
+/// Maximum number of reads of a file that changes while it is read.
 const ATTEMPTS: usize = 3;
 
-/// Bytes read at once. Most source files fit; larger ones gain nothing from more.
+/// Size of the read buffer in bytes. Most source files fit; larger buffers are no faster.
 pub(super) const BUFFER: usize = 128 * 1024;
 
-/// What the file system says of a file. Any write changes at least one of these, as long as the clock moves between.
+/// Metadata of a file. Any write changes at least one member, provided that the clock advances between writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) size: u64,
-    /// Nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970.
     pub(super) modified: i64,
-    /// Nanoseconds since 1970: of the last change of content or of the file's own data. Programs cannot set it.
+    /// Change time of content or metadata, in nanoseconds since 1970. Programs cannot set it.
     pub(super) changed: i64,
     pub(super) inode: u64,
     pub(super) device: u64,
@@ -42,8 +42,8 @@ impl Stat {
     }
 }
 
-/// The digest of a file and the metadata that it had before and after it was read. Fails on a file that does not hold
-/// still, and names a file that cannot be read.
+/// Returns the digest of a file and its metadata, which are equal before and after reading. Fails if the file keeps
+/// changing or cannot be read.
 pub(super) fn digest_file(path: &Utf8Path, buffer: &mut [u8]) -> anyhow::Result<(Digest, Metadata)> {
     let attempt = |buffer: &mut [u8]| -> anyhow::Result<Option<(Digest, Metadata)>> {
         let mut file = File::open(path)?;
@@ -59,7 +59,7 @@ pub(super) fn digest_file(path: &Utf8Path, buffer: &mut [u8]) -> anyhow::Result<
             hasher.update(buffer.get(..read).unwrap_or_default());
             left = left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
         }
-        // Through the path and not through the open file: an editor that replaces the file leaves the open one alone.
+        // Through the path, not the open file: an editor that replaces the file does not change the open one.
         let after = std::fs::symlink_metadata(path)?;
         let steady = left == 0 && Stat::of(&before) == Stat::of(&after) && before.mode() == after.mode();
         Ok(steady.then(|| (Digest::from_hasher(hasher), after)))
@@ -105,7 +105,7 @@ mod tests {
     fn a_file_that_does_not_hold_still_is_named() {
         let path = temporary("growing");
         let mut file = std::fs::File::create(&path).unwrap();
-        // Long enough to read that the other thread writes meanwhile, every time.
+        // Large enough for the other thread to write during every read.
         file.set_len(64 << 20).unwrap();
         let done = AtomicBool::new(false);
         let outcome = std::thread::scope(|scope| {

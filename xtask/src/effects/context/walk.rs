@@ -1,5 +1,5 @@
-//! Walks the part of a directory that the ignore file keeps and a Dockerfile reaches, and hashes its files, on as many
-//! threads as the machine has cores. Paths outside of the build are not entered.
+//! Walks the part of a directory that the ignore file keeps and a Dockerfile uses, and hashes its files, with one
+//! thread per core. Paths outside the build are not entered.
 
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
@@ -16,34 +16,34 @@ use crate::image::dockerfile::{ContextReach, Paths};
 use crate::image::dockerignore::{Ignore, Verdict};
 use crate::image::fingerprint::{Content, Entry};
 
-/// Files that one thread hashes before it looks for other work: a single large directory keeps all threads busy.
+/// Number of files per unit of work, so that a single large directory keeps all threads busy.
 const BATCH: usize = 128;
 
-/// More threads than this wait for each other and for the disk.
+/// Maximum number of threads; more wait for each other and for the disk.
 const MAX_THREADS: usize = 8;
 
-/// What a walk found.
+/// Result of a walk.
 #[derive(Default)]
 pub(super) struct Found {
-    /// In no order.
+    /// Entries, unordered.
     pub(super) entries: Vec<Entry>,
-    /// Files that were read, by their path below the repository root.
+    /// Files that were read, by their path relative to the repository root.
     pub(super) fresh: Vec<(Box<str>, Stat, Digest)>,
-    /// Entries of the cache that were met.
+    /// Indices of the cache entries that were used.
     pub(super) met: Vec<usize>,
-    /// A link stands where a `COPY` source is looked up: what it reaches lies elsewhere.
+    /// Whether a link was found on the path of a `COPY` source: its target lies elsewhere.
     link_on_the_way: bool,
 }
 
-/// The directory to walk and the rules to do it by.
+/// A directory to walk and the rules of the walk.
 pub(super) struct Walk<'a> {
-    /// The context on disk.
+    /// Path of the context on disk.
     pub(super) directory: &'a Utf8Path,
-    /// The context relative to the repository root: what the cache calls it.
+    /// Path of the context relative to the repository root, used as the cache key.
     pub(super) name: &'a Utf8Path,
-    /// What is kept.
+    /// Rules of the ignore file.
     pub(super) ignore: &'a Ignore,
-    /// The cache of earlier runs.
+    /// Cache of earlier runs.
     pub(super) cache: &'a Cache,
 }
 
@@ -60,8 +60,8 @@ struct Queue {
 }
 
 impl Walk<'_> {
-    /// Everything that `reach` names. Where a symbolic link is met on the way to a `COPY` source, that is everything the
-    /// ignore file keeps, since BuildKit follows it there.
+    /// Returns all entries that `reach` selects. If the path of a `COPY` source contains a symbolic link, returns all
+    /// entries that the ignore file keeps, since BuildKit follows the link.
     pub(super) fn run(&self, reach: &ContextReach) -> anyhow::Result<Found> {
         let paths = match reach {
             ContextReach::Everything => None,
@@ -216,7 +216,7 @@ impl Walk<'_> {
     }
 }
 
-/// BuildKit names files in UTF-8 only; so do we, rather than build from a name that arrives as another one.
+/// Checks that a name is UTF-8. BuildKit supports no other names and would change this one.
 fn utf8(name: &std::ffi::OsStr, directory: &Utf8Path) -> Result<(), Failure> {
     if name.to_str().is_some() {
         return Ok(());
@@ -229,7 +229,7 @@ fn executable(metadata: &std::fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o100 != 0
 }
 
-/// The next task; `None` when there is none and no thread is at one that could bring more.
+/// Returns the next task; `None` when the queue is empty and no thread can add more.
 fn next(queue: &Mutex<Queue>, wake: &Condvar) -> Option<Task> {
     let mut state = lock(queue);
     loop {
@@ -247,7 +247,7 @@ fn next(queue: &Mutex<Queue>, wake: &Condvar) -> Option<Task> {
     }
 }
 
-/// A thread that panicked left whole tasks in the queue; its panic is raised again when it is joined.
+/// Locks the queue. A thread that panicked left it consistent; its panic is raised again when it is joined.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Runs one bake plan and reports its events as they come.
+//! Runs one bake plan and reports its events as they arrive.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -11,22 +11,22 @@ use crate::plan::bake::transcript::{Event, Failure, Transcript};
 use crate::plan::bake::{BUILDX_VARIABLES, BakePlan};
 use anyhow::Context;
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Everything was built.
+    /// All targets were built.
     Built,
-    /// Something was not, and why.
+    /// A target failed, with the reason.
     Failed(Failure),
-    /// The user interrupted; the client was signalled and has stopped.
+    /// The user interrupted; the client was signalled and has exited.
     Interrupted,
 }
 
-/// Runs `docker buildx bake` with the plan on its standard input, in a process group of its own so that an interrupt
-/// reaches the client once, from us. `docker` is the engine's client command; the build directory remembers its process.
+/// Runs `docker buildx bake` with the plan on its standard input. It has its own process group, so that an interrupt
+/// reaches it once, from this process. `docker` is the engine's client command; the build directory records its id.
 ///
 /// # Errors
-/// Where the client cannot be started or its output cannot be read.
+/// The client cannot be started or its output cannot be read.
 pub fn bake(
     mut docker: Command,
     build_directory: &BuildDirectory,
@@ -48,7 +48,7 @@ pub fn bake(
     build_directory.remember(child.id())?;
     let mut stdin = child.stdin.take().context("failed to reach the standard input of `docker buildx bake`")?;
     let stderr = child.stderr.take().context("failed to reach the progress of `docker buildx bake`")?;
-    // A client that dies before it read the plan closes the pipe; why it died is on its standard error.
+    // A client that exits before it read the plan closes the pipe; the reason is on its standard error.
     let _ = stdin.write_all(plan.to_json().as_bytes());
     drop(stdin);
 
@@ -86,7 +86,7 @@ pub fn bake(
         Ok(Outcome::Built)
     } else {
         let mut failure = transcript.failure();
-        // Buildx ends with 1 when it has said why. Killed, or out of something, it may not have said anything.
+        // Buildx exits with 1 after it has reported the reason. With another status it may not have reported any.
         if status.code() != Some(1) {
             failure.cause.push_str(&format!(" ({status})"));
         }

@@ -1,5 +1,5 @@
-//! An OCI layout out of the engine's classic image store, for builders that cannot export one: `docker save` since
-//! Docker 25 writes blobs and an index, with plain layers. `normalize` makes of it what other builders export.
+//! Export of an OCI layout from the engine's classic image store, for builders without that export. `docker save` since
+//! Docker 25 writes blobs and an index, with uncompressed layers. `normalize` converts it to the other builders' form.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -12,10 +12,10 @@ use crate::effects::files;
 use crate::error::Failure;
 use crate::image::Digest;
 
-/// Writes the image that the store knows as `name` to the directory `layout`, and removes it from the store.
+/// Writes the image `name` of the store to the directory `layout`, and removes it from the store.
 ///
 /// # Errors
-/// A failure where `docker save` fails, or writes no layout (Docker before 25 did not).
+/// `docker save` fails, or writes no layout (Docker before 25).
 pub fn to_layout(mut docker: impl FnMut() -> Command, name: &str, layout: &Utf8Path) -> anyhow::Result<()> {
     files::remove_directory(layout)?;
     let blobs = layout.join("blobs/sha256");
@@ -30,7 +30,7 @@ pub fn to_layout(mut docker: impl FnMut() -> Command, name: &str, layout: &Utf8P
     Ok(())
 }
 
-/// Unpacks the archive: regular files only, and only those of a layout.
+/// Unpacks the archive: only regular files that belong to a layout.
 fn save(mut docker: Command, name: &str, layout: &Utf8Path) -> anyhow::Result<()> {
     let mut child = docker
         .args(["save", name])

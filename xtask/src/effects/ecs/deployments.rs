@@ -1,4 +1,4 @@
-//! The records of deployments, and the end of one that is under way.
+//! Service deployments: list, describe, stop.
 
 use serde_json::json;
 
@@ -6,19 +6,19 @@ use super::call;
 use crate::ecs::{DeploymentBrief, ServiceDeployment};
 use crate::effects::aws::{Aws, CallError};
 
-/// What becomes of a service whose deployment is ended.
+/// State of a service after its deployment is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The revision before serves again.
+    /// The service returns to its previous revision.
     Rollback,
-    /// It stays as it is.
+    /// The service stays in its current state.
     Abort,
 }
 
-/// `ListServiceDeployments`: the newest first, 100 at most (AWS's page; it keeps them for 90 days).
+/// Calls `ListServiceDeployments`: newest first, 100 at most (AWS's page size; AWS keeps them for 90 days).
 ///
 /// # Errors
-/// ECS's and the network's; `ServiceNotFoundException` where there is no such service.
+/// Errors of ECS and of the network; `ServiceNotFoundException` where the service does not exist.
 pub fn list_service_deployments(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<DeploymentBrief>, CallError> {
     let call = call("ListServiceDeployments");
     let mut answer = send!(
@@ -30,10 +30,10 @@ pub fn list_service_deployments(aws: &Aws, cluster: &str, service: &str) -> Resu
     aws.member(call, &mut answer, "serviceDeployments")
 }
 
-/// `DescribeServiceDeployments` of one; `None` where there is no such record.
+/// Calls `DescribeServiceDeployments` for one deployment; `None` where it does not exist.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn describe_service_deployment(aws: &Aws, arn: &str) -> Result<Option<ServiceDeployment>, CallError> {
     let call = call("DescribeServiceDeployments");
     let mut answer = send!(aws, call, &json!({ "serviceDeploymentArns": [arn] }), describe_service_deployments)?;
@@ -41,10 +41,10 @@ pub fn describe_service_deployment(aws: &Aws, arn: &str) -> Result<Option<Servic
     Ok(found.into_iter().next())
 }
 
-/// `StopServiceDeployment`.
+/// Calls `StopServiceDeployment`.
 ///
 /// # Errors
-/// As above; `ConflictException` or `ServiceDeploymentNotFoundException` where it is over.
+/// As above; `ConflictException` or `ServiceDeploymentNotFoundException` where it has completed.
 pub fn stop_service_deployment(aws: &Aws, arn: &str, stop: Stop) -> Result<(), CallError> {
     let stop = match stop {
         Stop::Rollback => "ROLLBACK",

@@ -1,4 +1,4 @@
-//! Services and the clusters that they are in.
+//! Services and their clusters.
 
 use serde_json::{Map, Value, json};
 
@@ -6,31 +6,31 @@ use super::{call, with_token};
 use crate::ecs::Service;
 use crate::effects::aws::{Aws, Call, CallError, typed};
 
-/// `DescribeClusters`: the status of a cluster, such as `ACTIVE`; `None` where there is none of that name.
+/// Calls `DescribeClusters` and returns the status of a cluster, such as `ACTIVE`; `None` where it does not exist.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn describe_cluster(aws: &Aws, cluster: &str) -> Result<Option<String>, CallError> {
     let answer = send!(aws, call("DescribeClusters"), &json!({ "clusters": [cluster] }), describe_clusters)?;
     Ok(answer.pointer("/clusters/0/status").and_then(Value::as_str).map(str::to_owned))
 }
 
-/// `DescribeServices`, tags included; `None` where there is none of that name, or one that was deleted.
+/// Calls `DescribeServices`, tags included; `None` where the service does not exist or was deleted.
 ///
 /// # Errors
-/// As above; `ClusterNotFoundException` where there is no such cluster.
+/// As above; `ClusterNotFoundException` where the cluster does not exist.
 pub fn describe_service(aws: &Aws, cluster: &str, service: &str) -> Result<Option<Service>, CallError> {
     let call = call("DescribeServices");
     let input = json!({ "cluster": cluster, "services": [service], "include": ["TAGS"] });
     let mut answer = send!(aws, call, &input, describe_services)?;
     let Some(found) = answer.pointer_mut("/services/0").map(Value::take) else { return Ok(None) };
     let service = read(aws, call, found)?;
-    // A deleted service stays for a while, and its name can be used again.
+    // ECS returns a deleted service for a while, and its name can be used again.
     Ok(Some(service).filter(|service| service.status != "INACTIVE"))
 }
 
-/// `DescribeServices` for several services, tags included, ten a call (Amazon ECS API, DescribeServices). Services that do
-/// not exist or were deleted are left out.
+/// Calls `DescribeServices` for several services, tags included, ten per call (Amazon ECS API, DescribeServices).
+/// Services that do not exist or were deleted are omitted.
 ///
 /// # Errors
 /// As above.
@@ -50,17 +50,17 @@ pub fn describe_services(aws: &Aws, cluster: &str, services: &[&str]) -> Result<
     Ok(all)
 }
 
-/// `CreateService`, with a client token: a retry creates no second service.
+/// Calls `CreateService` with a client token: a retry creates no second service.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn create_service(aws: &Aws, document: &Map<String, Value>) -> Result<Service, CallError> {
     let call = call("CreateService").idempotent();
     let mut answer = send!(aws, call, &with_token(document), create_service)?;
     read(aws, call, answer.get_mut("service").map(Value::take).unwrap_or_default())
 }
 
-/// `UpdateService`. A retry is the same deployment, except for a forced one, which is not retried.
+/// Calls `UpdateService`. A retry results in the same deployment; a call that forces a new deployment is not retried.
 ///
 /// # Errors
 /// As above.

@@ -1,4 +1,4 @@
-//! Tasks: found, described, started, stopped.
+//! Tasks: list, describe, run, stop.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use crate::ecs::Task;
 use crate::effects::aws::{Aws, CallError};
 use crate::error::Failure;
 
-/// AWS: at most 100 tasks a call of `DescribeTasks`.
+/// AWS's limit: 100 tasks per call of `DescribeTasks`.
 const MOST_DESCRIBED: usize = 100;
 
-/// Which tasks of a cluster.
+/// Filter of a cluster's tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskFilter<'f> {
-    /// Of this service.
+    /// Name of the service.
     pub service: Option<&'f str>,
-    /// Of revisions of this family.
+    /// Family of the task definition.
     pub family: Option<&'f str>,
-    /// Started by this: a deployment's id, or what `RunTask` was given. ECS takes it without `service` only.
+    /// Value of `startedBy`: a deployment's id, or that of `RunTask`. ECS accepts it only without `service`.
     pub started_by: Option<&'f str>,
-    /// `RUNNING` (ECS's own choice) or `STOPPED`.
+    /// `RUNNING` (ECS's default) or `STOPPED`.
     pub desired_status: Option<&'f str>,
 }
 
-/// `ListTasks`: ARNs, all pages.
+/// Calls `ListTasks` and returns the ARNs of all pages.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn list_tasks(aws: &Aws, cluster: &str, filter: &TaskFilter<'_>) -> Result<Vec<String>, CallError> {
     let mut input = json!({ "cluster": cluster });
     let members = [
@@ -46,7 +46,7 @@ pub fn list_tasks(aws: &Aws, cluster: &str, filter: &TaskFilter<'_>) -> Result<V
     list(aws, call, &input, "taskArns", None, |input| send!(aws, call, input, list_tasks))
 }
 
-/// `DescribeTasks`. Tasks that ECS has forgotten, about an hour after their end, are left out.
+/// Calls `DescribeTasks`. Tasks that ECS has deleted, about an hour after they stopped, are omitted.
 ///
 /// # Errors
 /// As above.
@@ -63,18 +63,18 @@ pub fn describe_tasks(aws: &Aws, cluster: &str, arns: &[String]) -> Result<Vec<T
 /// A task that could not be started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFailure {
-    /// `RESOURCE:MEMORY`, `Capacity is unavailable at this time`, …
+    /// Reason, such as `RESOURCE:MEMORY` or `Capacity is unavailable at this time`.
     pub reason: String,
-    /// More of it, if ECS says more.
+    /// Further details, if ECS reports them.
     pub detail: Option<String>,
 }
 
-/// Why no task was started.
+/// Reason why no task was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotRun {
-    /// The call came to nothing.
+    /// The call failed.
     Call(CallError),
-    /// ECS took the call, and could not place the task.
+    /// ECS accepted the call, but could not place the task.
     Failed(TaskFailure),
 }
 
@@ -105,10 +105,10 @@ impl From<NotRun> for anyhow::Error {
     }
 }
 
-/// `RunTask` of one task, with a client token: a retry starts no second task.
+/// Calls `RunTask` for one task, with a client token: a retry starts no second task.
 ///
 /// # Errors
-/// Why there is no task.
+/// The reason why no task was started.
 pub fn run_task(aws: &Aws, document: &Map<String, Value>) -> Result<Task, NotRun> {
     let call = call("RunTask").idempotent();
     let mut answer = send!(aws, call, &with_token(document), run_task)?;
@@ -121,12 +121,12 @@ pub fn run_task(aws: &Aws, document: &Map<String, Value>) -> Result<Task, NotRun
     Err(NotRun::Failed(TaskFailure { reason, detail: text("detail") }))
 }
 
-/// `StopTask`. One that is over already stays so.
+/// Calls `StopTask`. For a stopped task this is a no-op.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn stop_task(aws: &Aws, cluster: &str, arn: &str, reason: &str) -> Result<(), CallError> {
-    // AWS: at most 255 characters of a reason.
+    // AWS's limit: 255 characters for a reason.
     let reason: String = reason.chars().take(255).collect();
     let input = json!({ "cluster": cluster, "task": arn, "reason": reason });
     send!(aws, call("StopTask").idempotent(), &input, stop_task).map(|_| ())

@@ -1,4 +1,4 @@
-//! Task definitions: each revision as the document that was registered.
+//! Task definitions: each revision is returned as the registered document.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use super::{call, list, tag_list, tags_of};
 use crate::ecs::Revision;
 use crate::effects::aws::{Aws, Call, CallError};
 
-/// `DescribeTaskDefinition` of a family (its newest revision), of `<family>:<number>` or of an ARN, tags included; `None` where
-/// there is none.
+/// Calls `DescribeTaskDefinition` for a family (its newest revision), `<family>:<number>` or an ARN, tags included;
+/// `None` where it does not exist.
 ///
 /// # Errors
-/// ECS's and the network's.
+/// Errors of ECS and of the network.
 pub fn describe_task_definition(aws: &Aws, name: &str) -> Result<Option<Revision>, CallError> {
     let call = call("DescribeTaskDefinition");
     match send!(aws, call, &json!({ "taskDefinition": name, "include": ["TAGS"] }), describe_task_definition) {
         Ok(answer) => read(aws, call, answer).map(Some),
-        // ECS has no code of its own for it.
+        // ECS has no separate error code for a missing task definition.
         Err(error) if error.message().is_some_and(|words| words.contains("Unable to describe task definition")) => {
             Ok(None)
         }
@@ -25,21 +25,21 @@ pub fn describe_task_definition(aws: &Aws, name: &str) -> Result<Option<Revision
     }
 }
 
-/// `ListTaskDefinitions`: ARNs of the active revisions of a family, the newest first, so many at most.
+/// Calls `ListTaskDefinitions`: ARNs of a family's active revisions, newest first, at most `most`.
 ///
 /// # Errors
 /// As above.
 pub fn list_task_definitions(aws: &Aws, family: &str, most: usize) -> Result<Vec<String>, CallError> {
-    // AWS: 1 to 100 a page.
+    // AWS's limits: 1 to 100 per page.
     let page = most.clamp(1, 100);
     let input = json!({ "familyPrefix": family, "sort": "DESC", "status": "ACTIVE", "maxResults": page });
-    // The family is exact here, whatever the member's name says.
+    // ECS compares the complete family here, although the member is called a prefix.
     let call = call("ListTaskDefinitions");
     list(aws, call, &input, "taskDefinitionArns", Some(most), |input| send!(aws, call, input, list_task_definitions))
 }
 
-/// `RegisterTaskDefinition`, with these tags beside those of the document. It is retried where a response is lost: that
-/// may leave one more revision of the same content, which no service runs.
+/// Calls `RegisterTaskDefinition`, with these tags in addition to the document's. It is retried where a response is
+/// lost: that may leave one more revision of the same content, which no service runs.
 ///
 /// # Errors
 /// As above.
@@ -52,7 +52,7 @@ pub fn register_task_definition(
     let mut input = Value::Object(document.clone());
     let mut all = tags_of(&input);
     all.extend(tags.clone());
-    // ECS refuses an empty list.
+    // ECS rejects an empty list.
     if let (Some(input), false) = (input.as_object_mut(), all.is_empty()) {
         input.insert("tags".to_owned(), tag_list(&all).into());
     }

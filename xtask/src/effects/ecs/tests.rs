@@ -1,4 +1,4 @@
-//! Answers in ECS's form, and what goes out for them.
+//! Tests with responses in ECS's format, and of the requests that are sent.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,7 @@ fn a_revision_is_registered_as_its_document_says_with_further_tags() {
     assert_eq!(server.asked().json(), json!({ "family": "shop" }));
 }
 
-/// Members that the SDK's version does not know, at the top and nested.
+/// The members are unknown to the SDK's version, at the top level and nested.
 #[test]
 fn keeps_unknown_members_of_a_task_definition() {
     let sent = json!({ "family": "shop", "quantumMode": { "qubits": 8 }, "containerDefinitions": [

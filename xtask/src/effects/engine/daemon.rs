@@ -1,4 +1,4 @@
-//! The daemon of the private engine: its configuration, start and stop. It outlives the process that starts it.
+//! The daemon of the private engine: configuration, start and stop. It continues to run after the command exits.
 
 use std::env;
 use std::fs::{self, File};
@@ -18,13 +18,13 @@ use crate::effects::process;
 use crate::error::Failure;
 use crate::report::Report;
 
-/// The daemon is ready in about two seconds; a machine under load may need more.
+/// Time limit of a start. The daemon is ready in about two seconds; a machine under load may need more.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Containers get five seconds to end before they are killed, and the daemon ends in less than that.
+/// Time limit of a stop. Containers are killed after five seconds, and the daemon needs less than that.
 const STOP_LIMIT: Duration = Duration::from_secs(25);
 const PING_LIMIT: Duration = Duration::from_secs(3);
 
-/// Variables that the daemon inherits: the way to registries, nothing of the caller's credentials.
+/// Variables that the daemon inherits: network settings for registries, no credentials of the caller.
 const INHERITED: [&str; 10] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -38,7 +38,7 @@ const INHERITED: [&str; 10] = [
     "SSL_CERT_DIR",
 ];
 
-/// Whether the engine answers on its socket.
+/// Returns whether the engine answers on its socket.
 pub(super) fn answers(place: &Place) -> bool {
     ping(&place.socket()).unwrap_or(false)
 }
@@ -54,7 +54,7 @@ fn ping(socket: &Utf8Path) -> std::io::Result<bool> {
     Ok(answer.starts_with("HTTP/1.") && answer.contains(" 200 "))
 }
 
-/// Our daemon's processes: those whose command line names our configuration, never merely a recorded number.
+/// Returns the ids of this daemon's processes: those with its configuration on their command line. No id is recorded.
 pub(super) fn ids(place: &Place) -> Vec<u32> {
     let configuration = place.configuration();
     let is_ours = |id: &u32| {
@@ -65,10 +65,10 @@ pub(super) fn ids(place: &Place) -> Vec<u32> {
     process::all_ids().into_iter().filter(is_ours).collect()
 }
 
-/// Starts the daemon and waits until it answers. The caller holds the lock and knows that it does not answer yet.
+/// Starts the daemon and waits until it answers. The caller holds the lock and has checked that it does not answer yet.
 pub(super) fn start(place: &Place, store: Store, report: &Report) -> anyhow::Result<()> {
     let begin = Instant::now();
-    // What a crash or a `kill -9` left would be in the way: half-dead processes, sockets, mounts.
+    // A crash or `kill -9` may have left processes, sockets and mounts that block a start.
     stop(place);
     sweep::runtime(place)?;
     let network = network::up(place)?;
@@ -102,7 +102,7 @@ pub(super) fn start(place: &Place, store: Store, report: &Report) -> anyhow::Res
     Ok(())
 }
 
-/// Asks the daemon to end, which ends its containers; whatever of it is left after that is killed.
+/// Requests the daemon to stop, which stops its containers. Remaining processes are killed.
 pub(super) fn stop(place: &Place) {
     let ids = ids(place);
     if !ids.is_empty() {
@@ -113,7 +113,7 @@ pub(super) fn stop(place: &Place) {
     sweep::processes(place);
 }
 
-/// Gives containers their time to end; what does not is killed with the rest.
+/// Stops the containers within their time limit; the remaining ones are killed later.
 fn end_containers(place: &Place) {
     let Some(client) = super::Client::of_place(place) else { return };
     let listed = process::run(client.command().args(["ps", "--quiet"]), PING_LIMIT).unwrap_or_default();
@@ -123,7 +123,7 @@ fn end_containers(place: &Place) {
     }
 }
 
-/// The search path of the daemon and its helpers: our packages first, then the system's.
+/// Returns the search path of the daemon and its helpers: the unpacked packages first, then the system's.
 pub(super) fn search_path(place: &Place) -> String {
     let own = ["shim", "root/usr/sbin", "root/usr/bin", "root/sbin", "root/bin"].map(|part| place.folder().join(part));
     let system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -134,7 +134,7 @@ fn spawn(place: &Place) -> anyhow::Result<Child> {
     let log = place.log();
     let output = File::create(&log).with_context(|| format!("failed to create `{log}`"))?;
     let Some(dockerd) = place.program("dockerd") else { bail!("`{}` has no dockerd", place.root()) };
-    // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches the daemon.
+    // A separate session, so that neither Ctrl-C nor closing the terminal affects the daemon.
     let mut command = Command::new("setsid");
     command.arg(dockerd).arg("--config-file").arg(place.configuration());
     command.env_clear().env("PATH", search_path(place)).env("HOME", place.folder());
@@ -162,11 +162,11 @@ fn configuration(place: &Place, store: Store, network: &Network) -> serde_json::
         "pidfile": place.runtime().join("docker.pid"),
         "features": { "containerd-snapshotter": store == Store::Containerd },
         "bridge": place.bridge(),
-        // Without this, a daemon with address pools of its own deletes the interface `docker0` whenever it starts
-        // again, whichever process made it. Containers would then outlive the daemon: `stop` ends them.
+        // Without this, a daemon with its own address pools deletes the interface `docker0` at every restart,
+        // whichever process created it. Containers would then outlive the daemon: `stop` stops them.
         "live-restore": true,
-        // Steps of builds need the way to package archives. The machine's own network has it wherever the machine does;
-        // ours is behind address translation, which some machines do not carry (docs/decisions/0012).
+        // Build steps need access to package archives. The machine's own network has it wherever the machine does;
+        // the bridge needs address translation, which some machines do not support (docs/decisions/0012).
         "labels": [super::probe::HOST_NETWORK_LABEL],
         "iptables": false,
         "ip6tables": false,
@@ -177,7 +177,7 @@ fn configuration(place: &Place, store: Store, network: &Network) -> serde_json::
         "cgroup-parent": format!("/{}", place.cgroup()),
         "log-level": "warn",
     });
-    // An overlay cannot lie on an overlay: inside a container, whose disk is one, files are copied instead.
+    // An overlay cannot be mounted on an overlay. Inside a container, whose disk is one, files are copied instead.
     if is_on_overlay(place.folder()) {
         document["storage-driver"] = json!(if store == Store::Containerd { "native" } else { "vfs" });
     }

@@ -1,6 +1,6 @@
-//! The network of the private engine: a bridge of its own and one chain of its own in each of two tables. The daemon
-//! itself is configured to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of
-//! the user's engine.
+//! The network of the private engine: a bridge and one chain in each of two iptables tables. The daemon itself is
+//! configured to leave iptables alone: a second daemon that manages the chains named `DOCKER` would flush those of the
+//! user's engine.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -16,10 +16,10 @@ use crate::effects::process;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
-/// Our chain's table and the built-in chain that leads to it.
+/// Table of each chain, and the built-in chain that jumps to it.
 const HOOKS: [(&str, &str); 2] = [("nat", "POSTROUTING"), ("filter", "FORWARD")];
 
-/// What the network record holds.
+/// Content of the network record.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     pool: String,
@@ -27,16 +27,16 @@ struct Record {
     forwarding_before: bool,
 }
 
-/// The network as the daemon's configuration needs it.
+/// Network values for the daemon's configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Network {
-    /// The pool of all the engine's networks; its first /24 is the default network's.
+    /// Address pool of all the engine's networks; the first /24 is the default network's.
     pub(super) pool: Subnet,
-    /// Largest packet of the way out, in bytes.
+    /// MTU of the default route's interface, in bytes.
     pub(super) mtu: u32,
 }
 
-/// Makes the bridge and the rules that are missing; what is there already is kept.
+/// Creates the missing bridge and rules; existing ones are kept.
 pub(super) fn up(place: &Place) -> anyhow::Result<Network> {
     let routes = fs::read_to_string("/proc/net/route").context("failed to read `/proc/net/route`")?;
     let pool = match recorded(place) {
@@ -71,11 +71,11 @@ pub(super) fn up(place: &Place) -> anyhow::Result<Network> {
     Ok(Network { pool, mtu })
 }
 
-/// Removes the bridge, other bridges with addresses of our pool, and the rules. Needs the unpacked packages.
+/// Removes the bridge, other bridges with addresses of the pool, and the rules. Needs the unpacked packages.
 pub(super) fn down(place: &Place) -> anyhow::Result<()> {
     let chain = place.chain();
     for (table, hook) in HOOKS {
-        // More than one jump can be there if a start was interrupted; each deletion takes one.
+        // An interrupted start can leave more than one jump; each deletion removes one.
         while iptables(place, &["-t", table, "-D", hook, "-j", &chain]).is_ok() {}
         if iptables(place, &["-t", table, "-F", &chain]).is_ok() {
             iptables(place, &["-t", table, "-X", &chain])?;
@@ -93,17 +93,17 @@ pub(super) fn down(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts packet forwarding back to what it was before our first start, unless another engine runs that needs it.
+/// Restores packet forwarding to its state before the first start, unless another running engine needs it.
 pub(super) fn restore_forwarding(place: &Place) {
     let Some(record) = read_record(place) else { return };
     let is_docker = |id: &u32| process::executable(*id).is_some_and(|file| file.ends_with("/dockerd"));
     if !record.forwarding_before && !process::all_ids().iter().any(is_docker) {
-        // A kernel setting that we may not write is one that we did not write before either.
+        // Without permission to write this setting now, it was not written before either.
         let _ = fs::write(FORWARDING, "0\n");
     }
 }
 
-/// Whether our bridge exists.
+/// Returns whether the bridge exists.
 pub(super) fn is_up(place: &Place) -> bool {
     fs::exists(format!("/sys/class/net/{}", place.bridge())).unwrap_or(false)
 }
@@ -131,7 +131,7 @@ fn read_record(place: &Place) -> Option<Record> {
     serde_json::from_str(&fs::read_to_string(place.network_record()).ok()?).ok()
 }
 
-/// Bridges that docker made for networks of its own (`br-…`) with an address of the pool, which is ours alone.
+/// Returns the bridges that docker created for its networks (`br-…`) with an address of the pool.
 fn bridges_within(place: &Place, pool: &Subnet) -> anyhow::Result<Vec<String>> {
     let text = ip(place, &["-o", "-4", "addr", "show"])?;
     let parse = |line: &str| {
@@ -144,8 +144,8 @@ fn bridges_within(place: &Place, pool: &Subnet) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().filter_map(parse).collect())
 }
 
-/// Points `iptables` and `ip6tables` at the variant that this kernel can do; the distribution leaves that choice to its
-/// alternatives system, which unpacking does not run.
+/// Links `iptables` and `ip6tables` to the variant that this kernel supports. The distribution's alternatives
+/// system, which makes that choice, does not run when packages are only unpacked.
 fn choose_iptables(place: &Place) -> anyhow::Result<()> {
     let shim = place.folder().join("shim");
     fs::create_dir_all(&shim).with_context(|| format!("failed to create `{shim}`"))?;
@@ -156,7 +156,7 @@ fn choose_iptables(place: &Place) -> anyhow::Result<()> {
         for name in ["iptables", "ip6tables"] {
             let Some(target) = place.program(&format!("{name}-{variant}")) else { continue };
             let link = shim.join(name);
-            // A link of the other variant, from the round before, is replaced.
+            // A link to the other variant, from the previous iteration, is replaced.
             let _ = fs::remove_file(&link);
             std::os::unix::fs::symlink(&target, &link).with_context(|| format!("failed to link `{link}`"))?;
         }
@@ -168,11 +168,11 @@ fn choose_iptables(place: &Place) -> anyhow::Result<()> {
 }
 
 fn iptables(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
-    // Where someone deleted our packages, the host's own program can still remove the rules.
+    // If the packages were deleted, the host's own program can still remove the rules.
     let shim = place.folder().join("shim/iptables");
     let mut command = Command::new(if shim.exists() { shim.as_str() } else { "iptables" });
     command.envs(place.library_variables());
-    // `-w`: others change rules too, and the older variant has one lock for all.
+    // `-w`: other processes change rules too, and the older variant has one lock for all.
     process::run(command.args(["-w", "10"]).args(arguments), LIMIT)
 }
 

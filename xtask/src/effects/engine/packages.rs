@@ -1,4 +1,4 @@
-//! The programs of the private engine: which packages, of which suite, and their way onto the disk.
+//! The packages of the private engine: selection, suite, download and unpacking.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,16 +16,16 @@ use crate::report::Report;
 /// The first Debian release whose Docker exports OCI layouts with the default driver (Docker 26, buildx 0.13).
 const DOCKER_SUITE: &str = "trixie";
 
-/// What is taken from which suite.
+/// Packages by suite.
 #[derive(Debug, PartialEq, Eq)]
 struct Selection {
     docker_suite: String,
     docker: Vec<&'static str>,
-    /// From the host's own suite, since these run against the host's C library and kernel.
+    /// Packages of the host's own suite, since they run with the host's C library and kernel.
     tools: Vec<&'static str>,
 }
 
-/// Why this machine cannot have a private engine, in one sentence; `None` where it can.
+/// Returns why this machine cannot run a private engine, in one sentence; `None` where it can.
 pub fn unsupported(host: Option<&Distribution>, is_root: bool) -> Option<String> {
     let Some(host) = host else { return Some("a private engine needs Debian or Ubuntu".to_owned()) };
     if select(host).is_none() {
@@ -38,7 +38,7 @@ fn select(host: &Distribution) -> Option<Selection> {
     let mut docker = vec!["docker.io", "docker-buildx"];
     let docker_suite = match (host.id.as_str(), host.major()) {
         _ if host.codename.is_empty() => return None,
-        // Docker of Debian 13 needs a C library of 2.34 or newer, which Debian 12 has and Debian 11 has not.
+        // Docker of Debian 13 needs a C library of 2.34 or newer. Debian 12 has it, Debian 11 does not.
         ("debian", Some(12)) => DOCKER_SUITE.to_owned(),
         ("debian", Some(..12)) => return None,
         ("ubuntu", Some(24..)) | ("debian", _) => host.codename.clone(),
@@ -51,7 +51,7 @@ fn select(host: &Distribution) -> Option<Selection> {
     Some(Selection { docker_suite, docker, tools })
 }
 
-/// Downloads and unpacks what is missing. Complete or absent: an interrupted run leaves nothing that counts.
+/// Downloads and unpacks missing packages. The result is complete or absent, even after an interrupt.
 pub(super) fn unpack(place: &Place, report: &Report) -> anyhow::Result<()> {
     let root = place.root();
     if root.exists() {
@@ -90,13 +90,13 @@ pub(super) fn unpack(place: &Place, report: &Report) -> anyhow::Result<()> {
     remove_folder(&work)
 }
 
-/// The failure of a machine without an engine, with what to install.
+/// Returns the failure for a machine without an engine, with the packages to install.
 pub(super) fn no_engine(reason: &str) -> Failure {
     Failure::failed(format!("no usable Docker engine answers, and {reason}"))
         .hint("install Docker with buildx 0.13 or newer and start it: Docker Desktop, or Docker Engine with its buildx plugin")
 }
 
-/// Shared libraries that the tools need and the host does not have.
+/// Returns shared libraries that the tools need and the host does not have.
 fn missing_libraries(archive: &Archive) -> anyhow::Result<BTreeSet<String>> {
     let installed = apt::installed()?;
     let closure = archive.closure(&["containerd", "runc", "iptables"])?;
@@ -129,7 +129,7 @@ fn packages_in(folder: &Utf8Path) -> anyhow::Result<Vec<Utf8PathBuf>> {
     Ok(files)
 }
 
-/// Removes a folder with everything in it; one that does not exist is fine.
+/// Removes a folder with its content; a missing folder is no error.
 pub(super) fn remove_folder(folder: &Utf8Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

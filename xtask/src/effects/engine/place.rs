@@ -1,16 +1,16 @@
-//! Where the private engine of a repository lies, and the names of what it makes on the machine. All of them follow
-//! from the folder's path, so that they can be found again after a crash and never meet those of another engine.
+//! Location of a repository's private engine, and the names of its resources on the machine. All names are derived from
+//! the folder's path, so that they can be found again after a crash and differ between engines.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::image::Digest;
 
-/// Room for the longest socket name below the runtime folder, `exec/containerd/containerd-debug.sock` and the like.
+/// Bytes for the longest socket name below the runtime folder, such as `exec/containerd/containerd-debug.sock`.
 const SOCKET_ROOM: usize = 48;
 /// Longest path of a unix socket: `sun_path` has 108 bytes, one of them the final zero (unix(7)).
 const SOCKET_PATH: usize = 107;
 
-/// One private engine.
+/// Location of one private engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     folder: Utf8PathBuf,
@@ -18,24 +18,24 @@ pub struct Place {
 }
 
 impl Place {
-    /// The private engine of a repository.
+    /// Returns the location of a repository's private engine.
     pub fn of_repository(root: &Utf8Path) -> Place {
         Place::at(&root.join("target/engine"))
     }
 
-    /// An engine in a folder of its own. The path must be absolute.
+    /// Returns the location of an engine in another folder. The path must be absolute.
     pub fn at(folder: &Utf8Path) -> Place {
         // Seven digits keep the bridge's name within the kernel's 15 bytes (IFNAMSIZ).
         let id = Digest::of(folder.as_str().as_bytes()).hex().chars().take(7).collect();
         Place { folder: folder.to_owned(), id }
     }
 
-    /// Everything of the engine but, for long paths, its sockets.
+    /// Returns the folder of all the engine's files, except for sockets with long paths.
     pub fn folder(&self) -> &Utf8Path {
         &self.folder
     }
 
-    /// The unpacked packages; exists only when complete.
+    /// Returns the folder of the unpacked packages; it exists only when complete.
     pub fn root(&self) -> Utf8PathBuf {
         self.folder.join("root")
     }
@@ -48,80 +48,80 @@ impl Place {
         [("LD_LIBRARY_PATH", folders.map(Utf8PathBuf::into_string).join(":")), ("XTABLES_LIBDIR", extensions)]
     }
 
-    /// A file of the unpacked packages, wherever the distribution's merged or unmerged folders have it.
+    /// Returns a program of the unpacked packages, from the merged or unmerged folders of the distribution.
     pub fn program(&self, name: &str) -> Option<Utf8PathBuf> {
         let folders = ["usr/bin", "usr/sbin", "bin", "sbin"];
         folders.iter().map(|folder| self.root().join(folder).join(name)).find(|file| file.exists())
     }
 
-    /// Sockets and process ids: below the folder where the path is short enough for a unix socket, else below `/run`.
+    /// Returns the folder of sockets and process ids: in the main folder if the path fits a unix socket, else `/run`.
     pub fn runtime(&self) -> Utf8PathBuf {
         let inside = self.folder.join("run");
         let fits = inside.as_str().len() + SOCKET_ROOM <= SOCKET_PATH;
         if fits { inside } else { Utf8PathBuf::from(format!("/run/slipway-{}", self.id)) }
     }
 
-    /// The engine's socket.
+    /// Returns the path of the engine's socket.
     pub fn socket(&self) -> Utf8PathBuf {
         self.runtime().join("docker.sock")
     }
 
-    /// The value of `DOCKER_HOST`.
+    /// Returns the value of `DOCKER_HOST`.
     pub fn host(&self) -> String {
         format!("unix://{}", self.socket())
     }
 
-    /// The folder of the daemon's own runtime files.
+    /// Returns the folder of the daemon's own runtime files.
     pub fn exec_root(&self) -> Utf8PathBuf {
         self.runtime().join("exec")
     }
 
-    /// Images, containers and the build cache.
+    /// Returns the folder of images, containers and the build cache.
     pub fn data(&self) -> Utf8PathBuf {
         self.folder.join("data")
     }
 
-    /// The daemon's configuration; its path on a command line is how we know our own daemon.
+    /// Returns the daemon's configuration; its path on the command line identifies the daemon.
     pub fn configuration(&self) -> Utf8PathBuf {
         self.folder.join("daemon.json")
     }
 
-    /// The client's configuration, so that neither the user's contexts nor credentials are touched.
+    /// Returns the client's configuration folder, which keeps the user's contexts and credentials separate.
     pub fn client_configuration(&self) -> Utf8PathBuf {
         self.folder.join("client")
     }
 
-    /// The daemon's log.
+    /// Returns the path of the daemon's log.
     pub fn log(&self) -> Utf8PathBuf {
         self.folder.join("dockerd.log")
     }
 
-    /// The lock that set-up, start, stop and removal take.
+    /// Returns the path of the lock for set-up, start, stop and removal.
     pub fn lock(&self) -> Utf8PathBuf {
         self.folder.join("lock")
     }
 
-    /// What was chosen and found when the network was made.
+    /// Returns the path of the record with the network's settings.
     pub fn network_record(&self) -> Utf8PathBuf {
         self.folder.join("network.json")
     }
 
-    /// The bridge of the default network.
+    /// Returns the name of the default network's bridge.
     pub fn bridge(&self) -> String {
         format!("slipway-{}", self.id)
     }
 
-    /// The one chain of ours in each of the tables `nat` and `filter`.
+    /// Returns the name of the chain in each of the tables `nat` and `filter`.
     pub fn chain(&self) -> String {
         format!("SLIPWAY-{}", self.id)
     }
 
-    /// The control group above all containers and build steps.
+    /// Returns the control group above all containers and build steps.
     pub fn cgroup(&self) -> String {
         format!("slipway-{}", self.id)
     }
 
-    /// A number that differs between engines, to start searches at different ends.
+    /// Returns a number that differs between engines, so that their searches start at different points.
     pub fn seed(&self) -> usize {
         usize::from_str_radix(&self.id, 16).unwrap_or(0)
     }

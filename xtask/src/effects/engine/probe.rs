@@ -1,4 +1,4 @@
-//! What a docker client says of itself and of the engine it reaches. Bounded: an engine that hangs does not answer.
+//! Probe of a docker client and of its engine. Each query has a time limit; an engine that hangs counts as unreachable.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,45 +9,45 @@ use super::Export;
 use crate::effects::process;
 use crate::plan::bake::network::StepNetwork;
 
-/// An engine on this machine answers in a tenth of a second; one behind ssh may need seconds.
+/// Time limit of a query. A local engine answers in a tenth of a second; one behind ssh may need seconds.
 const LIMIT: Duration = Duration::from_secs(6);
 
-/// The oldest buildx that can write OCI layouts as folders and take them as named contexts in bake.
+/// Oldest buildx that can write OCI layouts as folders and use them as named contexts in bake.
 const OLDEST_BUILDX: (u32, u32) = (0, 13);
 
-/// Label of an engine that asks for the machine's network for the steps of its builds.
+/// Label of an engine that requires the host network for build steps.
 pub(super) const HOST_NETWORK_LABEL: &str = "slipway.build-network=host";
 
-/// What was found.
+/// Result of a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// Version of the client; `None` where there is none.
+    /// Version of the client; `None` if none is installed.
     pub client: Option<String>,
-    /// Version of the engine; `None` where none answers.
+    /// Version of the engine; `None` if none answers.
     pub server: Option<String>,
-    /// Version of buildx; `None` where the client has no such plugin.
+    /// Version of buildx; `None` if the plugin is not installed.
     pub buildx: Option<String>,
-    /// Whether images live in containerd's store, which exports OCI layouts.
+    /// Whether the engine uses the containerd image store, which exports OCI layouts.
     pub has_containerd_store: bool,
-    /// Whether the engine asks for the machine's network for the steps of its builds.
+    /// Whether the engine requires the host network for build steps.
     pub wants_host_network: bool,
     /// The engine's architecture as the kernel names it, such as `x86_64`.
     pub architecture: String,
 }
 
 impl Probe {
-    /// Whether the buildx plugin is there and new enough.
+    /// Returns whether the buildx plugin is installed and recent enough.
     pub fn has_buildx(&self) -> bool {
         self.buildx.as_deref().is_some_and(|version| parse_version(version) >= Some(OLDEST_BUILDX))
     }
 
-    /// The network that the steps of builds get.
+    /// Returns the network of build steps.
     pub fn step_network(&self) -> StepNetwork {
         let version = self.buildx.as_deref().and_then(parse_version);
         if self.wants_host_network { StepNetwork::host(version) } else { StepNetwork::OfEngine }
     }
 
-    /// Why builds cannot use this engine, in a clause; `None` where they can.
+    /// Returns why builds cannot use this engine, as a clause; `None` where they can.
     pub fn obstacle(&self) -> Option<String> {
         match (&self.client, &self.server, &self.buildx) {
             (None, ..) => Some("there is no docker client".to_owned()),
@@ -87,29 +87,29 @@ struct RawPlugin {
     err: Option<String>,
 }
 
-/// Asks the client that `docker` makes commands of.
+/// Probes the client whose commands `docker` creates.
 pub(super) fn probe(docker: impl Fn() -> Command) -> Probe {
     let mut command = docker();
     command.args(["info", "--format", "{{json .}}"]);
     let mut probe = match process::run_bounded(&mut command, LIMIT) {
-        // A client without an engine still prints the document, and ends with an error.
+        // A client without an engine still prints the document, and exits with an error.
         Ok(Some(finished)) => parse_info(&finished.stdout),
         Ok(None) | Err(_) => Probe::default(),
     };
     if probe.client.is_none() {
-        // Old clients print no client section, and one whose engine hangs prints nothing.
+        // Old clients print no client section, and a client whose engine hangs prints nothing.
         let version = process::run(docker().arg("--version"), LIMIT).ok();
         probe.client = version.and_then(|text| Some(text.split_whitespace().nth(2)?.trim_end_matches(',').to_owned()));
     }
     probe
 }
 
-/// How the engine hands over what it built.
+/// Returns the export method for built images.
 pub(super) fn export(probe: &Probe, docker: impl Fn() -> Command) -> Export {
     if probe.has_containerd_store {
         return Export::OciLayout;
     }
-    // A builder in a container of its own exports layouts whatever the engine's store is.
+    // A builder in its own container exports layouts regardless of the engine's image store.
     let text = process::run(docker().args(["buildx", "inspect"]), LIMIT).unwrap_or_default();
     let driver = text.lines().find_map(|line| line.strip_prefix("Driver:")).map(str::trim);
     if matches!(driver, Some("docker-container" | "kubernetes" | "remote")) { Export::OciLayout } else { Export::Save }
@@ -133,7 +133,7 @@ fn parse_info(text: &str) -> Probe {
     }
 }
 
-/// `0.13.1+ds1` → (0, 13).
+/// Parses a version such as `0.13.1+ds1` into (0, 13).
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim_start_matches('v').split(['.', '+', '-', '~']).map(|part| part.parse().ok());
     Some((numbers.next()??, numbers.next()??))

@@ -1,4 +1,4 @@
-//! The choice of private addresses that collide with nothing the host routes. Pure.
+//! Selection of private addresses that do not overlap the host's routes. Pure functions.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -6,30 +6,30 @@ use std::net::Ipv4Addr;
 /// An IPv4 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subnet {
-    /// First address.
+    /// First address of the network.
     pub base: Ipv4Addr,
-    /// Bits of the network part, 0 to 32.
+    /// Number of bits in the network part, 0 to 32.
     pub prefix: u8,
 }
 
 impl Subnet {
-    /// Whether two networks share an address.
+    /// Returns whether two networks share an address.
     pub fn overlaps(&self, other: &Subnet) -> bool {
         let mask = mask(self.prefix.min(other.prefix));
         u32::from(self.base) & mask == u32::from(other.base) & mask
     }
 
-    /// Whether the address lies inside.
+    /// Returns whether the network contains the address.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         self.overlaps(&Subnet { base: address, prefix: 32 })
     }
 
-    /// The first address that a machine may have.
+    /// Returns the first usable host address.
     pub fn gateway(&self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.base).saturating_add(1))
     }
 
-    /// Reads `172.16.0.0/20`.
+    /// Parses a network such as `172.16.0.0/20`.
     pub fn parse(text: &str) -> Option<Subnet> {
         let (base, prefix) = text.split_once('/')?;
         let subnet = Subnet { base: base.parse().ok()?, prefix: prefix.parse().ok()? };
@@ -47,7 +47,7 @@ fn mask(prefix: u8) -> u32 {
     u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0)
 }
 
-/// The networks of `/proc/net/route`, without the default route: the four octets are printed as one number of the host's byte order.
+/// Parses the networks of `/proc/net/route`, without the default route. Addresses are numbers in host byte order.
 pub fn parse_routes(text: &str) -> Vec<Subnet> {
     let parse = |line: &str| {
         let mut columns = line.split_whitespace().skip(1);
@@ -59,7 +59,7 @@ pub fn parse_routes(text: &str) -> Vec<Subnet> {
     text.lines().skip(1).filter_map(parse).collect()
 }
 
-/// The name of the interface of the default route in `/proc/net/route`.
+/// Returns the interface of the default route in `/proc/net/route`.
 pub fn default_interface(text: &str) -> Option<&str> {
     text.lines().skip(1).find_map(|line| {
         let mut columns = line.split_whitespace();
@@ -68,8 +68,8 @@ pub fn default_interface(text: &str) -> Option<&str> {
     })
 }
 
-/// A /20 of 172.16.0.0/12 (RFC 1918) that overlaps nothing in `taken`: 16 networks of 256 addresses. The search starts
-/// at `seed`, so that engines that start at the same moment do not all find the same one.
+/// Returns a /20 of 172.16.0.0/12 (RFC 1918) that overlaps none in `taken`: 16 networks of 256 addresses. The search
+/// starts at `seed`, so that engines that start at the same moment do not all choose the same one.
 pub fn choose(taken: &[Subnet], seed: usize) -> Option<Subnet> {
     const CANDIDATES: usize = 256;
     (0..CANDIDATES).map(|step| (seed % CANDIDATES + step) % CANDIDATES).find_map(|number| {

@@ -1,5 +1,5 @@
-//! What a private engine leaves behind when it is killed, found by paths and names that are ours alone: processes,
-//! mounts, sockets, control groups.
+//! Cleanup after a killed private engine: processes, mounts, sockets and control groups, identified by paths and names
+//! that only this engine uses.
 
 use std::fs;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use super::packages::remove_folder;
 use super::place::Place;
 use crate::effects::process;
 
-/// The kernel needs a moment between the end of the last process and an empty control group.
+/// Time limit for a control group to become empty after its last process has exited.
 const SETTLE: Duration = Duration::from_secs(5);
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// One line of the mount table.
+/// One entry of the mount table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mount {
-    /// Where it is mounted.
+    /// Mount point.
     pub(super) path: Utf8PathBuf,
     /// Type of the file system, such as `overlay`.
     pub(super) kind: String,
 }
 
-/// The mount table, in the order of mounting.
+/// Returns the mount table, in the order of mounting.
 pub(super) fn mounts() -> Vec<Mount> {
     parse_mounts(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
 }
 
-/// The fifth column is the path, with blanks as octal escapes; the type follows a lone hyphen (proc(5)).
+/// Parses the mount table. The fifth column is the path, with octal escapes; the type follows a lone hyphen (proc(5)).
 fn parse_mounts(text: &str) -> Vec<Mount> {
     let parse = |line: &str| {
         let (front, back) = line.split_once(" - ")?;
@@ -40,10 +40,10 @@ fn parse_mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(parse).collect()
 }
 
-/// Kills what runs from our unpacked packages (daemon, containerd, shims, proxies) and what runs in our containers.
+/// Kills the processes of the unpacked packages (daemon, containerd, shims, proxies) and those in the containers.
 pub(super) fn processes(place: &Place) {
     let root = place.root();
-    // A shim that dies may leave its container for us, and a container may start one more process: until none is left.
+    // An exiting shim may leave its container, and a container may start another process: repeat until none is left.
     process::wait_until(SETTLE, || {
         let ours = |id: &u32| process::executable(*id).is_some_and(|file| Utf8Path::new(&file).starts_with(&root));
         let mut ids: Vec<u32> = process::all_ids().into_iter().filter(ours).collect();
@@ -54,7 +54,7 @@ pub(super) fn processes(place: &Place) {
     });
 }
 
-/// Removes sockets, process ids and mounts of an engine that does not run.
+/// Removes sockets, process ids and mounts of an engine that is not running.
 pub(super) fn runtime(place: &Place) -> anyhow::Result<()> {
     for socket in shim_sockets(place) {
         let _ = fs::remove_file(socket);
@@ -64,11 +64,11 @@ pub(super) fn runtime(place: &Place) -> anyhow::Result<()> {
     remove_folder(&place.runtime())
 }
 
-/// Removes the control groups and the folders that every engine shares, the latter only where they are empty.
+/// Removes the control groups, and the folders that engines share if they are empty.
 pub(super) fn control_groups_and_shared_folders(place: &Place) -> anyhow::Result<()> {
     process::wait_until(SETTLE, || {
         let mut groups = control_groups(place);
-        // Longest first: a group can go only after those inside it.
+        // Longest path first: inner groups must be removed before outer ones.
         groups.sort_by_key(|group| std::cmp::Reverse(group.as_str().len()));
         groups.iter().for_each(|group| drop(fs::remove_dir(group)));
         control_groups(place).is_empty()
@@ -77,7 +77,7 @@ pub(super) fn control_groups_and_shared_folders(place: &Place) -> anyhow::Result
         anyhow::bail!("failed to remove the control group `{group}`");
     }
     for folder in ["/run/containerd/s", "/run/containerd", "/run/runc"] {
-        // Not empty means that another engine uses it.
+        // A folder that is not empty is used by another engine.
         let _ = fs::remove_dir(folder);
     }
     Ok(())
@@ -97,13 +97,13 @@ fn detach(path: &Utf8Path) -> rustix::io::Result<()> {
     rustix::mount::unmount(path.as_std_path(), rustix::mount::UnmountFlags::DETACH)
 }
 
-/// Other systems have no private engine, so that none of its mounts can be left on them.
+/// Fails: other systems have no private engine, and so none of its mounts.
 #[cfg(not(target_os = "linux"))]
 fn detach(path: &Utf8Path) -> anyhow::Result<()> {
     anyhow::bail!("`{path}` is no mount of ours: the private engine runs on Linux only")
 }
 
-/// Shims listen below `/run/containerd/s` under names that only their bundles tell.
+/// Returns the sockets of shims below `/run/containerd/s`; their names are recorded only in their bundles.
 fn shim_sockets(place: &Place) -> Vec<String> {
     let tasks = place.exec_root().join("containerd/daemon/io.containerd.runtime.v2.task");
     let addresses = subfolders(&tasks).into_iter().flat_map(|namespace| subfolders(&namespace));
@@ -114,7 +114,7 @@ fn shim_sockets(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// Our control groups in every hierarchy: one with version 2, one per controller with version 1.
+/// Returns the engine's control groups in every hierarchy: one with version 2, one per controller with version 1.
 fn control_groups(place: &Place) -> Vec<Utf8PathBuf> {
     let mut hierarchies = vec![Utf8PathBuf::from(CGROUPS)];
     hierarchies.extend(subfolders(CGROUPS.into()));

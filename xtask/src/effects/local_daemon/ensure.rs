@@ -1,4 +1,4 @@
-//! A running daemon: the existing one, or a new one with all that it needs.
+//! A running daemon: keeps the existing one, or starts a new one with its prerequisites.
 
 use std::net::SocketAddr;
 
@@ -12,21 +12,21 @@ use crate::report::Report;
 
 use camino::Utf8Path;
 
-/// What had to be done.
+/// Action that was necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It runs, as it should be.
+    /// The daemon was already running with the same settings.
     Unchanged,
-    /// It did not run.
+    /// The daemon was not running.
     Started,
-    /// It ran with another program or other settings, or did not answer.
+    /// The daemon ran with another program or other settings, or did not answer.
     Restarted,
 }
 
-/// The daemon of a repository, running with this seed.
+/// Returns the running daemon of a repository with this seed; starts or restarts it as needed.
 ///
 /// # Errors
-/// No engine on this machine, an address is taken, the daemon does not start.
+/// No engine on this machine, an address is in use, the daemon does not start.
 pub fn ensure(
     root: &Utf8Path,
     local: &Local,
@@ -38,7 +38,7 @@ pub fn ensure(
     let _lock = place.hold(report)?;
     let running = local_daemon::running(&place);
     if running.is_none() {
-        // Said before minutes are spent on an engine and a compiler.
+        // Checked before minutes are spent on an engine and a compiler.
         check_addresses(local)?;
     }
     let engine = engine::ensure(root, report)?;
@@ -71,7 +71,7 @@ pub fn ensure(
     Ok((local_daemon::start(&place, &start, seed)?, outcome))
 }
 
-/// Both addresses must be free.
+/// Checks that both addresses are free.
 fn check_addresses(local: &Local) -> anyhow::Result<()> {
     check_address(local.endpoint, "endpoint")?;
     check_address(local.balancer, "balancer")

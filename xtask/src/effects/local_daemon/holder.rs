@@ -1,15 +1,15 @@
-//! Who listens on a port of this machine, as far as the kernel tells us: with the file systems of Linux only, and of
-//! another user's process only where we are root.
+//! The process that listens on a port of this machine. It is known on Linux only, and for another user's process only
+//! as root.
 
 use std::fs;
 use std::net::SocketAddr;
 
 use crate::effects::process;
 
-/// The state of a listening socket in `/proc/net/tcp` (include/net/tcp_states.h).
+/// State of a listening socket in `/proc/net/tcp` (include/net/tcp_states.h).
 const LISTEN: &str = "0A";
 
-/// `process 123 (nginx)`, or `None` where it cannot be determined.
+/// Returns the process, such as `process 123 (nginx)`; `None` where it cannot be determined.
 pub fn of(address: SocketAddr) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
     let sockets: Vec<String> = tables.iter().flat_map(|table| listeners(table, address.port())).collect();
@@ -18,8 +18,8 @@ pub fn of(address: SocketAddr) -> Option<String> {
     Some(format!("process {id} ({})", name.trim()))
 }
 
-/// Sockets that listen on a port, as a link in `/proc/<id>/fd` shows them. The second column is address and port in
-/// hexadecimal digits, the fourth the state, the tenth the number of the socket (proc(5)).
+/// Returns the sockets that listen on a port, as links in `/proc/<id>/fd` name them. The second column is address and
+/// port in hexadecimal digits, the fourth the state, the tenth the number of the socket (proc(5)).
 fn listeners(table: &str, port: u16) -> Vec<String> {
     let listener = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();

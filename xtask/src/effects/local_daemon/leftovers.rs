@@ -1,5 +1,5 @@
-//! What the daemon has made in the Docker engine, found by its label: containers, networks, volumes. Removing them is
-//! `local-aws sweep`'s work.
+//! The daemon's resources in the Docker engine, found by label: containers, networks, volumes. They are removed by
+//! `local-aws sweep`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,26 +15,26 @@ use crate::effects::engine::Engine;
 use crate::effects::process;
 use crate::image::Digest;
 
-/// The label that everything of a daemon has; its value is the daemon's instance (`local-aws`, module `settings`).
+/// Label of all the daemon's resources; its value is the daemon's instance (`local-aws`, module `settings`).
 pub const LABEL: &str = "slipway.local.instance";
 
 const LIST_LIMIT: Duration = Duration::from_secs(30);
-/// The engine needs about a tenth of a second for each container that it kills.
+/// Time limit of a sweep. The engine needs about a tenth of a second for each container that it kills.
 const SWEEP_LIMIT: Duration = Duration::from_secs(300);
 
-/// How many of each there are.
+/// Counts of the resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Running or not.
+    /// Number of containers, running or not.
     pub containers: usize,
-    /// Docker networks.
+    /// Number of Docker networks.
     pub networks: usize,
-    /// Docker volumes.
+    /// Number of Docker volumes.
     pub volumes: usize,
 }
 
 impl Leftovers {
-    /// Whether there is nothing.
+    /// Returns whether no resource exists.
     pub fn is_empty(self) -> bool {
         self == Leftovers::default()
     }
@@ -46,12 +46,12 @@ impl fmt::Display for Leftovers {
     }
 }
 
-/// What tells the things of this place from those of every other: 12 hexadecimal digits of SHA-256 over the state's path.
+/// Returns the instance that identifies this place's resources: 12 hexadecimal digits of SHA-256 over the state's path.
 pub fn instance(place: &Place) -> String {
     Digest::of(place.state().as_str().as_bytes()).hex().chars().take(12).collect()
 }
 
-/// Looks for what the daemon of this place has made.
+/// Counts the resources of this place's daemon.
 ///
 /// # Errors
 /// The engine does not answer.
@@ -69,18 +69,18 @@ pub fn find(engine: &Engine, place: &Place) -> anyhow::Result<Leftovers> {
     })
 }
 
-/// Removes what tasks have pulled from a registry that is about to go: it could not be pulled again. Another daemon's
-/// registry has another address.
+/// Removes the images that tasks pulled from a registry that is about to be removed, since they could not be pulled
+/// again. The registry of another daemon has another address.
 ///
 /// # Errors
 /// The engine does not answer.
 pub fn remove_images(engine: &Engine, registry: SocketAddr) -> anyhow::Result<()> {
-    // `*` does not match a slash: names of one to three parts.
+    // `*` does not match a slash, so there is one filter each for names of one to three parts.
     let filters = ["*", "*/*", "*/*/*"].map(|name| format!("--filter=reference={registry}/{name}"));
     let mut list = engine.docker();
     list.args(["image", "ls", "--digests", "--format={{.Repository}} {{.Tag}} {{.Digest}}"]).args(filters);
     let listed = process::run(&mut list, LIST_LIMIT)?;
-    // By these names only: the same image may be somebody else's under another one.
+    // Removed by these names only: the same image may be in use under another name.
     let names: BTreeSet<String> = listed.lines().filter_map(name_of).collect();
     if !names.is_empty() {
         process::run(engine.docker().args(["image", "rm"]).args(names), SWEEP_LIMIT)?;
@@ -88,7 +88,7 @@ pub fn remove_images(engine: &Engine, registry: SocketAddr) -> anyhow::Result<()
     Ok(())
 }
 
-/// The name that a line of the list stands for, if any: with its tag, else with its digest.
+/// Returns the image name in a line of the list, if any: with its tag, else with its digest.
 fn name_of(line: &str) -> Option<String> {
     let mut words = line.split(' ');
     let (repository, tag, digest) = (words.next(), words.next(), words.next());
@@ -101,10 +101,10 @@ fn name_of(line: &str) -> Option<String> {
     }
 }
 
-/// Removes everything that the daemon of this place has made in the engine at this address.
+/// Removes all resources of this place's daemon in the engine at this address.
 ///
 /// # Errors
-/// The engine does not answer, or something cannot be removed.
+/// The engine does not answer, or a resource cannot be removed.
 pub fn sweep(program: &Utf8Path, place: &Place, engine: &str) -> anyhow::Result<()> {
     let mut command = Command::new(program);
     command.args(["sweep", "--state", place.state().as_str(), "--engine", engine]);

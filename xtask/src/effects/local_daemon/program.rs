@@ -1,4 +1,4 @@
-//! The daemon's program: compiled when it is first needed, by the cargo and into the folder that this tool comes from.
+//! The daemon's program: compiled at first use, with the cargo and the target folder of this tool.
 
 use std::env;
 use std::process::Command;
@@ -12,18 +12,18 @@ use crate::effects::process;
 use crate::error::Failure;
 use crate::report::Report;
 
-/// Names a daemon that is compiled already, so that many repositories can share one.
+/// Variable with the path of a compiled daemon, so that many repositories can share one.
 pub const VARIABLE: &str = "SLIPWAY_LOCAL_AWS";
 
-/// Where nothing changed, cargo needs less; what takes longer is said.
+/// Time after which a compilation is announced. Cargo needs less when the sources are unchanged.
 const UNNOTICED: Duration = Duration::from_millis(1500);
-/// From nothing it takes two minutes on two cores; a slow machine may need ten times that.
+/// Time limit of a compilation: two minutes on two cores; a slow machine may need ten times that.
 const LIMIT: Duration = Duration::from_secs(1800);
 
-/// The compiled daemon, as the source is now.
+/// Returns the daemon, compiled from the current source.
 ///
 /// # Errors
-/// The compiler's, with its own words.
+/// The compiler failed; with its message.
 pub fn compiled(root: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf> {
     if let Some(named) = env::var(VARIABLE).ok().filter(|named| !named.is_empty()) {
         let named = Utf8PathBuf::from(named);
@@ -32,7 +32,7 @@ pub fn compiled(root: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf>
         });
     }
     let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    // What cargo tells its own child would make everything look changed.
+    // Variables that cargo sets for its child would invalidate the build cache.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text == "CARGO_MANIFEST_DIR" || text == "CARGO_MANIFEST_PATH" {
@@ -57,14 +57,14 @@ pub fn compiled(root: &Utf8Path, report: &Report) -> anyhow::Result<Utf8PathBuf>
     program.context("failed to find the program that `cargo build --package local-aws` made")
 }
 
-/// The program of a message of cargo's about the daemon.
+/// Returns the path of the program in a message of cargo about the daemon.
 fn executable(line: &str) -> Option<Utf8PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
     let is_ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == "local-aws";
     message["executable"].as_str().filter(|_| is_ours).map(Utf8PathBuf::from)
 }
 
-/// Whether this very program was compiled with `--release`: then the daemon is, too, and shares its dependencies.
+/// Returns whether this program was compiled with `--release`. The daemon uses the same profile, to share dependencies.
 fn is_optimised() -> bool {
     let program = env::current_exe().unwrap_or_default();
     program.parent().is_some_and(|folder| folder.ends_with("release"))

@@ -1,4 +1,4 @@
-//! Everything of the emulator is removed: process, containers, networks, volumes, control groups, files.
+//! Removal of the emulator: process, containers, networks, volumes, control groups, files.
 
 use std::fs;
 
@@ -12,31 +12,31 @@ use crate::effects::files;
 use crate::error::Failure;
 use crate::report::Report;
 
-/// What was there and is gone.
+/// Summary of the removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// The daemon ran.
+    /// Whether the daemon was running.
     pub daemon: bool,
-    /// What it had made in the engine that answers.
+    /// Resources removed from the engine that answers.
     pub swept: Leftovers,
-    /// Its folder was there.
+    /// Whether its folder existed.
     pub files: bool,
-    /// The engine that could not be looked at, and why.
+    /// The engine that could not be checked, with the reason.
     pub unseen: Option<String>,
 }
 
 impl Removed {
-    /// Whether nothing was there.
+    /// Returns whether nothing existed.
     pub fn is_nothing(&self) -> bool {
         *self == Removed::default()
     }
 }
 
-/// Removes everything. `engine` is the one that answers, if any; `going` states that engines which do not answer are about
-/// to be removed with all that is in them.
+/// Removes the emulator. `engine` is the one that answers, if any; `going` states that unreachable engines are about to
+/// be removed with their content.
 ///
 /// # Errors
-/// Something cannot be removed. What is left can be removed by another try.
+/// A resource cannot be removed. A retry removes the remaining ones.
 pub fn reset(root: &Utf8Path, engine: Option<&Engine>, going: bool, report: &Report) -> anyhow::Result<Removed> {
     let place = Place::of_repository(root);
     let mut removed = Removed { files: place.folder().exists(), ..Removed::default() };
@@ -57,7 +57,7 @@ pub fn reset(root: &Utf8Path, engine: Option<&Engine>, going: bool, report: &Rep
     let answering = match engine {
         Some(engine) => {
             let address = engine.address()?;
-            // What it made until it was ended is there, too.
+            // Includes resources that it created until it was stopped.
             removed.swept = leftovers::find(engine, &place)?;
             if started.is_some() || !removed.swept.is_empty() {
                 report.detail(format!("removing {} from the engine at {address}", removed.swept));
@@ -75,7 +75,7 @@ pub fn reset(root: &Utf8Path, engine: Option<&Engine>, going: bool, report: &Rep
         None => None,
     };
     if let Some(start) = started.filter(|start| answering.as_ref() != Some(&start.engine) && !going) {
-        // The daemon worked with another engine than the one that answers now.
+        // The daemon used another engine than the one that answers now.
         let swept = any_program(root, Some(&start.program), report)
             .and_then(|program| leftovers::sweep(&program, &place, &start.engine));
         removed.unseen = swept.err().map(|error| format!("{error:#}"));
@@ -84,7 +84,7 @@ pub fn reset(root: &Utf8Path, engine: Option<&Engine>, going: bool, report: &Rep
     Ok(removed)
 }
 
-/// The program that the daemon was started from, where it is still there: nothing is compiled to remove something.
+/// Returns the recorded program if it still exists, else compiles it.
 fn any_program(root: &Utf8Path, known: Option<&Utf8PathBuf>, report: &Report) -> anyhow::Result<Utf8PathBuf> {
     match known.filter(|program| program.is_file()) {
         Some(program) => Ok(program.clone()),
@@ -92,7 +92,7 @@ fn any_program(root: &Utf8Path, known: Option<&Utf8PathBuf>, report: &Report) ->
     }
 }
 
-/// The lock lies inside: the folder is moved away in one step, so that no other process uses it while half of it is deleted.
+/// Removes the folder. It contains the lock, so it is renamed first: no process uses a partially deleted folder.
 fn remove_files(place: &Place) -> anyhow::Result<()> {
     let doomed = Utf8PathBuf::from(format!("{}.removed-{}", place.folder(), std::process::id()));
     fs::rename(place.folder(), &doomed).with_context(|| format!("failed to move `{}`", place.folder()))?;

@@ -1,4 +1,4 @@
-//! Authentication: ECR's token, a login, or a token that a login is exchanged for. In memory only; nothing in here prints.
+//! Authentication: ECR's token, a login, or a token in exchange for a login. Kept in memory only, and never printed.
 //! Rejected tokens are renewed, once for all requests that wait for them.
 
 use std::collections::BTreeMap;
@@ -23,11 +23,11 @@ use crate::error::Failure;
 pub(super) enum Source {
     /// `GetAuthorizationToken`.
     Ecr(Ecr),
-    /// The login in docker's configuration, if one exists.
+    /// Login from docker's configuration, if one exists.
     Login(Option<Login>),
 }
 
-/// The authentication at one registry.
+/// Authentication at one registry.
 pub(super) struct Auth {
     source: Source,
     /// Accepted headers by repository; ECR has one for all.
@@ -35,7 +35,7 @@ pub(super) struct Auth {
     exchanges: std::sync::atomic::AtomicBool,
 }
 
-/// The answer of a token service; both names are in use.
+/// Response of a token service; both names are in use.
 #[derive(Deserialize)]
 struct Exchanged {
     token: Option<String>,
@@ -94,12 +94,12 @@ impl Auth {
         Ok(true)
     }
 
-    /// Whether blobs can be mounted: an exchanged token is valid for one repository only.
+    /// Returns whether blobs can be mounted: an exchanged token is valid for one repository only.
     pub(super) fn may_mount(&self) -> bool {
         !self.exchanges.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// The hint for a rejected login.
+    /// Returns the hint for a rejected login.
     pub(super) fn hint(&self, host: &str) -> String {
         match self.source {
             Source::Ecr(_) => {
@@ -120,13 +120,13 @@ fn basic(user: &str, password: &str) -> anyhow::Result<HeaderValue> {
 }
 
 fn secret(text: &str) -> anyhow::Result<HeaderValue> {
-    // The error of the conversion is dropped: it must not carry the text.
+    // The conversion error is dropped, because it may contain the text.
     let mut value = HeaderValue::from_str(text).map_err(|_| anyhow::anyhow!("the registry's token is not one"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// `Bearer realm="…",service="…",scope="…"`.
+/// Parsed header `Bearer realm="…",service="…",scope="…"`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Challenge {
     realm: String,
@@ -159,14 +159,14 @@ impl Challenge {
     }
 }
 
-/// A token for one repository, by the token protocol of distribution.
+/// Requests a token for one repository, by distribution's token protocol.
 async fn exchange(
     client: &Client,
     repository: &str,
     login: Option<&Login>,
     challenge: &Challenge,
 ) -> anyhow::Result<HeaderValue> {
-    // Pull and push at once: the challenge to a read names no permission to push.
+    // Pull and push together: the challenge to a read does not include the push scope.
     let scope = format!("repository:{repository}:pull,push");
     let service = challenge.service.as_deref().map(|service| format!("&service={}", encoded(service)));
     let separator = if challenge.realm.contains('?') { '&' } else { '?' };

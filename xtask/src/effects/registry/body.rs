@@ -1,5 +1,5 @@
-//! What a request carries: nothing, a document, or a blob's file that is hashed on its way out. The last piece of a file
-//! that is not what its digest says is never sent, so no registry can take it for the blob.
+//! Body of a request: none, a document, or a blob's file that is hashed while it is sent. If a file does not match its
+//! digest, its last piece is never sent, so no registry can accept it as the blob.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Failure;
 use crate::image::Digest;
 
-/// Bytes read and hashed at a time: large enough that system calls do not count, and less than what allocators get from
-/// the system anew each time (128 KiB, glibc's M_MMAP_THRESHOLD).
+/// Bytes read and hashed at a time: large enough to make system calls negligible, and smaller than what allocators map
+/// anew each time (128 KiB, glibc's M_MMAP_THRESHOLD).
 const PIECE: u64 = 64 << 10;
 
-/// A body.
+/// Body of a request.
 #[derive(Debug)]
 pub(super) enum Payload {
     Nothing,
@@ -30,7 +30,7 @@ pub(super) enum Payload {
     File(Box<FileBody>),
 }
 
-/// A file on its way.
+/// A file that is being sent.
 #[derive(Debug)]
 pub(super) struct FileBody {
     file: File,
@@ -38,11 +38,11 @@ pub(super) struct FileBody {
     left: u64,
     hasher: Sha256,
     progress: Progress,
-    /// Pieces that were handed out, the oldest first.
+    /// Pieces that were handed out, oldest first.
     lent: VecDeque<Bytes>,
 }
 
-/// Bytes that have been handed to connections; shared with the progress display.
+/// Number of bytes passed to connections; shared with the progress display.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<AtomicU64>);
 
@@ -51,13 +51,13 @@ impl Progress {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// What was sent in vain is not progress.
+    /// Resets the count. Bytes of a failed attempt are not progress.
     pub(super) fn take_back(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 }
 
-/// A blob's file is not what its digest says, or cannot be read.
+/// Error of a blob's file that does not match its digest or cannot be read.
 #[derive(Debug)]
 pub(super) struct Broken {
     digest: Digest,
@@ -84,7 +84,7 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 impl FileBody {
-    /// A file from its beginning.
+    /// Creates a body that sends the file from its beginning.
     pub(super) fn new(file: File, digest: Digest, size: u64, progress: Progress) -> Result<FileBody, Broken> {
         let length = file.metadata().map_err(|error| Broken::new(digest, format!("cannot be read: {error}")))?.len();
         if length != size {
@@ -114,8 +114,8 @@ impl FileBody {
         Ok(piece)
     }
 
-    /// The memory of the oldest piece, where it has been sent. New memory for each piece would be a fifth of the work: the
-    /// system clears it first.
+    /// Returns the memory of the oldest piece, if it has been sent, else new memory. The system clears new memory,
+    /// which would be a fifth of the work.
     fn room(&mut self) -> BytesMut {
         match self.lent.pop_front().map(Bytes::try_into_mut) {
             Some(Ok(room)) => room,
@@ -137,7 +137,7 @@ impl Payload {
         }
     }
 
-    /// The count of a file's bytes.
+    /// Returns the number of bytes sent, for a file.
     pub(super) fn sent(&self) -> Option<Progress> {
         match self {
             Payload::File(file) => Some(file.progress.clone()),
@@ -148,7 +148,7 @@ impl Payload {
 
 impl Body for Payload {
     type Data = Bytes;
-    // Not wrapped in an `io::Error`, which would leave it out of the chain of causes.
+    // Not wrapped in an `io::Error`, which would omit it from the chain of causes.
     type Error = Broken;
 
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {

@@ -1,5 +1,5 @@
-//! The login that docker has for a registry: from `config.json` or from the helper that it names. Read when it is needed,
-//! never written.
+//! Docker's login for a registry: from `config.json` or from the credential helper that it names. Read on demand, never
+//! written.
 
 use std::env;
 use std::io::Write;
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::effects::files;
 
-/// A name and a password. It does not print.
+/// A user name and a password. It does not implement `Debug`.
 pub(super) struct Login {
     pub(super) user: String,
     pub(super) password: String,
 }
 
-/// The login for a host, if docker has one.
+/// Returns the login for a host, if docker has one.
 pub(super) fn of(host: &str) -> anyhow::Result<Option<Login>> {
     let folder = env::var("DOCKER_CONFIG").ok().filter(|folder| !folder.is_empty()).map(Utf8PathBuf::from);
     let home = || env::var("HOME").ok().map(|home| Utf8PathBuf::from(home).join(".docker"));
@@ -36,12 +36,12 @@ fn login_of(entry: &Value) -> Option<Login> {
     let decoded = STANDARD.decode(entry["auth"].as_str()?.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (user, password) = text.split_once(':')?;
-    // Docker pads what it writes with zero bytes.
+    // Docker pads the value with zero bytes.
     let password = password.trim_end_matches('\0');
     (!user.is_empty()).then(|| Login { user: user.to_owned(), password: password.to_owned() })
 }
 
-/// `docker-credential-<helper> get`: the host goes in by standard input, the login comes out.
+/// Runs `docker-credential-<helper> get`: reads the host from standard input, prints the login.
 fn ask(helper: &str, host: &str) -> anyhow::Result<Option<Login>> {
     let program = format!("docker-credential-{helper}");
     let mut child = Command::new(&program)
@@ -52,7 +52,7 @@ fn ask(helper: &str, host: &str) -> anyhow::Result<Option<Login>> {
         .spawn()
         .with_context(|| format!("failed to start `{program}`, which docker's configuration names for {host}"))?;
     if let Some(mut input) = child.stdin.take() {
-        // A helper that does not read has an answer of its own.
+        // A helper that does not read its input still reports its own error.
         let _ = input.write_all(host.as_bytes());
     }
     let output = child.wait_with_output().with_context(|| format!("failed to wait for `{program}`"))?;

@@ -1,4 +1,4 @@
-//! Requests to one registry: plain HTTP on this machine and TLS everywhere else, requests counted.
+//! Requests to one registry: plain HTTP on this machine, TLS everywhere else. Requests are counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,18 +15,18 @@ use super::retry::Trouble;
 use crate::effects::http::{AGENT, Answer, Http, Silence, is_loopback, why};
 use crate::error::Failure;
 
-/// A connection is there in far less, or a firewall drops what we send.
+/// Time limit of a connection. Connections take far less, unless a firewall drops the packets.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Answers to everything but a blob come within a second; a registry under load may need more.
+/// Time limit of a response, except for blobs. It takes a second; a registry under load may need more.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-/// ECR takes its time over the last byte of a large blob.
+/// Time limit of a response to a blob. ECR may take long after the last byte of a large blob.
 const BLOB_LIMIT: Duration = Duration::from_secs(300);
-/// Largest answer that is read: a manifest has at most 4 MiB (OCI distribution).
+/// Maximum size of a response in bytes: a manifest has at most 4 MiB (OCI distribution).
 const MOST_BYTES: usize = 4 << 20;
 
-/// The client of one registry.
+/// Client of one registry.
 pub(super) struct Client {
-    /// `https://host`.
+    /// Base address, `https://host`.
     base: String,
     pub(super) auth: Auth,
     http: Http,
@@ -38,7 +38,7 @@ pub(super) struct Client {
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
     pub(super) repository: &'a str,
-    /// A path below the repository, or the whole address that the registry named.
+    /// Path below the repository, or the complete address that the registry returned.
     pub(super) place: Place<'a>,
     pub(super) headers: Vec<(HeaderName, &'a str)>,
     pub(super) payload: Payload,
@@ -50,7 +50,7 @@ pub(super) enum Place<'a> {
     Address(&'a Uri),
 }
 
-/// The error document of the distribution specification.
+/// Error document of the distribution specification.
 #[derive(Deserialize)]
 struct Errors {
     errors: Vec<RegistryError>,
@@ -73,12 +73,12 @@ impl Client {
         Ok(Client { base, auth, http: Http::new(CONNECT_LIMIT), counts: Mutex::default() })
     }
 
-    /// The registry as messages name it.
+    /// Returns the name of the registry for messages.
     pub(super) fn name(&self) -> &str {
         self.base.split("://").nth(1).unwrap_or_default()
     }
 
-    /// The whole of an address that the registry named in an answer.
+    /// Returns the absolute form of an address that the registry returned.
     pub(super) fn resolve(&self, location: &str) -> String {
         if location.contains("://") {
             location.to_owned()
@@ -99,7 +99,7 @@ impl Client {
                 .map_err(|_| Trouble::Final(anyhow::anyhow!("`{path}` is no path")))?,
             Place::Address(address) => address.clone(),
         };
-        // Some registries redirect uploads to another host, which must not receive our token.
+        // Some registries redirect uploads to another host, which must not receive the token.
         let is_own = uri.to_string().starts_with(&format!("{}/", self.base));
         let mut request = Request::builder().method(ask.method).uri(uri).body(ask.payload).map_err(final_of)?;
         for (name, value) in ask.headers {
@@ -124,7 +124,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Sends one request as it is.
+    /// Sends one request. Adds no authentication and does not retry.
     pub(super) async fn send(&self, repository: &str, mut request: Request<Payload>) -> Result<Answer, Trouble> {
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let sent = request.body().sent();
@@ -143,14 +143,14 @@ impl Client {
             let before = sent.as_ref().map(super::body::Progress::bytes);
             match tokio::time::timeout(limit, &mut work).await {
                 Ok(answer) => return answer,
-                // As long as bytes move nothing is wrong.
+                // The limit applies only while no bytes are sent.
                 Err(_) if sent.as_ref().map(super::body::Progress::bytes) != before => {}
                 Err(_) => return Err(Trouble::passing(format!("no answer within {} s", limit.as_secs()))),
             }
         }
     }
 
-    /// The reason of a missing answer. A blob that does not match its digest is a permanent failure.
+    /// Converts the reason of a missing response. A blob that does not match its digest is a permanent failure.
     fn no_answer(&self, silence: Silence) -> Trouble {
         match silence {
             Silence::Unwritten(why) => Trouble::Final(Failure::failed(why).into()),
@@ -171,7 +171,7 @@ impl Client {
 }
 
 impl Answer {
-    /// Code and sentence of the registry's first error, or the status where it has none.
+    /// Returns code and message of the registry's first error, or the status without one.
     pub(super) fn words(&self) -> String {
         match self.error() {
             Some(error) if !error.message.is_empty() => format!("{}: {}", error.code, error.message),
@@ -180,7 +180,7 @@ impl Answer {
         }
     }
 
-    /// Whether the registry names one of these codes.
+    /// Returns whether the registry reports one of these codes.
     pub(super) fn is(&self, codes: &[&str]) -> bool {
         self.error().is_some_and(|error| codes.contains(&error.code.as_str()))
     }
@@ -190,7 +190,7 @@ impl Answer {
         errors.into_iter().next()
     }
 
-    /// The failure that an unexpected answer stands for.
+    /// Returns the failure for an unexpected response.
     pub(super) fn trouble(&self, what: &str) -> Trouble {
         let words = self.words();
         if self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error() {

@@ -1,4 +1,4 @@
-//! Manifests: what a tag names, and a tag given. Looked at first: giving a tag again that cannot be moved is an error on
+//! Manifests: resolves and sets tags. A tag is resolved before it is set: setting an immutable tag again is an error on
 //! ECR, even for the same image.
 
 use hyper::body::Bytes;
@@ -11,27 +11,27 @@ use super::retry::{Trouble, attempt};
 use crate::error::Failure;
 use crate::image::{Digest, Tag};
 
-/// What a single image's manifest may be. An index is named too, so that a tag of one is not taken for a free one.
+/// Accepted media types of manifests. They include indexes, so that the tag of an index is not taken for a free one.
 const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
                         application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A manifest as it lies in the layout.
+/// A manifest as stored in the layout.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Of the bytes.
+    /// Digest of the bytes.
     pub digest: Digest,
-    /// Its own.
+    /// Media type of the manifest.
     pub media_type: String,
-    /// To the byte.
+    /// Exact content.
     pub bytes: Vec<u8>,
 }
 
-/// What became of a tag.
+/// Result of setting a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It names the image now.
+    /// The tag refers to the image now.
     Given,
-    /// Somebody else has just given it to the same image.
+    /// Another client has just set it to the same image.
     Already,
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn digest_of_tag(client: &Client, repository: &str, tag: &Tag) 
                     || Trouble::Final(anyhow::anyhow!("the registry has `{tag}` under a digest of an unknown kind"));
                 return Ok(Some(parsed.ok_or_else(other)?));
             }
-            // The header is optional; the document is not.
+            // The response's digest header is optional; the document is not.
             let answer = client.ask(ask(Method::GET)).await?;
             match answer.status {
                 StatusCode::OK => Ok(Some(Digest::of(&answer.body))),
@@ -97,7 +97,7 @@ pub(super) async fn put(client: &Client, repository: &str, tag: &Tag, document: 
                 }
                 return Ok(None);
             }
-            // A blob that has just arrived may not be visible at once; ECR's code for it differs from the specification's.
+            // A new blob may not be visible at once; ECR's code for this differs from the specification's.
             if answer.is(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN"]) {
                 return Err(Trouble::passing(answer.words()));
             }
@@ -110,7 +110,7 @@ pub(super) async fn put(client: &Client, repository: &str, tag: &Tag, document: 
         },
     );
     let Some((words, trouble)) = put.await? else { return Ok(Put::Given) };
-    // Another client was quicker, or a response was lost: a tag that cannot be moved is an error even for the same image.
+    // Another client was quicker, or a response was lost: setting an immutable tag fails even for the same image.
     match (digest_of_tag(client, repository, tag).await?, trouble) {
         (Some(digest), _) if digest == document.digest => Ok(Put::Already),
         (Some(digest), _) => {

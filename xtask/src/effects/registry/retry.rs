@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::effects::backoff::{Backoff, chance};
 use crate::error::Failure;
 
-/// Attempts in all. With the waits below they last about fifteen seconds, which a throttled `PutImage` (10 a second in
-/// an account) is over by then.
+/// Maximum number of attempts. With the waits below they last about fifteen seconds, which exceeds the throttling of
+/// `PutImage` (10 per second in an account).
 const ATTEMPTS: u32 = 8;
-/// Attempts to connect: a refused connection rarely recovers.
+/// Maximum number of attempts to connect: a refused connection rarely recovers.
 const CONNECTS: u32 = 3;
-/// The waits between attempts.
+/// Waits between attempts.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 /// The longest wait that `Retry-After` can request.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ impl Trouble {
     }
 }
 
-/// Retries `work` until it succeeds or fails permanently. `again` receives a message for each wait; attempts count from 0.
+/// Retries `work` until it succeeds or fails permanently. `again` receives a message per wait; attempts count from 0.
 pub(super) async fn attempt<T, Work: Future<Output = Result<T, Trouble>>>(
     what: &str,
     mut again: impl FnMut(&str),
@@ -77,7 +77,7 @@ pub(super) async fn attempt<T, Work: Future<Output = Result<T, Trouble>>>(
     }
 }
 
-/// How long to wait before the attempt of this number. `chance` is from 0 to 1.
+/// Returns the wait before the attempt of this number. `chance` is from 0 to 1.
 fn wait(number: u32, asked: Option<Duration>, chance: f64) -> Duration {
     let ours = BACKOFF.wait(number, chance);
     ours.max(asked.unwrap_or_default().min(LONGEST_ASKED))

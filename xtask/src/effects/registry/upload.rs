@@ -1,5 +1,5 @@
-//! Blobs on their way: looked for, taken over from another repository, or sent as ONE streamed `PUT` in a session of its
-//! own. ECR loses bytes of further `PATCH`es and refuses a second attempt in the same session, so neither is tried.
+//! Upload of blobs: checked for existence, mounted from another repository, or sent as one streamed `PUT` in a new
+//! session. ECR loses bytes of further `PATCH`es and refuses a second attempt in the same session, so neither is used.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use crate::error::Failure;
 use crate::image::Digest;
 use crate::report::transfer::{Event, How, Sent};
 
-/// Blobs on their way at a time. ECR takes 100 new uploads a second in an account; more connections than this one only
-/// divide what the network gives.
+/// Maximum number of concurrent uploads. ECR accepts 100 new uploads per second and account; more connections only
+/// divide the bandwidth.
 const AT_ONCE: usize = 6;
 
 /// A blob and all repositories that need it.
 #[derive(Clone, Debug)]
 pub struct Blob {
-    /// Its content address.
+    /// Content address.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Where it lies.
+    /// Layout that contains the blob.
     pub layout: Layout,
-    /// Where it goes.
+    /// Destination repositories.
     pub repositories: Vec<String>,
 }
 
-/// Sends all, as many at a time as are good.
+/// Uploads all blobs, with a bounded number of concurrent uploads.
 pub(super) async fn all(
     client: &Arc<Client>,
     blobs: Vec<Blob>,
@@ -47,7 +47,7 @@ pub(super) async fn all(
     let (events, happened) = mpsc::channel();
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut progress = Vec::new();
-    // What is still on its way when this function ends, ends with it.
+    // Uploads that are in progress when this function returns are cancelled.
     let mut tasks = JoinSet::new();
     for blob in blobs {
         let (client, permits, events) = (Arc::clone(client), Arc::clone(&permits), events.clone());
@@ -75,7 +75,7 @@ pub(super) async fn all(
     }
 }
 
-/// One blob to its repositories, one after another: the second may have it from the first.
+/// Uploads one blob to its repositories, one after another: the second may mount it from the first.
 async fn one(
     client: &Client,
     blob: &Blob,
@@ -113,7 +113,7 @@ async fn send(
     let path = format!("blobs/{}", blob.digest);
     let found = client.ask(ask(Method::HEAD, Place::Path(&path), Payload::Nothing, vec![])).await?;
     if found.status.is_success() || found.status.is_redirection() {
-        // Where an earlier attempt got no answer, what is there now is what it sent.
+        // After an attempt without a response, an existing blob is the one that was sent.
         return Ok(if number > 0 { How::Uploaded } else { How::Existing });
     }
     if found.status != StatusCode::NOT_FOUND {
@@ -139,7 +139,7 @@ async fn send(
     let done = client.ask(ask(Method::PUT, Place::Address(&address), Payload::File(Box::new(body)), headers)).await?;
     match done.status {
         StatusCode::CREATED => Ok(How::Uploaded),
-        // A session that has gone is begun anew, as for every attempt.
+        // An expired session is replaced by a new one, as in every attempt.
         _ if done.is(&["BLOB_UPLOAD_UNKNOWN"]) => Err(Trouble::passing(done.words())),
         _ => Err(done.trouble("a blob")),
     }
@@ -150,7 +150,7 @@ fn no_repository(repository: &str, answer: &Answer) -> Trouble {
     Trouble::Final(failure.hint("make the repository in the registry, then push again").into())
 }
 
-/// Where the blob goes: the address that the registry names, with the digest.
+/// Returns the upload address: the one that the registry returned, with the digest.
 fn session(client: &Client, answer: &Answer, digest: &Digest) -> anyhow::Result<Uri> {
     let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let location = location.ok_or_else(|| anyhow::anyhow!("the registry names no place for a blob"))?;
