@@ -143,9 +143,16 @@ fn both_images_serve_as_one_task_roll_without_a_failed_request_and_roll_back_by_
     let login = stand.get("/admin/login/").unwrap();
     assert!(login.status == 200 && login.body.contains("csrfmiddlewaretoken"), "{}", login.body);
     assert!(release(&stand).contains("release-one"));
-    let lines = stand.json(&["local", "logs", "--container", "nginx"]);
-    assert_eq!(lines.code, 0, "{}", lines.stderr);
-    assert!(lines.events.iter().any(|event| event["message"].as_str().is_some_and(|line| line.contains("/@ada"))));
+    // The engine hands a line on a moment after the response.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let lines = stand.json(&["local", "logs", "--container", "nginx"]);
+        assert_eq!(lines.code, 0, "{}", lines.stderr);
+        if lines.events.iter().any(|event| event["message"].as_str().is_some_and(|line| line.contains("/@ada"))) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the request is not in the log: {:?}", lines.events);
+    }
 
     // A second revision, under load.
     let second = register(&stand, &images, "release-two", &["serve"]);
