@@ -1,30 +1,30 @@
-//! Failures that end a command, and the exit code of each. Here: the one typed error that code branches on.
-//! Not here: how an error is printed (`report`), or the texts of particular failures (beside the code that finds them).
+//! Failures that stop a command: the one typed error that code branches on, with its exit code and hints. Not here:
+//! printing (`report`), and the texts of particular failures (beside the code that detects them).
 
 use std::{fmt, io};
 
-/// The documented exit codes: scripts depend on them.
+/// The documented exit codes. Scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Something that was attempted did not work.
+    /// An operation failed.
     Failed = 1,
     /// Bad usage or configuration; nothing was changed.
     Usage = 2,
-    /// A check refused to go on: the image, the plan or the account is not what it must be.
+    /// A check failed: the image, the plan or the account is not as required.
     Refused = 3,
-    /// Deployed, then rolled back: the release before it serves.
+    /// The deployment was rolled back; the previous release serves.
     RolledBack = 4,
-    /// Somebody else deploys to this environment.
+    /// Another process deploys to this environment.
     Locked = 5,
-    /// Another deployment took the place of ours.
+    /// Another deployment superseded ours.
     Superseded = 6,
-    /// The deployment had no verdict in time; it may still get one.
+    /// The deployment had no verdict before the deadline. It may still complete.
     TimedOut = 7,
     /// The user interrupted (SIGINT or SIGTERM).
     Interrupted = 130,
 }
 
-/// What failed, with its exit code and the next thing to do.
+/// A failure with its exit code and hints.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -33,44 +33,44 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of any kind. The constructors below read better where they fit.
+    /// Creates a failure with any exit code. Prefer the constructors below where one fits.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: message.into(), hints: Vec::new() }
     }
 
-    /// Something that was attempted did not work (exit code 1).
+    /// Creates a failure of an operation (exit code 1).
     pub fn failed(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Failed, message)
     }
 
-    /// Bad usage or configuration (exit code 2). The message names the file and line where there is one.
+    /// Creates a failure of usage or configuration (exit code 2). The message names file and line where they are known.
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Usage, message)
     }
 
-    /// A check refused (exit code 3).
+    /// Creates a failure of a check (exit code 3).
     pub fn refused(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Refused, message)
     }
 
-    /// The user interrupted (exit code 130).
+    /// Creates the failure for an interrupt by the user (exit code 130).
     pub fn interrupted(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Interrupted, message)
     }
 
-    /// Adds the next command or setting, printed on a `hint:` line of its own.
+    /// Adds a hint: the next command or setting, printed on a `hint:` line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
         self
     }
 
-    /// The exit code this failure maps to.
+    /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// The hints, in the order they were added.
+    /// Returns the hints, in the order in which they were added.
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
@@ -84,7 +84,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The exit code of any error: that of the `Failure` in its chain, else 130 where a wait was interrupted, else 1.
+/// Returns the exit code of any error: that of the `Failure` in its chain, else 130 for an interrupted wait, else 1.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     let was_interrupted = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::Interrupted)
@@ -96,7 +96,7 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     }
 }
 
-/// The hints of any error: those of the `Failure` in its chain.
+/// Returns the hints of any error: those of the `Failure` in its chain.
 pub fn hints_of(error: &anyhow::Error) -> &[String] {
     error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(&[], Failure::hints)
 }
@@ -110,7 +110,7 @@ mod tests {
     use super::{Exit, Failure, exit_of, hints_of};
 
     #[test]
-    fn the_exit_code_survives_added_context() {
+    fn keeps_exit_code_under_context() {
         let error =
             Err::<(), _>(Failure::refused("image `app` is arm64").hint("rebuild")).context("failed to prove `app`");
         let error = error.unwrap_err();

@@ -1,5 +1,5 @@
-//! What an image is: its name, platform, digest and fingerprint, what its Dockerfile reads, its OCI layout, and the
-//! proof of architecture over that layout. Pure: bytes arrive as `Read`, file lists as values.
+//! Images: name, platform, digest and fingerprint, the inputs that a Dockerfile reads, the OCI layout, and the proof of
+//! architecture over that layout. Pure: bytes arrive as `Read`, file lists as values.
 
 pub mod base;
 

@@ -1,4 +1,4 @@
-//! The hand-off document `target/slipway/release.json`: what `build` verified, for `push` and `deploy`.
+//! The document `target/slipway/release.json`: the images that `build` verified, for `push` and `deploy`.
 //! `docs/guide/release.md` documents every field. Not here: reading and writing the file (`effects::files`).
 
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::Failure;
 use crate::image::{Digest, Fingerprint, ImageName, Platform};
 
-/// The version this code writes and the only one it reads. A field that changes its meaning makes a new version.
+/// The version that this program writes, and the only one that it reads. Raised when a field changes its meaning.
 pub const VERSION: u32 = 1;
 
-/// Where the document lies, from the repository root.
+/// The document's path, relative to the repository root.
 pub const PATH: &str = "target/slipway/release.json";
 
-/// The images of a project as they were built and verified last.
+/// The images of a project as of the last verified build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -23,11 +23,11 @@ pub struct Release {
     pub version: u32,
     /// The project's name.
     pub project: String,
-    /// The environment whose base images were used.
+    /// The environment that selected the base images.
     pub environment: String,
     /// The commit of the tree at the last `build`, 40 hexadecimal digits; absent outside a git work tree.
     pub commit: Option<String>,
-    /// Whether the tree held changes that the commit does not.
+    /// Whether the tree had uncommitted changes.
     pub dirty: bool,
     /// The verified images.
     pub images: BTreeMap<ImageName, Built>,
@@ -39,30 +39,30 @@ pub struct Release {
 pub struct Built {
     /// Digest of the manifest: the image's identity.
     pub digest: Digest,
-    /// What it was built from.
+    /// Fingerprint of its inputs.
     pub fingerprint: Fingerprint,
-    /// Bytes of manifest, configuration and layers as they are pushed (compressed).
+    /// Bytes of manifest, configuration and layers (compressed), as pushed.
     pub bytes: u64,
-    /// What the proof found the image to be.
+    /// The platform that the proof verified.
     pub platform: Platform,
-    /// The OCI layout, from the repository root.
+    /// The folder of the OCI layout, relative to the repository root.
     pub layout: Utf8PathBuf,
-    /// Seconds since 1970 that every file of the image is at most as young as.
+    /// Seconds since 1970: the upper limit of the timestamps of all files in the image.
     pub source_date_epoch: u64,
-    /// Base images that were labelled substitutes: not for any environment but `local`.
+    /// Base images that were labelled substitutes, allowed in `local` only.
     pub substitutes: Vec<String>,
     /// Further tags, from `--tag`.
     pub tags: Vec<String>,
 }
 
 impl Release {
-    /// Reads the document.
+    /// Parses the document.
     ///
     /// # Errors
-    /// A usage failure where the text is not a release of this version; the hint says how to make a new one.
+    /// Returns a usage failure if the text is not a release of this version. The hint has the command that creates one.
     pub fn parse(text: &str) -> Result<Release, Failure> {
         const HINT: &str = "delete it and run `cargo xtask build`: nothing but the build time is lost";
-        /// The one field that every version has.
+        /// The field that every version has.
         #[derive(Deserialize)]
         struct Version {
             version: u32,
@@ -79,9 +79,9 @@ impl Release {
         serde_json::from_str(text).map_err(broken)
     }
 
-    /// The document's text, with a newline at its end.
+    /// Returns the document's text, with a newline at its end.
     pub fn to_json(&self) -> String {
-        // Every field is a string, a number, a boolean or a map with string keys: there is nothing that can fail.
+        // Every field is a string, a number, a boolean or a map with string keys, so this cannot fail.
         let mut text = serde_json::to_string_pretty(self).expect("a release holds only what JSON has");
         text.push('\n');
         text
@@ -117,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn writing_and_reading_are_inverse() {
+    fn parses_its_own_format() {
         assert_eq!(Release::parse(&release().to_json()).unwrap(), release());
     }
 
     #[test]
-    fn another_version_unknown_fields_and_broken_text_are_refused_with_the_place() {
+    fn rejects_other_version_and_broken_text_with_place() {
         let text = release().to_json();
         let check = |text: &str, expected: &str| {
             let error = Release::parse(text).unwrap_err();

@@ -1,4 +1,4 @@
-//! What an image is built from: ignore rules, the reach of Dockerfiles, fingerprints and the walk over real files.
+//! The inputs of an image: ignore rules, the reach of Dockerfiles, fingerprints and the walk over real files.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 

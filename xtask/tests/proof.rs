@@ -1,5 +1,5 @@
-//! The proof of architecture over synthesised layouts: one table of images and exactly the findings each must have.
-//! Every rule of the proof is triggered by at least one row.
+//! The proof of architecture over generated layouts: a table of images and exactly the findings of each. At least one
+//! row triggers each rule.
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions only, not what they call")]
 
@@ -29,7 +29,7 @@ use xtask::error::Exit;
 use xtask::image::Platform;
 use xtask::image::proof::{Expectation, LISTED_PER_RULE, Proof, RULES, prove};
 
-/// One image, and its findings: rule and a part of the message, in order.
+/// One image, and its findings in order: the rule and a part of the message.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) image: Image,
@@ -49,7 +49,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_image_has_exactly_its_findings() {
+fn images_have_exactly_their_findings() {
     let mut wrong = Vec::new();
     for case in cases() {
         let proof = prove_memory(&case.image.build());
@@ -64,8 +64,8 @@ fn every_image_has_exactly_its_findings() {
 }
 
 #[test]
-fn every_rule_is_triggered_by_some_image() {
-    // These need gigabytes of input, or a budget that is used up: `hostile` and the layer's own tests have them.
+fn every_rule_has_an_image() {
+    // These need gigabytes of input or an exhausted budget. `hostile` and the layer's unit tests have them.
     let mut known: BTreeSet<&str> = ["layer-bomb", "image-too-large", "too-many-entries"].into();
     known.extend(cases().iter().flat_map(|case| case.findings.iter().map(|(id, _)| *id)));
     let rules: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
@@ -73,7 +73,7 @@ fn every_rule_is_triggered_by_some_image() {
 }
 
 #[test]
-fn a_good_image_is_proven_and_counted() {
+fn proves_and_counts_good_image() {
     let layout = Image::good().build();
     let proven = prove_memory(&layout).into_result(&"app".parse().unwrap()).unwrap();
     assert_eq!(Some(proven.manifest_digest), layout.manifest);
@@ -82,7 +82,7 @@ fn a_good_image_is_proven_and_counted() {
 }
 
 #[test]
-fn a_refusal_has_exit_code_3_every_finding_and_each_hint_once() {
+fn refusal_has_all_findings_and_unique_hints() {
     let image =
         Image::good().set("User", "root".into()).set("ExposedPorts", serde_json::json!({"80/tcp": {}, "81/tcp": {}}));
     let failure = prove_memory(&image.build()).into_result(&"app".parse().unwrap()).unwrap_err();
@@ -95,7 +95,7 @@ fn a_refusal_has_exit_code_3_every_finding_and_each_hint_once() {
 }
 
 #[test]
-fn a_long_list_is_cut_and_the_rest_counted() {
+fn cuts_long_list_and_counts_rest() {
     let archive = (0..LISTED_PER_RULE + 7).fold(archives::Archive::new(), |archive, number| {
         archive.file(&format!("opt/lib{number}.so"), 0o644, elves::elf(elves::AARCH64, None))
     });

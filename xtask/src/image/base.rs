@@ -1,5 +1,5 @@
-//! Base images: what a name in a `FROM` line means, the lock file that pins names to digests, and what a registry's
-//! answer says. Not here: asking registries (`effects/bases`) and making substitutes (`substitute`).
+//! Base images: names in `FROM` lines, the lock file that pins names to digests, and the responses of registries. Not
+//! here: requests to registries (`effects/bases`) and the content of substitutes (`substitute`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Digest;
 
-/// The registry of names that have none, and the namespace of names without one: Docker's rule.
+/// Default registry and default namespace of image names, as in Docker.
 const DEFAULT_REGISTRY: &str = "docker.io";
 const DEFAULT_NAMESPACE: &str = "library";
 
-/// A name in a `FROM` line, taken apart.
+/// A parsed image name of a `FROM` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseName {
-    /// Host, with a port where the name has one.
+    /// Host, with the port if the name has one.
     pub registry: String,
-    /// Path below the host.
+    /// Path on the host.
     pub repository: String,
-    /// `latest` where the name says neither tag nor digest.
+    /// Tag; `latest` if the name has neither tag nor digest.
     pub tag: String,
-    /// The digest the name is pinned to by itself.
+    /// Digest in the name itself.
     pub digest: Option<Digest>,
 }
 
 impl BaseName {
-    /// Takes a name apart as Docker does. `None` for what is no image name, such as one with an unknown digest.
+    /// Parses a name as Docker does. Returns `None` for an invalid name, such as one with an unsupported digest.
     pub fn parse(name: &str) -> Option<BaseName> {
         let (name, digest) = match name.split_once('@') {
             Some((name, digest)) => (name, Some(digest.parse().ok()?)),
@@ -49,12 +49,12 @@ impl BaseName {
         Some(BaseName { registry: registry.to_owned(), repository, tag: tag.to_owned(), digest })
     }
 
-    /// `registry/repository@digest`.
+    /// Returns `registry/repository@digest`.
     pub fn at(&self, digest: Digest) -> String {
         format!("{}/{}@{digest}", self.registry, self.repository)
     }
 
-    /// What to ask the registry for: the digest if there is one, else the tag.
+    /// Returns the reference to request from the registry: by digest if one is known, else by tag.
     pub fn query(&self, pin: Option<Digest>) -> String {
         match pin.or(self.digest) {
             Some(digest) => self.at(digest),
@@ -66,42 +66,42 @@ impl BaseName {
 /// A base image that a build can use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ResolvedBase {
-    /// The name as the Dockerfile has it.
+    /// The name in the Dockerfile.
     pub name: String,
-    /// Of the image index where the registry has one, else of the manifest.
+    /// Digest of the image index if the registry has one, else of the manifest.
     pub digest: Digest,
     /// The value of a buildx named context that overrides `FROM <name>`.
     pub reference: String,
-    /// Whether it is a labelled substitute, good for `local` only.
+    /// Whether the base is a labelled substitute, allowed in `local` only.
     pub substitute: bool,
 }
 
 impl ResolvedBase {
-    /// The image of a registry. `location` is the name itself, or its mirror.
+    /// Creates the base of a registry's image. `location` is the name itself or its mirror.
     pub fn from_registry(name: &str, location: &BaseName, digest: Digest) -> ResolvedBase {
         let reference = format!("docker-image://{}", location.at(digest));
         ResolvedBase { name: name.to_owned(), digest, reference, substitute: false }
     }
 
-    /// A substitute whose OCI layout lies in a folder, given from the repository root: buildx runs there, and would take
-    /// an `@` or a `:` above it for the beginning of a digest or a tag.
+    /// Creates the base of a substitute from the folder of its OCI layout. The folder is relative to the repository
+    /// root, where buildx runs: buildx would parse an `@` or `:` in a parent folder as the start of a digest or tag.
     pub fn from_layout(name: &str, folder: &Utf8Path, digest: Digest) -> ResolvedBase {
         let reference = format!("oci-layout://{folder}@{digest}");
         ResolvedBase { name: name.to_owned(), digest, reference, substitute: true }
     }
 }
 
-/// `infra/bases.lock`: name in a Dockerfile → digest, the same for every environment and mirror.
+/// `infra/bases.lock`: digests by name in the Dockerfile, the same for every environment and mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseLock {
-    /// The pins.
+    /// Digests by name.
     #[serde(default)]
     pub bases: BTreeMap<String, Digest>,
 }
 
 impl BaseLock {
-    /// Reads the file's text. The error names line and column.
+    /// Parses the file's text. The error has line and column.
     pub fn parse(text: &str) -> Result<BaseLock, toml::de::Error> {
         toml::from_str(text)
     }
@@ -118,20 +118,20 @@ impl fmt::Display for BaseLock {
     }
 }
 
-/// What asking a registry came to.
+/// The result of a request to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It has the image.
+    /// The registry has the image.
     Found(Digest),
-    /// It answers, and has no such image.
+    /// The registry responded, and has no such image.
     Missing,
-    /// It answers, and does not give the image to us: no login, no permission, too many requests. Its words.
+    /// The registry denied access: no login, no permission, or too many requests. Holds its message.
     Refused(String),
-    /// No answer that comes from a registry. Why.
+    /// No response from a registry. Holds the reason.
     Unreachable(String),
 }
 
-/// Words of errors that come from the way to the registry and not from the registry.
+/// Parts of error messages about the connection, as opposed to errors of the registry.
 const TRANSPORT: [&str; 13] = [
     "failed to do request",
     "no such host",
@@ -149,7 +149,7 @@ const TRANSPORT: [&str; 13] = [
 ];
 
 impl Answer {
-    /// Reads what buildx printed on standard error when it could not inspect an image.
+    /// Parses the standard error of buildx when it could not inspect an image.
     pub fn from_error(stderr: &str) -> Answer {
         let line = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
         let line = line.trim_start_matches("ERROR: ").to_owned();
@@ -163,7 +163,7 @@ impl Answer {
         }
     }
 
-    /// Reads the manifest's description that buildx printed as JSON.
+    /// Parses the JSON description of a manifest, as printed by buildx.
     pub fn from_description(stdout: &str) -> Answer {
         #[derive(Deserialize)]
         struct Description {
@@ -176,8 +176,8 @@ impl Answer {
     }
 }
 
-/// The end of an error that went through many hands, such as `no such host`: what comes before names the request, which
-/// differs from image to image. An address in it has a colon of its own, without a blank behind it.
+/// Returns the last part of a nested error, such as `no such host`. The parts before it name the request, which differs
+/// between images. A colon within an address has no space after it and does not separate parts.
 fn cause(line: String) -> String {
     match line.rsplit_once(": ") {
         Some((_, end)) if !end.trim().is_empty() => end.trim().to_owned(),
@@ -191,7 +191,7 @@ mod tests {
     use crate::image::Digest;
 
     #[test]
-    fn names_are_taken_apart_as_docker_does() {
+    fn parses_names_as_docker_does() {
         let query = |name: &str| BaseName::parse(name).map(|name| name.query(None));
         assert_eq!(query("python:3.13-slim").as_deref(), Some("docker.io/library/python:3.13-slim"));
         assert_eq!(query("nginxinc/x:stable").as_deref(), Some("docker.io/nginxinc/x:stable"));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn references_name_a_digest() {
+    fn references_contain_digest() {
         let digest = Digest::of(b"x");
         let name = BaseName::parse("python:3.13-slim").unwrap();
         let base = ResolvedBase::from_registry("python:3.13-slim", &name, digest);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_reads_what_it_wrote_and_refuses_the_rest() {
+    fn lock_parses_its_own_format_only() {
         let mut lock = BaseLock::default();
         lock.bases.insert("python:3.13-slim".into(), Digest::of(b"p"));
         lock.bases.insert("nginxinc/nginx-unprivileged:stable".into(), Digest::of(b"n"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_told_from_an_answer() {
+    fn distinguishes_unreachable_from_refused() {
         for unreachable in [
             "ERROR: failed to do request: Head \"https://r.test/v2/x\": dial tcp: lookup r.test: no such host",
             "ERROR: failed to authorize: failed to fetch anonymous token: Get \"https://a.test\": dial tcp 1.2.3.4:443: i/o timeout",

@@ -7,62 +7,62 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 content address. Other algorithms of the OCI specification are refused: no registry we push to uses them.
+/// A SHA-256 content address. Other algorithms of the OCI specification are rejected: no supported registry uses them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of bytes that are in memory.
+    /// Computes the digest of bytes in memory.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// The digest that a hasher fed elsewhere has come to.
+    /// Returns the digest of a hasher's input.
     pub fn from_hasher(hasher: Sha256) -> Digest {
         Digest(hasher.finalize().into())
     }
 
-    /// From the 32 bytes of a SHA-256.
+    /// Creates a digest from the 32 bytes of a SHA-256.
     pub fn from_bytes(bytes: [u8; 32]) -> Digest {
         Digest(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The 64 hexadecimal digits without the algorithm: the file name under `blobs/sha256/`.
+    /// Returns the 64 hexadecimal digits without the algorithm: the file name under `blobs/sha256/`.
     pub fn hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// `sha256:` and the first 12 digits, for messages.
+    /// Returns `sha256:` and the first 12 digits, for messages.
     pub fn short(&self) -> String {
         format!("sha256:{}", hex(&self.0[..6]))
     }
 }
 
-/// Counts and hashes what is written through it.
+/// A writer that counts and hashes the bytes written through it.
 pub struct Hashing<W> {
-    /// Where the bytes go.
+    /// The underlying writer.
     pub inner: W,
     hasher: Sha256,
     bytes: u64,
 }
 
 impl<W> Hashing<W> {
-    /// Nothing is written yet.
+    /// Creates a writer that has written no bytes.
     pub fn new(inner: W) -> Hashing<W> {
         Hashing { inner, hasher: Sha256::new(), bytes: 0 }
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Where the bytes went, their digest and their number.
+    /// Returns the underlying writer, the digest and the number of bytes.
     pub fn finish(self) -> (W, Digest, u64) {
         (self.inner, Digest::from_hasher(self.hasher), self.bytes)
     }
@@ -81,19 +81,19 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// Hashes what is read through it.
+/// A reader that hashes the bytes read through it.
 pub struct HashingReader<R> {
     inner: R,
     hasher: Sha256,
 }
 
 impl<R> HashingReader<R> {
-    /// Nothing is read yet.
+    /// Creates a reader that has read no bytes.
     pub fn new(inner: R) -> HashingReader<R> {
         HashingReader { inner, hasher: Sha256::new() }
     }
 
-    /// The digest of what was read.
+    /// Returns the digest of the bytes read.
     pub fn digest(self) -> Digest {
         Digest::from_hasher(self.hasher)
     }
@@ -107,13 +107,13 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Formats bytes as lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
-/// Reads exactly 64 lower-case hexadecimal digits.
+/// Parses exactly 64 lower-case hexadecimal digits.
 pub(crate) fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let nibble = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),
@@ -132,7 +132,7 @@ pub(crate) fn parse_hex(text: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
-/// The text was not `sha256:` and 64 lower-case hexadecimal digits.
+/// The error for a text that is not `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotADigest(String);
 
@@ -181,7 +181,7 @@ mod tests {
     use super::Digest;
 
     #[test]
-    fn printing_and_parsing_are_inverse() {
+    fn parses_its_own_format() {
         let digest = Digest::of(b"slipway");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn rejects_other_formats() {
         let good = Digest::of(b"x").to_string();
         for bad in [
             "",

@@ -1,5 +1,6 @@
-//! What a Dockerfile reads: its stages, base images and the context paths a target can reach. Reads the instructions
-//! that decide this (`FROM`, `ARG`, `ENV`, `COPY`, `ADD`, `RUN --mount`, `ONBUILD`) and leaves the rest to BuildKit.
+//! The inputs of a Dockerfile: its stages, base images and the context paths that a target can reach. Reads the
+//! instructions that decide this (`FROM`, `ARG`, `ENV`, `COPY`, `ADD`, `RUN --mount`, `ONBUILD`) and leaves the rest to
+//! BuildKit.
 
 mod copies;
 mod lines;
@@ -23,33 +24,33 @@ pub use reach::{BaseUse, Question, Reach};
 pub struct Dockerfile {
     path: Utf8PathBuf,
     escape: char,
-    /// `ARG` before the first `FROM`.
+    /// `ARG` instructions before the first `FROM`.
     globals: Vec<Instruction>,
     stages: Vec<Stage>,
 }
 
 #[derive(Clone, Debug)]
 struct Stage {
-    /// In lower case: stage names do not distinguish case.
+    /// In lower case: stage names are case-insensitive.
     name: Option<String>,
-    /// As written, variables not filled in.
+    /// As written, variables not expanded.
     base: String,
     platform: Option<String>,
     line: usize,
     instructions: Vec<Instruction>,
 }
 
-/// What a base image's own configuration adds to a build above it.
+/// Facts of a base image's configuration that affect a build from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseFacts {
-    /// Its environment variables: they win over an `ARG` of the same name.
+    /// Its environment variables. They override an `ARG` of the same name.
     pub variables: BTreeMap<String, String>,
     /// Whether it has `ONBUILD` triggers, which may copy anything.
     pub has_triggers: bool,
 }
 
 impl BaseFacts {
-    /// From the image configuration (the JSON document that a manifest's `config` points at). Fails on anything else.
+    /// Parses the image configuration (the JSON document that a manifest's `config` refers to).
     pub fn from_image_config(json: &[u8]) -> serde_json::Result<BaseFacts> {
         #[derive(Deserialize)]
         struct Image {
@@ -75,8 +76,8 @@ impl BaseFacts {
 }
 
 impl Dockerfile {
-    /// Reads a Dockerfile; `path` is for messages. What BuildKit could not read either is a usage failure with file
-    /// and line, and so is a `# syntax=` of a language other than Dockerfile.
+    /// Parses a Dockerfile; `path` is for messages. Returns a usage failure with file and line for text that BuildKit
+    /// rejects too, and for a `# syntax=` of another language than Dockerfile.
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Dockerfile, Failure> {
         let lines = lines::read(text, path)?;
         if let Some(syntax) = &lines.syntax
@@ -108,7 +109,7 @@ impl Dockerfile {
         Ok(dockerfile)
     }
 
-    /// The names of the stages in their order; a stage without one goes by its number.
+    /// Returns the names of the stages in order. An unnamed stage is identified by its number.
     pub fn stage_names(&self) -> Vec<String> {
         self.stages.iter().enumerate().map(|(index, stage)| stage.name.clone().unwrap_or(index.to_string())).collect()
     }
@@ -135,7 +136,7 @@ impl Dockerfile {
         Ok(Stage { name, base: base.to_owned(), platform, line: instruction.line, instructions: Vec::new() })
     }
 
-    /// The stage that a target names; the last one where there is no target.
+    /// Finds the stage of a target; the last stage without a target.
     fn stage(&self, target: Option<&str>) -> Result<usize, Failure> {
         let Some(target) = target else { return Ok(self.stages.len().saturating_sub(1)) };
         self.named_before(target, self.stages.len()).ok_or_else(|| {
@@ -153,7 +154,7 @@ impl Dockerfile {
         })
     }
 
-    /// The stage of that name or number, of those before `end`: an instruction sees only what stands above it.
+    /// Finds a stage by name or number among those before `end`: an instruction can refer to earlier stages only.
     fn named_before(&self, name: &str, end: usize) -> Option<usize> {
         let lower = name.to_lowercase();
         let stages = self.stages.get(..end)?;
@@ -166,7 +167,7 @@ impl Dockerfile {
     }
 }
 
-/// Takes the leading `--name=value` words off. Quotes stay in the values.
+/// Splits off the leading `--name=value` words. Quotes stay in the values.
 fn flags(text: &str) -> (Vec<(String, Option<String>)>, &str) {
     let mut flags = Vec::new();
     let mut rest = text.trim_start();
@@ -195,12 +196,12 @@ fn flags(text: &str) -> (Vec<(String, Option<String>)>, &str) {
     (flags, rest)
 }
 
-/// A flag's value without its quotes.
+/// Returns a flag's value without its quotes.
 fn unquoted(value: &str) -> String {
     value.replace(['"', '\''], "")
 }
 
-/// How many letters differ between two names (insertions, removals and replacements).
+/// Computes the edit distance of two names (insertions, removals and replacements).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -224,7 +225,7 @@ mod tests {
     use super::{BaseFacts, Dockerfile, distance};
 
     #[test]
-    fn stages_have_names_and_numbers() {
+    fn finds_stages_by_name_and_number() {
         let text = "ARG V=1\nFROM --platform=$BUILDPLATFORM a AS Build\nRUN x\nFROM b\nFROM c as last\n";
         let dockerfile = Dockerfile::parse(text, "app/Dockerfile".into()).unwrap();
         assert_eq!(dockerfile.stage_names(), ["build", "1", "last"]);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_refuses_names_its_line() {
+    fn rejects_invalid_dockerfile_with_line() {
         for (text, expected) in [
             ("", "f: no `FROM`: a Dockerfile has at least one stage"),
             ("RUN x\nFROM a", "f:1: `RUN` before the first `FROM`: only `ARG` may stand there"),
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_of_a_base_come_from_its_configuration() {
+    fn reads_base_facts_from_configuration() {
         let facts = BaseFacts::from_image_config(br#"{"config":{"Env":["PATH=/bin","A=b=c"],"OnBuild":["RUN x"]}}"#);
         let facts = facts.unwrap();
         assert_eq!(facts.variables["A"], "b=c");
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn distances() {
+    fn computes_edit_distance() {
         for (a, b, expected) in
             [("", "", 0), ("static", "static", 0), ("static", "sttaic", 2), ("a", "", 1), ("ab", "b", 1)]
         {

@@ -1,5 +1,5 @@
-//! Docker's own `.dockerignore` rules: which paths of a build context are sent to the builder. Judged from the root of
-//! the context downwards, as BuildKit does, since a verdict depends on which rules a parent matched.
+//! Docker's `.dockerignore` rules: the paths of a build context that are sent to the builder. Evaluated from the root
+//! of the context downwards, as in BuildKit, because a verdict depends on the rules that matched the parent.
 
 pub(crate) mod pattern;
 
@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use crate::error::Failure;
 use pattern::{Pattern, clean};
 
-/// The rules of one ignore file, in their order.
+/// The rules of one ignore file, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ignore {
     rules: Vec<Rule>,
@@ -17,11 +17,11 @@ pub struct Ignore {
 #[derive(Clone, Debug)]
 struct Rule {
     pattern: Pattern,
-    /// `!`: takes a path back in.
+    /// `!`: includes the path again.
     exception: bool,
 }
 
-/// What the rules say of one directory, and what they need to know about it to judge what lies in it.
+/// The verdict on one directory, and the state that is needed to judge its entries.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     excluded: bool,
@@ -29,19 +29,20 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the directory itself is left out. Something in it may still be taken back in.
+    /// Whether the directory itself is excluded. An exception may still include an entry of it.
     pub fn is_excluded(&self) -> bool {
         self.excluded
     }
 }
 
 impl Ignore {
-    /// Reads an ignore file; `path` is for messages. A pattern that Docker refuses is a usage failure with file and
-    /// line, and so is one that its documentation and its matcher read differently: a guess could miss a file.
+    /// Parses an ignore file; `path` is for messages. Returns a usage failure with file and line for a pattern that
+    /// Docker rejects, and for a pattern that Docker's documentation and matcher read differently: a guess could miss a
+    /// file.
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Ignore, Failure> {
         let mut rules = Vec::new();
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-            // Only at the very start of a line: ` #x` is a pattern.
+            // A comment starts at the first column only: ` #x` is a pattern.
             if line.starts_with('#') || line.trim().is_empty() {
                 continue;
             }
@@ -65,12 +66,12 @@ impl Ignore {
         Ok(Ignore { rules })
     }
 
-    /// The verdict on the context's root, where every walk starts. The root itself cannot be left out.
+    /// Returns the verdict on the context's root, where every walk starts. The root cannot be excluded.
     pub fn root(&self) -> Verdict {
         Verdict { excluded: false, matched: vec![false; self.rules.len()] }
     }
 
-    /// The verdict on a directory, given that on its parent.
+    /// Returns the verdict on a directory, given the verdict on its parent.
     pub fn judge(&self, parent: &Verdict, path: &str) -> Verdict {
         let mut matched = vec![false; self.rules.len()];
         let excluded = self.apply(parent, path, |rule| {
@@ -81,20 +82,20 @@ impl Ignore {
         Verdict { excluded, matched }
     }
 
-    /// Whether a file or link is left out, given the verdict on its directory.
+    /// Whether a file or link is excluded, given the verdict on its directory.
     pub fn excludes(&self, parent: &Verdict, path: &str) -> bool {
         self.apply(parent, path, |_| {})
     }
 
-    /// Whether an exception could take back something below an excluded directory. Where it cannot, nothing below
-    /// need be looked at: rules that excluded the directory hold for all that is in it.
+    /// Whether an exception could include a path below an excluded directory. If not, the walk skips the directory: the
+    /// rules that excluded it apply to all its entries.
     pub fn may_keep_below(&self, directory: &str) -> bool {
         self.rules.iter().any(|rule| rule.exception && rule.pattern.can_match_below(directory))
     }
 
-    /// The last rule that matches wins, and a rule that matched a parent matches what is in it. A rule that could not
-    /// change the verdict is not evaluated and so not remembered either: BuildKit's matcher does the same, and it shows
-    /// (a later rule that repeats an earlier one does not cancel an exception between them).
+    /// Applies the rules: the last match wins, and a rule that matched a parent matches its entries. A rule that cannot
+    /// change the verdict is neither evaluated nor remembered, as in BuildKit's matcher. This is observable: a later
+    /// rule that repeats an earlier one does not cancel an exception between them.
     fn apply(&self, parent: &Verdict, path: &str, mut remember: impl FnMut(usize)) -> bool {
         let mut excluded = false;
         for (index, rule) in self.rules.iter().enumerate() {
@@ -125,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rule_wins_and_exceptions_reach_below_excluded_parents() {
+    fn applies_last_rule_and_nested_exceptions() {
         assert!(!kept("node_modules", "node_modules/a/b.js"));
         assert!(kept("*\n!app", "app/manage.py"));
         assert!(kept("app\n!app/keep/this", "app/keep/this/file"));
         assert!(!kept("app\n!app/keep/this", "app/keep/other"));
         assert!(!kept("*\n!app\napp/secret", "app/secret/key"));
-        // A rule that repeats an earlier one was not evaluated on the parent and does not hold for the child.
+        // A rule that repeats an earlier one was not evaluated on the parent and does not apply to the child.
         assert!(kept("foo\n!**/x.txt\nfoo", "foo/x.txt"));
     }
 
     #[test]
-    fn a_bad_pattern_names_its_line() {
+    fn rejects_bad_pattern_with_line() {
         let error = Ignore::parse("# fine\n\na\n[x\n", "app/.dockerignore".into()).unwrap_err();
         assert!(error.to_string().starts_with("app/.dockerignore:4: `[x`"), "{error}");
         for bad in ["!", "! ", "!/"] {

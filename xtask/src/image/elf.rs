@@ -1,9 +1,10 @@
-//! What an ELF file was built for, from its first bytes: class, byte order, kind, machine and loader. Not here: reading
-//! files, or deciding whether a machine is right (`proof`).
+//! ELF headers: class, byte order, kind, machine and loader, from the first bytes of a file. Not here: reading files,
+//! and judging the machine (`proof`).
 
 use super::Platform;
 
-/// How much of a file is looked at: program headers and the loader's path of every linker in use lie within it.
+/// Number of bytes of a file that are read. With every linker in use they include the program headers and the loader's
+/// path.
 pub const HEAD: usize = 4096;
 
 const MAGIC: [u8; 4] = *b"\x7fELF";
@@ -16,7 +17,7 @@ const PROGRAM_INTERPRETER: u32 = 3;
 const X86_64: u16 = 62;
 const AARCH64: u16 = 183;
 
-/// Machine numbers of the ELF specification (`e_machine`) that container images are met with, and their usual names.
+/// Machine numbers of the ELF specification (`e_machine`) that occur in container images, and their usual names.
 const MACHINES: &[(u16, &str)] = &[
     (2, "SPARC"),
     (3, "i386 (32-bit x86)"),
@@ -34,8 +35,8 @@ const MACHINES: &[(u16, &str)] = &[
     (258, "loongarch64"),
 ];
 
-/// A file that a Linux kernel or loader would map and run: an executable or a shared object. Relocatable objects and
-/// core dumps are ELF too, but nothing runs them, so they are not represented.
+/// An ELF file that a Linux kernel or loader would run: an executable or a shared object. Relocatable objects and core
+/// dumps are not represented, because they are never run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
     class: u8,
@@ -45,7 +46,7 @@ pub struct Elf {
 }
 
 impl Elf {
-    /// Reads the first bytes of a file (at best `HEAD` of them). `None` for anything that is not a runnable ELF.
+    /// Parses the first bytes of a file (up to `HEAD`). Returns `None` for anything but a runnable ELF file.
     pub fn parse(head: &[u8]) -> Option<Elf> {
         let class = *head.get(4)?;
         let data = *head.get(5)?;
@@ -64,8 +65,8 @@ impl Elf {
         Some(Elf { class, data, machine, loader: if readable { loader(head) } else { None } })
     }
 
-    /// Whether a kernel of this platform runs it natively. The 32-bit ABIs (i386, x32) are refused even where a kernel
-    /// could run them: nothing in an image for the platform should need them, and Fargate does not promise them.
+    /// Whether a kernel of this platform runs the file natively. The 32-bit ABIs (i386, x32) are rejected even where a
+    /// kernel supports them: an image for the platform should not need them, and Fargate does not guarantee them.
     pub fn runs_on(&self, platform: Platform) -> bool {
         let machine = match platform {
             Platform::LinuxAmd64 => X86_64,
@@ -74,7 +75,7 @@ impl Elf {
         self.class == CLASS_64 && self.data == LITTLE_ENDIAN && self.machine == machine
     }
 
-    /// The machine in words, for messages.
+    /// Returns the machine's name, for messages.
     pub fn machine(&self) -> String {
         let name = MACHINES.iter().find(|(number, _)| *number == self.machine).map(|(_, name)| *name);
         match (name, self.class) {
@@ -87,7 +88,7 @@ impl Elf {
         }
     }
 
-    /// The path of the dynamic loader that the kernel starts for it (`PT_INTERP`); `None` for static programs and libraries.
+    /// Returns the path of the dynamic loader (`PT_INTERP`); `None` for static programs and libraries.
     pub fn loader(&self) -> Option<&[u8]> {
         self.loader.as_deref()
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_programs_and_shared_objects_are_judged() {
+    fn parses_programs_and_shared_objects_only() {
         for (kind, judged) in [(0, false), (1, false), (2, true), (3, true), (4, false), (0xfe00, false)] {
             assert_eq!(Elf::parse(&header(2, 1, kind, 62)).is_some(), judged, "e_type {kind}");
         }
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_are_told_apart_and_named() {
+    fn distinguishes_and_names_machines() {
         for (class, data, machine, amd64, arm64, name) in [
             (2, 1, 62, true, false, "x86-64"),
             (1, 1, 62, false, false, "x32 (32-bit ABI of x86-64)"),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loader_is_found_and_wild_offsets_are_not_followed() {
+    fn finds_loader_within_bounds() {
         let mut head = header(2, 1, 3, 62);
         head[32] = 64;
         head[54] = 56;
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn this_very_program_is_a_program_of_this_host() {
+    fn parses_this_test_program() {
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let elf = Elf::parse(&own[..HEAD]);
         if cfg!(all(target_os = "linux", target_arch = "x86_64")) {

@@ -1,4 +1,4 @@
-//! The fingerprint of an image: SHA-256 over everything that its build reads. Not here: walking files (`effects`).
+//! The fingerprint of an image: SHA-256 over all inputs of its build. Not here: walking files (`effects`).
 
 mod explanation;
 mod inputs;
@@ -14,23 +14,23 @@ pub use explanation::Change;
 pub use inputs::{Content, ContextInputs, Entry, Inputs, RECIPE, Tree};
 pub use record::NotARecord;
 
-/// Identity of an image's inputs: 64 hexadecimal digits. Same inputs, same fingerprint, no build.
+/// The identity of an image's inputs: 64 hexadecimal digits. An unchanged fingerprint means that no build is needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// From the bytes of a SHA-256.
+    /// Creates a fingerprint from the bytes of a SHA-256.
     pub const fn new(bytes: [u8; 32]) -> Fingerprint {
         Fingerprint(bytes)
     }
 
-    /// The first 16 hexadecimal digits, as in the tag `in-<16 hex>`.
+    /// Returns the first 16 hexadecimal digits, as in the tag `in-<16 hex>`.
     pub fn short(&self) -> String {
         hex(&self.0[..8])
     }
 }
 
-/// The text was not 64 lower-case hexadecimal digits.
+/// The error for a text that is not 64 lower-case hexadecimal digits.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotAFingerprint(String);
 

@@ -1,5 +1,5 @@
-//! One layer, read once as a stream: digest of the blob, decompression, digest of the contents, tar entries. What it says
-//! becomes a list of entries and findings; nothing is unpacked. Not here: how layers stack (`proof::root`).
+//! One layer, read once as a stream: digest of the blob, decompression, digest of the contents, tar entries. The result
+//! is a list of entries and findings; nothing is unpacked. Not here: stacking layers (`proof::root`).
 
 pub(crate) mod archive;
 mod blob;
@@ -24,33 +24,33 @@ use super::Digest;
 use super::layout::{Compression, Descriptor, Source};
 use super::proof::finding::{self, Findings, Rule};
 
-/// Window, as a power of two, that is always granted: 8 MiB, what RFC 9659 asks of every decoder and what BuildKit's
+/// Window that is always granted, as a power of two: 8 MiB, which RFC 9659 requires of every decoder and BuildKit's
 /// default level uses.
 const USUAL_WINDOW: u32 = 23;
 
-/// Window granted to one layer at a time: 32 MiB, what BuildKit's highest level uses.
+/// Window granted to one layer at a time: 32 MiB, which BuildKit's highest level uses.
 const WIDE_WINDOW: u32 = 25;
 
-/// What one layer held.
+/// The content of one layer.
 #[derive(Debug)]
 pub(crate) struct Layer {
     /// The blob's digest.
     pub digest: Digest,
     /// Entries in the order of the archive.
     pub entries: Vec<Entry>,
-    /// What is wrong with the layer itself.
+    /// Problems of the layer itself.
     pub findings: Findings,
 }
 
-/// A layer and what the documents say of it.
+/// A layer's descriptor and the digest of its contents, as the documents state them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim<'a> {
     pub descriptor: &'a Descriptor,
     pub diff_id: Option<&'a Digest>,
 }
 
-/// Reads one layer. Errors are failures to read the source; whatever is wrong with the bytes is a finding. `wide` is held
-/// while a layer needs the wide window, so that at most one does.
+/// Reads one layer. Returns errors for failures to read the source; problems of the bytes are findings. `wide` is
+/// locked while a layer uses the wide window, so that at most one layer does.
 pub(crate) fn read<S: Source + ?Sized>(
     source: &S,
     claim: Claim<'_>,
@@ -62,7 +62,7 @@ pub(crate) fn read<S: Source + ?Sized>(
         return Ok(first.0);
     }
     drop(first);
-    // A poisoned lock means that another layer's thread panicked; this one can still be judged.
+    // A poisoned lock means that another layer's thread panicked; this layer can still be judged.
     let _only = wide.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(attempt(source, claim, budget, WIDE_WINDOW)?.0)
 }
@@ -94,7 +94,7 @@ fn attempt<S: Source + ?Sized>(
         reader.drain();
         (feeder.join(), decoder.join(), walked)
     });
-    // Neither thread has a panicking path; if one ever has, that is our bug and not the image's.
+    // Neither thread has a panicking path. A panic would be a bug of this program, not of the image.
     let panicked = |_| anyhow!("a thread that read layer `{}` panicked", descriptor.digest);
     let blob = fed.map_err(panicked)?.with_context(|| format!("layer `{}`", descriptor.digest))?;
     let decoded = decoded.map_err(panicked)?;
@@ -116,7 +116,7 @@ fn attempt<S: Source + ?Sized>(
     Ok((layer, Some(decoded.end)))
 }
 
-/// What the compressed stream itself shows.
+/// Reports problems of the compressed stream.
 fn report_stream(findings: &mut Findings, claim: Claim<'_>, blob: &Blob, decoded: &Decoded, window: u32) {
     let descriptor = claim.descriptor;
     let name = descriptor.digest.short();
@@ -167,7 +167,7 @@ fn report_stream(findings: &mut Findings, claim: Claim<'_>, blob: &Blob, decoded
     findings.add(rule, || format!("layer {name}: {text}"));
 }
 
-/// Compares a blob with its descriptor; true where both size and digest match.
+/// Compares a blob with its descriptor. Returns `true` if both size and digest match.
 pub(crate) fn report_blob(
     findings: &mut Findings,
     what: &str,
@@ -210,7 +210,7 @@ mod tests {
     use crate::image::layer::limits::{Budget, MAX_IMAGE_BYTES};
     use crate::image::layout::{Descriptor, Source};
 
-    /// One layer that is nothing but an end mark.
+    /// A source with one layer that contains only an end mark.
     struct Empty;
 
     impl Source for Empty {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_fits_the_budget_is_read_and_the_next_byte_is_refused() {
+    fn rejects_layer_over_budget() {
         let digest = Digest::of(&[0; 1024]);
         let media_type = "application/vnd.oci.image.layer.v1.tar".to_owned();
         let descriptor = Descriptor { media_type, digest, size: 1024, platform: None };

@@ -1,5 +1,5 @@
-//! The OCI layout model: index, manifest and config, parsed from untrusted bytes. Not here: files
-//! (`effects::layouts`) and what must be true of an image (`proof`).
+//! The OCI layout model: index, manifest and config, parsed from untrusted bytes. Not here: files (`effects::layouts`)
+//! and the requirements of an image (`proof`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -13,43 +13,44 @@ use super::Digest;
 
 mod keys;
 
-/// Largest index, manifest or config, in bytes: the limit registries set for a manifest (OCI distribution asks for 4 MiB).
+/// Maximum size of an index, manifest or config, in bytes: the limit of registries for a manifest (OCI distribution
+/// specification: 4 MiB).
 pub const MAX_DOCUMENT: u64 = 4 << 20;
 
-/// Most layers of an image: what overlayfs mounts in Docker and containerd allow.
+/// Maximum number of layers of an image: the limit of overlayfs mounts in Docker and containerd.
 pub const MAX_LAYERS: usize = 127;
 
-/// Where a layout's bytes come from.
+/// The source of a layout's bytes.
 pub trait Source: Sync {
     /// Opens the layout's `index.json`.
     fn index(&self) -> io::Result<Box<dyn Read + Send>>;
 
-    /// Opens a blob by its digest. `NotFound` where the layout does not hold it.
+    /// Opens a blob by its digest. Returns `NotFound` if the layout does not have it.
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>>;
 }
 
-/// What a document says of a blob.
+/// A descriptor: media type, digest and size of a blob.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the blob is.
+    /// The media type.
     pub media_type: String,
     /// Its content address.
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// The platform an index claims for a manifest.
+    /// The platform of a manifest, as an index states it.
     pub platform: Option<ClaimedPlatform>,
 }
 
-/// A platform as some document claims it; any text.
+/// A platform as a document states it; any text.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ClaimedPlatform {
     /// The operating system.
     pub os: String,
     /// The architecture.
     pub architecture: String,
-    /// The architecture's variant, where one is claimed.
+    /// The architecture's variant, if stated.
     pub variant: Option<String>,
 }
 
@@ -58,11 +59,11 @@ pub struct ClaimedPlatform {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     schema_version: u8,
-    /// The manifests it names.
+    /// The manifests of the index.
     pub manifests: Vec<Descriptor>,
 }
 
-/// A per-platform image document.
+/// The manifest of an image.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
@@ -73,16 +74,16 @@ pub struct Manifest {
     pub layers: Vec<Descriptor>,
 }
 
-/// What the image says of itself.
+/// The image's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The platform it claims.
+    /// The platform as stated.
     pub platform: ClaimedPlatform,
-    /// When it was made, as written.
+    /// The time of creation, as written.
     pub created: Option<String>,
-    /// First words of the command line.
+    /// The first words of the command line.
     pub entrypoint: Vec<String>,
-    /// The words after those.
+    /// The remaining words.
     pub cmd: Vec<String>,
     /// `USER`; empty means root.
     pub user: String,
@@ -92,9 +93,9 @@ pub struct Config {
     pub volumes: BTreeSet<String>,
     /// `NAME=value` lines.
     pub env: Vec<String>,
-    /// Where the command starts; empty means `/`.
+    /// The working directory; empty means `/`.
     pub working_dir: String,
-    /// The signal that asks it to stop.
+    /// The signal that stops the container.
     pub stop_signal: Option<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -131,10 +132,10 @@ struct RawRootfs {
     diff_ids: Vec<Digest>,
 }
 
-/// How a layer's tar stream is compressed.
+/// The compression of a layer's tar stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     Plain,
     /// RFC 1952.
     Gzip,
@@ -152,7 +153,7 @@ const LAYER_TYPES: &[(&str, Compression)] = &[
 ];
 
 impl Descriptor {
-    /// Whether it names an index of manifests rather than an image.
+    /// Whether the descriptor refers to an index of manifests.
     pub fn is_index(&self) -> bool {
         matches!(
             self.media_type.as_str(),
@@ -160,7 +161,7 @@ impl Descriptor {
         )
     }
 
-    /// Whether it names an image manifest.
+    /// Whether the descriptor refers to an image manifest.
     pub fn is_manifest(&self) -> bool {
         matches!(
             self.media_type.as_str(),
@@ -168,7 +169,7 @@ impl Descriptor {
         )
     }
 
-    /// Whether it names an image config.
+    /// Whether the descriptor refers to an image config.
     pub fn is_config(&self) -> bool {
         matches!(
             self.media_type.as_str(),
@@ -176,7 +177,7 @@ impl Descriptor {
         )
     }
 
-    /// The compression its media type declares; `None` where it is no layer that runtimes unpack.
+    /// Returns the compression of the media type; `None` for a media type that runtimes do not unpack.
     pub fn layer_compression(&self) -> Option<Compression> {
         LAYER_TYPES.iter().find(|(name, _)| *name == self.media_type).map(|(_, compression)| *compression)
     }

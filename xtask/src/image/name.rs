@@ -1,26 +1,26 @@
-//! The name of an image in the project: the key of `[images.<name>]`, a bake target, a folder and a repository suffix.
+//! The name of an image in the project: key of `[images.<name>]`, bake target, folder and repository suffix.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest image name. ECS container names and bake targets allow more; a folder name and a table column should not.
+/// Maximum length of an image name. ECS and bake allow more; the limit keeps folder names and table columns short.
 pub const MAX_LENGTH: usize = 40;
 
-/// Lower-case letters, digits and single hyphens inside, a letter first: valid as bake target, folder, ECS container
-/// name and last part of an ECR repository at once.
+/// The name of an image: lower-case letters, digits and single inner hyphens, starting with a letter. Valid as a bake
+/// target, folder, ECS container name and last part of an ECR repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageName(String);
 
 impl ImageName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The text is no image name; says why.
+/// The error for an invalid image name, with the reason.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidName(String);
 
@@ -72,7 +72,7 @@ mod tests {
     use super::ImageName;
 
     #[test]
-    fn names_that_fit_everywhere_and_names_that_do_not() {
+    fn accepts_names_valid_everywhere_only() {
         for valid in ["app", "nginx", "a", "worker-2"] {
             assert_eq!(valid.parse::<ImageName>().map(|n| n.to_string()), Ok(valid.to_owned()));
         }

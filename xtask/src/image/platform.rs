@@ -1,11 +1,11 @@
-//! The operating system and architecture an image runs on, in OCI's words (`linux/amd64`).
+//! The operating system and architecture of an image, in OCI notation (`linux/amd64`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A platform that Fargate runs. Closed on purpose: a task definition can ask for these two and no other.
+/// A platform of Fargate. The list is complete: a task definition can request only these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
     /// `linux/amd64`, ECS's `X86_64`.
@@ -15,7 +15,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// OCI's name of the architecture.
+    /// Returns OCI's name of the architecture.
     pub fn architecture(self) -> &'static str {
         match self {
             Platform::LinuxAmd64 => "amd64",
@@ -23,13 +23,13 @@ impl Platform {
         }
     }
 
-    /// OCI's name of the operating system.
+    /// Returns OCI's name of the operating system.
     pub fn os(self) -> &'static str {
         "linux"
     }
 }
 
-/// The text named no platform that Fargate runs.
+/// The error for a text that is not a platform of Fargate.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownPlatform(String);
 
@@ -76,7 +76,7 @@ mod tests {
     use super::Platform;
 
     #[test]
-    fn printing_and_parsing_are_inverse() {
+    fn parses_its_own_format() {
         for platform in [Platform::LinuxAmd64, Platform::LinuxArm64] {
             assert_eq!(platform.to_string().parse(), Ok(platform));
         }

@@ -1,6 +1,6 @@
-//! The proof of architecture: from an OCI layout to findings. It streams every layer once, unpacks nothing and trusts no
-//! path; an image is proven when nothing is found. The parts: `root` stacks the layers, `program`, `account` and `ports`
-//! judge how the image starts. Not here: files (`effects::layouts`).
+//! The proof of architecture: an OCI layout in, findings out. It streams every layer once, unpacks nothing and trusts
+//! no path. An image without findings is proven. `root` stacks the layers; `program`, `account` and `ports` check the
+//! start of the image. Not here: files (`effects::layouts`).
 
 mod account;
 mod documents;
@@ -25,22 +25,22 @@ use super::layout::Source;
 use super::{Digest, ImageName, Platform};
 use crate::error::Failure;
 
-/// Layers read at the same time. Each takes two threads (one decompresses, one hashes and reads), and memory grows with it.
+/// Number of layers read concurrently. Each uses two threads (one decompresses, one hashes and parses) and memory.
 const LAYERS_AT_ONCE: usize = 2;
 
-/// What the image has to be.
+/// The requirements of the image.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     /// The platform of the task.
     pub platform: Platform,
-    /// TCP ports that the project says the image listens on.
+    /// TCP ports on which the image listens according to the project.
     pub ports: BTreeSet<u16>,
 }
 
-/// What was seen and what is wrong with it.
+/// Counts and findings of one image.
 #[derive(Debug)]
 pub struct Proof {
-    /// Digest of the manifest; `None` where the index names no single one.
+    /// Digest of the manifest; `None` if the index does not identify a single one.
     pub manifest_digest: Option<Digest>,
     /// The requested platform.
     pub platform: Platform,
@@ -48,23 +48,23 @@ pub struct Proof {
     pub bytes: u64,
     /// Layers of the manifest.
     pub layers: usize,
-    /// Regular files in the merged root, counted by name.
+    /// Regular files in the merged root, one for each name.
     pub files: usize,
-    /// ELF executables and shared objects in the merged root, each counted once however many names it has.
+    /// ELF executables and shared objects in the merged root, each counted once regardless of its number of names.
     pub elf_files: usize,
-    /// ELF files of another machine that a later layer deletes or replaces. They cannot run, so they are no findings.
+    /// ELF files of another machine that a later layer deletes or replaces. They cannot run and are not findings.
     pub hidden_foreign: usize,
-    /// Everything that is wrong; at most `LISTED_PER_RULE` of each kind, and one line that counts the rest.
+    /// All problems; at most `LISTED_PER_RULE` for each rule, and one line with the number of further ones.
     pub findings: Vec<Finding>,
 }
 
-/// An image with nothing wrong. Only `Proof::into_result` makes one.
+/// A proven image. Only `Proof::into_result` creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proven {
     /// Digest of the manifest: the identity of the image.
     pub manifest_digest: Digest,
-    /// The platform it was proven for.
+    /// The platform of the proof.
     pub platform: Platform,
     /// Compressed bytes: manifest, config and layers.
     pub bytes: u64,
@@ -78,7 +78,8 @@ pub struct Proven {
     pub hidden_foreign: usize,
 }
 
-/// Proves the one image of a layout. Errors are failures to read the layout; whatever is wrong with the image is a finding.
+/// Checks the single image of a layout. Returns errors for failures to read the layout; problems of the image are
+/// findings.
 pub fn prove<S: Source + ?Sized>(source: &S, expectation: &Expectation) -> anyhow::Result<Proof> {
     let mut findings = Findings::default();
     let mut proof = Proof {
@@ -107,7 +108,7 @@ pub fn prove<S: Source + ?Sized>(source: &S, expectation: &Expectation) -> anyho
         for layer in &mut layers {
             findings.append(std::mem::take(&mut layer.findings));
         }
-        // A layer that could not be read to its end leaves a root full of holes: to judge programs in it would be noise.
+        // A layer that was not read to its end leaves an incomplete root. Findings about programs in it would be noise.
         let is_whole = findings.is_empty();
         let foreign = machine::count_foreign(&layers, expectation.platform);
         let root = Root::stack(layers, &mut findings);
@@ -125,7 +126,8 @@ pub fn prove<S: Source + ?Sized>(source: &S, expectation: &Expectation) -> anyho
 }
 
 impl Proof {
-    /// The image, proven; or the refusal that keeps it off `release.json`, with every finding and every hint once.
+    /// Returns the proven image, or the refusal that keeps it out of `release.json`, with every finding and each hint
+    /// once.
     pub fn into_result(self, image: &ImageName) -> Result<Proven, Failure> {
         match self.manifest_digest {
             Some(manifest_digest) if self.findings.is_empty() => Ok(Proven {
@@ -152,7 +154,7 @@ impl Proof {
     }
 }
 
-/// Reads all layers, a few at once; the results are in the manifest's order.
+/// Reads all layers, a few concurrently. The results are in the manifest's order.
 fn read_layers<S: Source + ?Sized>(source: &S, claims: &[Claim<'_>]) -> anyhow::Result<Vec<Layer>> {
     let budget = Budget::default();
     let wide = Mutex::new(());

@@ -1,5 +1,5 @@
-//! The content of a substitute base image: the layer made of a Debian root file system; its documents are in `documents`.
-//! The same packages and the same recipe give the same digest. Not here: fetching packages, files on disk (`effects/bases`).
+//! The content of a substitute base image: a layer from a Debian root file system; `documents` has its documents. The
+//! same packages and recipe give the same digest. Not here: downloading packages, files on disk (`effects/bases`).
 
 pub mod documents;
 
@@ -12,17 +12,17 @@ use tar::{Archive, Builder, EntryType, Header};
 
 use crate::image::{Digest, Platform};
 
-/// A labelled replacement of a base image, made of packages of a Debian suite. For this machine only: `push` refuses
-/// images above one for every environment but `local`.
+/// The recipe of a labelled substitute base image from packages of a Debian suite. For this machine only: `push`
+/// refuses images based on one for every environment but `local`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Substitute {
     /// Debian suite, such as `trixie`.
     pub suite: String,
-    /// Packages beside the minimal system.
+    /// Packages in addition to the minimal system.
     pub packages: Vec<String>,
-    /// Symbolic links to make: path of the link → its target, both absolute.
+    /// Symbolic links to create: path of the link → its target, both absolute.
     pub links: BTreeMap<String, String>,
-    /// `user` or `uid:gid` of the image configuration; the base's users are made where they are numeric.
+    /// `user` or `uid:gid` of the image configuration. A numeric user is created.
     pub user: Option<String>,
     /// Ports that the image configuration declares.
     pub ports: BTreeSet<u16>,
@@ -32,22 +32,23 @@ pub struct Substitute {
     pub command: Vec<String>,
 }
 
-/// Counts up when the same recipe begins to give other content.
+/// Version of the procedure, increased when the same recipe gives different content.
 const RECIPE_VERSION: u32 = 1;
 
-/// What a substitute of this name depends on beside the packages themselves.
+/// Computes the digest of everything that determines a substitute, except the packages themselves.
 pub fn recipe_digest(name: &str, recipe: &Substitute, platform: Platform) -> Digest {
     Digest::of(format!("{RECIPE_VERSION}\n{name}\n{platform}\n{recipe:?}").as_bytes())
 }
 
-/// A folder name for an image name. A part of the digest keeps names apart that differ in other characters only.
+/// Returns a folder name for an image name. A part of the digest distinguishes names that differ in replaced characters
+/// only.
 pub fn folder_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     let digest: String = Digest::of(name.as_bytes()).hex().chars().take(8).collect();
     format!("{}-{digest}", name.chars().map(plain).collect::<String>())
 }
 
-/// The unprivileged user of a recipe such as `101:101`; `None` for root and for users given by name.
+/// Returns the unprivileged user of a recipe such as `101:101`; `None` for root and for users given by name.
 fn numeric_user(recipe: &Substitute) -> Option<(u64, u64)> {
     let text = recipe.user.as_deref()?;
     let (user, group) = text.split_once(':').unwrap_or((text, text));
@@ -55,13 +56,14 @@ fn numeric_user(recipe: &Substitute) -> Option<(u64, u64)> {
     (user != 0).then_some((user, group))
 }
 
-/// What the recipe's first package is about: `nginx` for `nginx-light`. Names the made-up user and its folders.
+/// Returns the program of the recipe's first package: `nginx` for `nginx-light`. The created user and its folders have
+/// this name.
 fn subject(recipe: &Substitute) -> Option<&str> {
     recipe.packages.first()?.split('-').next()
 }
 
-/// Turns the root file system that a Debian bootstrap wrote into the layer: caches and logs left out, times not later
-/// than `epoch`, the recipe's links and user added. Returns the digest of what was written to `output`.
+/// Writes the layer from the root file system of a Debian bootstrap: without caches and logs, times not later than
+/// `epoch`, with the recipe's links and user. Returns the digest of the bytes written to `output`.
 pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &Substitute, epoch: u64) -> io::Result<Digest> {
     let user = numeric_user(recipe);
     let mut builder = Builder::new(Hashing { inner: output, hasher: Sha256::new() });
@@ -118,17 +120,17 @@ pub fn write_layer(rootfs: impl Read, output: impl Write, recipe: &Substitute, e
     Ok(Digest::from_hasher(hashing.hasher))
 }
 
-/// The tag of a loaded substitute. `.invalid` is reserved (RFC 2606): no registry will ever serve it.
+/// Returns the tag of a loaded substitute. `.invalid` is reserved (RFC 2606), so no registry can serve it.
 pub fn loaded_tag(name: &str, digest: Digest) -> String {
     format!("slipway.invalid/substitute/{}:{}", folder_name(name), digest.hex())
 }
 
-/// Passes bytes on and hashes them.
+/// A writer that hashes the bytes written through it.
 #[derive(Debug)]
 pub struct Hashing<W> {
-    /// Where the bytes go.
+    /// The underlying writer.
     pub inner: W,
-    /// What they hash to.
+    /// The hasher of the bytes.
     pub hasher: Sha256,
 }
 
@@ -144,7 +146,8 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// `./usr/bin/` → `usr/bin`. Debian's paths are UTF-8; anything else would be replaced, and then be missed at run time.
+/// Normalizes a path: `./usr/bin/` → `usr/bin`. Debian's paths are UTF-8; other bytes would be replaced, and the file
+/// would be missing at run time.
 fn plain_path(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = text.strip_prefix("./").unwrap_or(&text).trim_matches('/');
@@ -160,10 +163,11 @@ const TEXTS: [&str; 6] = [
     "usr/share/lintian/",
     "usr/share/bug/",
 ];
-/// The file that tells dpkg so.
+/// The configuration file of dpkg that excludes them.
 const DPKG_EXCLUDES: &str = "etc/dpkg/dpkg.cfg.d/excludes";
 
-/// What differs from one bootstrap to the next, or that the engine makes itself.
+/// Whether the layer leaves a path out: documentation, paths that differ between two bootstraps, paths that the engine
+/// creates.
 fn is_dropped(path: &str) -> bool {
     const CONTENTS: [&str; 7] =
         ["dev/", "tmp/", "run/", "var/cache/apt/", "var/cache/ldconfig/", "var/lib/apt/lists/", "var/tmp/"];
@@ -177,27 +181,27 @@ fn is_dropped(path: &str) -> bool {
         || (path.starts_with("var/") && path.ends_with("-old"))
 }
 
-/// The paths that dpkg leaves out from now on, as the layer does: half of a minimal Debian is text that no container
-/// reads. Licences stay.
+/// Returns the configuration that excludes these paths in dpkg too, as in the layer: half of a minimal Debian is text
+/// that no container reads. Licenses stay.
 fn dpkg_excludes() -> String {
     let excludes: String = TEXTS.iter().map(|folder| format!("path-exclude=/{folder}*\n")).collect();
     excludes + "path-include=/usr/share/doc/*/copyright\n"
 }
 
-/// The folders that the recipe's program keeps its state in.
+/// Returns the folders in which the recipe's program stores its state.
 fn state_folders(recipe: &Substitute) -> Vec<String> {
     let Some(subject) = subject(recipe) else { return Vec::new() };
     ["cache", "lib", "log"].iter().map(|part| format!("var/{part}/{subject}")).collect()
 }
 
-/// Whether the unprivileged user must be able to write there. `run` holds the process id of most programs.
+/// Whether the unprivileged user must have write access. Most programs store their process id in `run`.
 fn is_owned(path: &str, recipe: &Substitute) -> bool {
     let inside =
         |folder: &String| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     path == "run" || state_folders(recipe).iter().any(inside)
 }
 
-/// Adds the user to an account file unless its number is taken.
+/// Adds the user to an account file unless its number exists already.
 fn add_account(file: &str, text: &str, (user, group): (u64, u64), name: &str) -> String {
     let has_number = |number: u64| text.lines().any(|line| line.split(':').nth(2) == Some(number.to_string().as_str()));
     let has_name = text.lines().any(|line| line.split(':').next() == Some(name));
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layer_has_the_recipes_links_and_user_and_no_noise() {
+    fn writes_links_and_user_without_caches() {
         let mut layer = Vec::new();
         write_layer(&rootfs(5)[..], &mut layer, &recipe(), 100).unwrap();
         let mut found = BTreeMap::new();
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn later_times_change_nothing_and_recipes_do() {
+    fn ignores_later_times_but_not_recipes() {
         let layer = |mtime: u64| write_layer(&rootfs(mtime)[..], io::sink(), &recipe(), 100).unwrap();
         assert_eq!(layer(200), layer(300));
         assert_ne!(layer(50), layer(200));
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_names_and_accounts() {
+    fn derives_folder_names_and_accounts() {
         assert!(folder_name("nginxinc/x:1").starts_with("nginxinc-x-1-"));
         assert_ne!(folder_name("a/b"), folder_name("a-b"));
         let taken = "messagebus:x:101:101::/:/x\n";

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest tag of the OCI distribution specification.
+/// Maximum length of a tag in the OCI distribution specification.
 pub const MAX_LENGTH: usize = 128;
 
-/// A tag by the OCI distribution specification: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+/// A tag of the OCI distribution specification: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(String);
 
-/// The text is no tag.
+/// The error for an invalid tag.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotATag(String);
 
@@ -48,7 +48,7 @@ mod tests {
     use super::Tag;
 
     #[test]
-    fn tags_of_the_specification_and_others() {
+    fn accepts_tags_of_the_specification_only() {
         for valid in ["v1", "_x", "1.2.3-rc.1", &"a".repeat(128)] {
             assert_eq!(valid.parse::<Tag>().map(|tag| tag.to_string()), Ok(valid.to_owned()));
         }

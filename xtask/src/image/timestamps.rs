@@ -1,27 +1,27 @@
-//! A layer's tar stream with one and the same time on every entry, byte for byte the same otherwise.
+//! A layer's tar stream with one timestamp for every entry, byte for byte identical otherwise.
 //!
-//! Set, and not only lowered as BuildKit's `rewrite-timestamp` does: a tree that was checked out long ago has older
-//! files than a fresh clone, and a layer out of the builder's cache older ones than a layer built now.
+//! BuildKit's `rewrite-timestamp` only lowers timestamps. That is not enough: an old checkout has older files than a
+//! fresh clone, and a cached layer older files than a layer built now. So every timestamp is replaced.
 
 use std::io::{self, Read, Write};
 
 const BLOCK: usize = 512;
-/// Where the ustar header keeps what is read or written here: digits in octal, then a terminator.
+/// Ranges of fields in the ustar header: digits in octal, then a terminator.
 const MTIME: std::ops::Range<usize> = 136..148;
 const SIZE: std::ops::Range<usize> = 124..136;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 const KIND: usize = 156;
-/// The kind of a header that extends the next entry with `key=value` records (POSIX pax).
+/// The type of a header that extends the next entry with `key=value` records (POSIX pax).
 const EXTENDED: u8 = b'x';
-/// Largest extended header that is read into memory; honest ones hold a path or an attribute.
+/// Maximum size of an extended header, in bytes. Honest ones hold a path or an attribute.
 const LARGEST_EXTENDED: u64 = 1 << 20;
-/// Records of an extended header that would say the time once more, with fractions.
+/// Records of an extended header that repeat the times, with fractions.
 const TIMES: [&[u8]; 3] = [b"mtime=", b"atime=", b"ctime="];
 
 /// Copies a tar stream with `epoch` (seconds since 1970) as the modification time of every entry.
 ///
 /// # Errors
-/// `InvalidData` for a header that is not one, `UnexpectedEof` for a stream that ends within an entry.
+/// Returns `InvalidData` for an invalid header, and `UnexpectedEof` for a stream that ends within an entry.
 pub fn copy_normalized(mut from: impl Read, mut to: impl Write, epoch: u64) -> io::Result<()> {
     let mut header = [0_u8; BLOCK];
     while read_block(&mut from, &mut header)? {
@@ -53,7 +53,7 @@ pub fn copy_normalized(mut from: impl Read, mut to: impl Write, epoch: u64) -> i
     Ok(())
 }
 
-/// Fills a block; `false` at the end of the stream.
+/// Reads a block. Returns `false` at the end of the stream.
 fn read_block(from: &mut impl Read, block: &mut [u8; BLOCK]) -> io::Result<bool> {
     match from.read(&mut block[..1])? {
         0 => Ok(false),
@@ -61,7 +61,7 @@ fn read_block(from: &mut impl Read, block: &mut [u8; BLOCK]) -> io::Result<bool>
     }
 }
 
-/// The records of an extended header but those of times.
+/// Reads the records of an extended header, except those of times.
 fn read_extended(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     if size > LARGEST_EXTENDED {
         return Err(invalid("an extended header is too large"));
@@ -72,7 +72,7 @@ fn read_extended(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
-        // `<length> <key>=<value>\n`, the length in decimal and counting all of it.
+        // `<length> <key>=<value>\n`, where the length is decimal and includes the whole record.
         let broken = || invalid("an extended header is broken");
         let space = rest.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
         let digits = rest.get(..space).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(broken)?;
@@ -87,14 +87,14 @@ fn read_extended(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     Ok(kept)
 }
 
-/// Bytes that fill up the last block of so many.
+/// Returns the number of bytes that pad `size` bytes to a whole block.
 fn padding(size: u64) -> io::Result<usize> {
     let padded =
         size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| invalid("an entry has an impossible size"))?;
     Ok(usize::try_from(padded - size).unwrap_or_default())
 }
 
-/// Writes an octal field of twelve bytes and the checksum that follows from it.
+/// Writes an octal field of twelve bytes and updates the checksum.
 fn set(header: &mut [u8; BLOCK], field: std::ops::Range<usize>, value: u64) -> io::Result<()> {
     let digits = format!("{value:011o}\0");
     if digits.len() != field.len() {
@@ -106,7 +106,7 @@ fn set(header: &mut [u8; BLOCK], field: std::ops::Range<usize>, value: u64) -> i
     Ok(())
 }
 
-/// Octal digits, or big-endian binary where the first bit is set (GNU's way with large numbers).
+/// Parses octal digits, or big-endian binary if the first bit is set (GNU's encoding of large numbers).
 fn number(field: &[u8]) -> io::Result<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         let (head, tail) = field.split_at(field.len().saturating_sub(8));
@@ -123,7 +123,7 @@ fn number(field: &[u8]) -> io::Result<u64> {
     u64::from_str_radix(digits, 8).map_err(|_| invalid("a number of a header is not octal"))
 }
 
-/// The sum of all bytes, the checksum's own counted as spaces.
+/// Computes the sum of all bytes, with the checksum's own field counted as spaces.
 fn checksum(header: &[u8; BLOCK]) -> u64 {
     let mut sum = 0;
     for (at, byte) in header.iter().enumerate() {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_gets_the_time_and_keeps_all_else() {
+    fn sets_time_of_every_entry() {
         let out = stamped(&layer(&[5, 2_000_000_000, 1_000_000_000, 8_000_000_000]), 1_500_000_000);
         let mut seen = Vec::new();
         let mut attributes = Vec::new();
@@ -189,15 +189,15 @@ mod tests {
     }
 
     #[test]
-    fn an_old_checkout_and_a_fresh_clone_give_the_same_bytes() {
+    fn gives_same_bytes_for_old_and_new_checkout() {
         assert_eq!(stamped(&layer(&[1, 2, 3]), 9), stamped(&layer(&[7, 8_000_000_000, 9]), 9));
     }
 
     #[test]
-    fn broken_streams_are_errors() {
+    fn rejects_broken_streams() {
         let layer = layer(&[1, 2, 3]);
         for cut in [100, 512 + 100, layer.len() - 3 * 512] {
-            // A cut between two entries is a stream without end blocks, which tar readers accept.
+            // A cut between two entries gives a stream without end blocks, which tar readers accept.
             let result = copy_normalized(&layer[..cut], std::io::sink(), 0);
             assert!(result.is_err() || cut.is_multiple_of(512), "{cut}");
         }

@@ -1,5 +1,5 @@
-//! The bake plan: one `docker buildx bake` run for every image that must be built, as the JSON that bake reads.
-//! Here: the document and the command line. Not here: running them (`effects::docker`).
+//! The bake plan: one `docker buildx bake` run for every image to build, as the JSON that bake reads. Here: the
+//! document and the command line. Not here: running them (`effects::docker`).
 
 pub mod network;
 pub mod transcript;
@@ -13,7 +13,7 @@ use self::network::StepNetwork;
 use crate::image::{ImageName, Platform};
 use crate::project::{ContextSource, Image};
 
-/// Bake's own document. Fields are named as bake names them; only those that we set exist.
+/// The bake document. Fields have bake's names; unused fields are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BakePlan {
     group: BTreeMap<&'static str, Group>,
@@ -47,29 +47,30 @@ struct Target {
     attest: Vec<String>,
 }
 
-/// What one image needs beside its configuration to become a bake target.
+/// Values that a bake target needs in addition to the image's configuration.
 #[derive(Clone, Debug)]
 pub struct Ingredients {
-    /// Base name in the Dockerfile → what buildx takes instead (`docker-image://…@sha256:…`, `oci-layout://…@sha256:…`).
+    /// Base name in the Dockerfile → its replacement for buildx (`docker-image://…@sha256:…`,
+    /// `oci-layout://…@sha256:…`).
     pub bases: BTreeMap<String, String>,
-    /// Secret id → buildx's words for its source (`src=<path>` or `env=<name>`). Never a value.
+    /// Secret id → its source in buildx's notation (`src=<path>` or `env=<name>`). Never a value.
     pub secrets: BTreeMap<String, String>,
-    /// Seconds since 1970: the time of the last commit that touched the inputs.
+    /// Seconds since 1970: the time of the last commit that changed the inputs.
     pub source_date_epoch: u64,
 }
 
-/// How the builder hands images over.
+/// The output of the builder for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// An OCI layout in this directory.
     Layout(Utf8PathBuf),
-    /// Into the engine's classic image store under this name; `docker save` makes a layout of it.
+    /// A name in the engine's classic image store; `docker save` makes a layout of it.
     Store(String),
 }
 
 impl BakePlan {
-    /// The plan for `images` (each with its destination), out of `all` images of the project: an image that others
-    /// take files from becomes a target even where it is not built itself, and only the stage they ask for.
+    /// Creates the plan for `images` (each with its destination), from `all` images of the project. An image that
+    /// others copy files from becomes a target even if it is not built itself, reduced to the stage that they use.
     pub fn new(
         all: &[Image],
         images: &[(&Image, Destination)],
@@ -91,7 +92,7 @@ impl BakePlan {
         plan
     }
 
-    /// Adds one stage of one image, and whatever that needs, and returns the name of its target.
+    /// Adds one stage of one image and its dependencies. Returns the name of its target.
     fn add(
         &mut self,
         all: &[Image],
@@ -101,8 +102,8 @@ impl BakePlan {
         platform: Platform,
         ingredients: &BTreeMap<ImageName, Ingredients>,
     ) -> String {
-        // A target of the group bears the image's name. One that only serves others adds its stage, after a character
-        // that image names do not have.
+        // A target of the group has the image's name. A target for other images only has the stage appended, after a
+        // character that image names cannot have.
         let name = match (&output, stage) {
             (None, Some(stage)) if image.target.as_deref() != Some(stage) => {
                 format!("{}_{}", image.name, escaped(stage))
@@ -133,7 +134,7 @@ impl BakePlan {
         }
         let target = Target {
             context: image.context.to_string(),
-            // Bake takes a Dockerfile relative to the context, and `-f` names it from the repository root.
+            // Bake resolves a Dockerfile relative to the context, `-f` relative to the repository root.
             dockerfile: relative(&image.dockerfile, &image.context),
             target: stage.map(str::to_owned),
             network: None,
@@ -142,38 +143,38 @@ impl BakePlan {
             platforms: vec![platform],
             secret,
             output: output.into_iter().collect(),
-            // An index with an `unknown/unknown` entry has broken Fargate deploys, and provenance changes the digest
-            // of every build: both are attached after the push, as referrers.
+            // An index with an `unknown/unknown` entry has broken Fargate deploys, and provenance changes the digest of
+            // every build. Both are attached after the push, as referrers.
             attest: vec!["type=provenance,disabled=true".to_owned(), "type=sbom,disabled=true".to_owned()],
         };
         self.target.insert(name.clone(), target);
         name
     }
 
-    /// The document as bake reads it from standard input. Bake takes strings for templates, in which `${` and `%{` begin
+    /// Returns the document for bake's standard input. Bake parses strings as templates, in which `${` and `%{` start
     /// an expression unless their first character is doubled.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default().replace("${", "$${").replace("%{", "%%{")
     }
 
-    /// The same plan with another network for its steps.
+    /// Returns the plan with another network for its steps.
     pub fn with_network(mut self, network: StepNetwork) -> BakePlan {
         self.network = network;
         self.target.values_mut().for_each(|target| target.network = network.word());
         self
     }
 
-    /// The compose file that must lie at `network::UNDERLAY` for this plan; `None` where it needs none.
+    /// Returns the compose file that must exist at `network::UNDERLAY` for this plan; `None` if it needs none.
     pub fn underlay(&self) -> Option<String> {
         Some(self.network.underlay(self.target.keys().map(String::as_str))?.to_string())
     }
 
-    /// Names of all targets: those of the images to build and those that only serve them.
+    /// Returns the names of all targets: the images to build and the targets that they depend on.
     pub fn targets(&self) -> Vec<String> {
         self.target.keys().cloned().collect()
     }
 
-    /// What follows `docker` on the command line.
+    /// Returns the arguments of `docker`.
     pub fn arguments(&self, no_cache: bool) -> Vec<&'static str> {
         let mut arguments = self.network.arguments();
         if no_cache {
@@ -183,24 +184,24 @@ impl BakePlan {
     }
 }
 
-/// Variables that keep buildx from adding what was not requested: attestations, and a copy of every image in the
-/// engine's own store. The last one is for buildx from 0.20 on, which refuses to read files outside of the repository,
-/// such as the host's certificates, unless that is granted by a flag that older ones do not know.
+/// Variables that keep buildx from adding attestations, and a copy of every image in the engine's own store. The last
+/// one is for buildx from 0.20 on, which refuses to read files outside of the repository, such as the host's
+/// certificates, without a flag that older versions do not have.
 pub const BUILDX_VARIABLES: [(&str, &str); 3] =
     [("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"), ("BUILDX_NO_DEFAULT_LOAD", "1"), ("BUILDX_BAKE_ENTITLEMENTS_FS", "0")];
 
-/// A stage as part of a target's name: bake allows letters, digits, `_` and `-`; Dockerfiles allow dots too. No two
-/// stages give the same text.
+/// Encodes a stage as part of a target's name: bake allows letters, digits, `_` and `-`, and Dockerfiles allow dots
+/// too. Different stages give different texts.
 fn escaped(stage: &str) -> String {
     stage.replace('_', "__").replace('.', "_-")
 }
 
-/// A field of a line of comma-separated values, as buildx reads outputs and secrets.
+/// Quotes a field of comma-separated values, as buildx parses outputs and secrets.
 fn csv_field(text: &str) -> String {
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-/// `path` as seen from `base`, both relative to the repository root and without `..`.
+/// Returns `path` relative to `base`. Both are relative to the repository root and without `..`.
 fn relative(path: &camino::Utf8Path, base: &camino::Utf8Path) -> String {
     if let Ok(inside) = path.strip_prefix(base) {
         return inside.to_string();
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn one_image_with_everything() {
+    fn plans_image_with_all_settings() {
         let app = image("app", &[]);
         let plan = BakePlan::new(
             std::slice::from_ref(&app),
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_with_the_network_of_the_machine() {
+    fn plans_steps_with_host_network() {
         let app = image("app", &[]);
         let images = [(&app, Destination::Layout("/out/app".into()))];
         let plan = BakePlan::new(std::slice::from_ref(&app), &images, Platform::LinuxAmd64, &ingredients(&["app"]));
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_another_image_copies_from_is_a_target_without_output() {
+    fn stage_for_another_image_has_no_output() {
         let app = image("app", &[]);
         let stage = ContextSource::Image { image: "app".parse().unwrap(), target: Some("static".to_owned()) };
         let nginx = image("nginx", &[("static", stage)]);
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_serves_another_and_is_built_itself_is_one_target() {
+    fn shared_image_is_one_target() {
         let app = image("app", &[]);
         let whole = ContextSource::Image { image: "app".parse().unwrap(), target: None };
         let nginx = image("nginx", &[("app", whole)]);
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_with_commas_and_arguments_with_templates_reach_bake_as_they_are() {
+    fn escapes_commas_and_templates() {
         let mut app = image("app", &[]);
         app.args.insert("GREETING".to_owned(), "${HOME} %{if}".to_owned());
         let mut ingredients = ingredients(&["app"]);
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_with_dots_are_targets_that_bake_takes() {
+    fn escapes_dots_in_stage_names() {
         let stage =
             |stage: &str| ContextSource::Image { image: "app".parse().unwrap(), target: Some(stage.to_owned()) };
         let names = ["a.b", "a_b", "a-b", "a__b", "a_-b"];
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn dockerfiles_outside_their_context_are_named_from_it() {
+    fn resolves_dockerfile_outside_context() {
         assert_eq!(relative("app/Dockerfile".into(), "app".into()), "Dockerfile");
         assert_eq!(relative("docker/app.Dockerfile".into(), "app".into()), "../docker/app.Dockerfile");
         assert_eq!(relative("Dockerfile".into(), "services/app".into()), "../../Dockerfile");

@@ -1,4 +1,4 @@
-//! The plan of `build`: for each image, built or left alone, and why.
+//! The plan of `build`: for each image, whether it is built, and why.
 
 use std::fmt;
 
@@ -7,44 +7,44 @@ use camino::Utf8PathBuf;
 use crate::image::{Digest, Fingerprint, ImageName};
 use crate::release::Built;
 
-/// What was observed of one image before anything is decided.
+/// The observed state of one image.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The image.
     pub name: ImageName,
-    /// Fingerprint of its inputs as they are now.
+    /// Fingerprint of its current inputs.
     pub fingerprint: Fingerprint,
-    /// What the last verified build left behind, if its layout is still whole.
+    /// The last verified build, if its layout is intact.
     pub built: Option<Built>,
-    /// Whether `release.json` names the image although its layout is gone or damaged.
+    /// Whether `release.json` has the image but its layout is missing or damaged.
     pub layout_lost: bool,
 }
 
-/// What happens to one image.
+/// The decision on one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing: the layout on disk was built from these very inputs.
+    /// No build: the layout on disk was built from the same inputs.
     Keep {
-        /// What it was when it was built.
+        /// Digest of that build.
         digest: Digest,
     },
-    /// A build, for a reason.
+    /// A build, with its reason.
     Build(Reason),
 }
 
-/// Why an image is built.
+/// The reason to build an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no earlier build.
     New,
-    /// The inputs have another fingerprint than those of the last build.
+    /// The fingerprint of the inputs differs from that of the last build.
     InputsChanged {
         /// Fingerprint of the last build.
         before: Fingerprint,
     },
-    /// The last build's layout is gone or damaged.
+    /// The last build's layout is missing or damaged.
     LayoutLost,
-    /// `--no-cache`.
+    /// Requested with `--no-cache`.
     Asked,
 }
 
@@ -53,23 +53,23 @@ pub enum Reason {
 pub struct Step {
     /// The image.
     pub name: ImageName,
-    /// Fingerprint of its inputs as they are now.
+    /// Fingerprint of its current inputs.
     pub fingerprint: Fingerprint,
-    /// Where the layout lies or will lie, from the repository root.
+    /// The layout's folder, relative to the repository root.
     pub layout: Utf8PathBuf,
-    /// What happens to it.
+    /// The decision.
     pub decision: Decision,
 }
 
 /// The plan of `build`.
 #[derive(Clone, Debug)]
 pub struct BuildPlan {
-    /// One step an image, in the project's order.
+    /// One step for each image, in the project's order.
     pub steps: Vec<Step>,
 }
 
 impl BuildPlan {
-    /// Decides for each observed image. `no_cache` asks for a build whatever the fingerprints say.
+    /// Decides for each observed image. `no_cache` builds every image regardless of its fingerprint.
     pub fn new(observed: Vec<Observed>, no_cache: bool) -> BuildPlan {
         let steps = observed.into_iter().map(|image| {
             let decision = match &image.built {
@@ -84,18 +84,18 @@ impl BuildPlan {
         BuildPlan { steps: steps.collect() }
     }
 
-    /// The steps that build something.
+    /// Returns the steps that build an image.
     pub fn to_build(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| matches!(step.decision, Decision::Build(_)))
     }
 
-    /// Whether there is nothing to build.
+    /// Whether no image is built.
     pub fn is_empty(&self) -> bool {
         self.to_build().next().is_none()
     }
 }
 
-/// Where the verified layout of an image lies, from the repository root.
+/// Returns the folder of an image's verified layout, relative to the repository root.
 pub fn layout_of(image: &ImageName) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("target/slipway/images/{image}"))
 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_built_unless_the_same_inputs_made_the_layout_that_is_there() {
+    fn builds_unless_layout_has_same_inputs() {
         assert_eq!(decide(Some(built(NOW)), false, false), Decision::Keep { digest: Digest::of(b"image") });
         assert_eq!(
             decide(Some(built(BEFORE)), false, false),

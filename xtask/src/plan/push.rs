@@ -1,5 +1,5 @@
-//! The plan of `push`: which tags an image gets, which of them it has, whether its blobs are sent. Decided from what the
-//! registry was seen to have, before anything is sent.
+//! The plan of `push`: the tags of each image, the missing ones among them, and whether blobs are sent. Decided from
+//! the observed state of the registry, before anything is sent.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +9,13 @@ use crate::image::{Digest, ImageName, Tag};
 use crate::project::{Environment, EnvironmentName};
 use crate::release::{Built, Release};
 
-/// The tags of one image. The first one cannot be moved and is what a push is skipped by; the last one moves.
+/// The tags of one image. The fingerprint's tag never moves, and decides whether a push is skipped. The environment's
+/// tag moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
     /// `in-<16 hex>`: the fingerprint.
     pub inputs: Tag,
-    /// `git-<12 hex>`, with `-dirty` where the tree was; `None` outside of a repository.
+    /// `git-<12 hex>`, with `-dirty` for a tree with uncommitted changes; `None` outside of a repository.
     pub commit: Option<Tag>,
     /// The tags of `build --tag`.
     pub further: Vec<Tag>,
@@ -23,10 +24,10 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// The tags that follow from a release.
+    /// Derives the tags from a release.
     ///
     /// # Errors
-    /// A tag of `build --tag` that is none.
+    /// Returns a usage failure for an invalid tag of `build --tag`.
     pub fn new(release: &Release, built: &Built, environment: EnvironmentName) -> Result<Tags, Failure> {
         let parse = |text: String| text.parse::<Tag>().map_err(|error| Failure::usage(error.to_string()));
         let commit = release.commit.as_ref().map(|commit| {
@@ -41,66 +42,66 @@ impl Tags {
         })
     }
 
-    /// Those that must be known to say that nothing is to be done.
+    /// Returns the tags that decide whether the push is a no-op.
     pub fn decisive(&self) -> Vec<Tag> {
         [&self.inputs, &self.environment].into_iter().chain(&self.further).cloned().collect()
     }
 
-    /// All of them.
+    /// Returns all tags.
     pub fn all(&self) -> Vec<Tag> {
         self.decisive().into_iter().chain(self.commit.clone()).collect()
     }
 }
 
-/// One image as it was seen: here, and in the registry.
+/// One image as observed here and in the registry.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The image.
     pub name: ImageName,
-    /// Where it goes.
+    /// The destination repository.
     pub repository: String,
-    /// What is sent.
+    /// Digest of the image to send.
     pub digest: Digest,
-    /// Bytes of it.
+    /// Size in bytes.
     pub bytes: u64,
-    /// What it is to be called.
+    /// The tags to set.
     pub tags: Tags,
-    /// What its tags name in the registry.
+    /// The digests of its existing tags in the registry.
     pub found: BTreeMap<Tag, Digest>,
 }
 
-/// What a push leaves for those who deploy it.
+/// The result of a push, for `deploy`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pushed {
-    /// Each image by digest, as a task definition names it.
+    /// References of the images by digest, for the task definition.
     pub references: BTreeMap<ImageName, String>,
 }
 
-/// What happens to one image.
+/// The decision on one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The image.
     pub name: ImageName,
-    /// Where it goes.
+    /// The destination repository.
     pub repository: String,
-    /// What is sent.
+    /// Digest of the image to send.
     pub digest: Digest,
-    /// Bytes of it.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Whether its blobs are sent, as far as they are missing.
+    /// Whether its missing blobs are sent.
     pub sends: bool,
-    /// Tags that never move once they are given, in the order in which they are.
+    /// Tags that never move, in the order in which they are set.
     pub fixed: Vec<Tag>,
-    /// The environment's tag, where it has to move. It does so last, once all images are there.
+    /// The environment's tag, if it has to move. It moves last, after all images are complete.
     pub moving: Option<Tag>,
-    /// Tags for people that name another image and are left alone.
+    /// Tags for people that refer to another image and are left unchanged.
     pub kept: Vec<(Tag, Digest)>,
 }
 
 /// The plan of `push`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushPlan {
-    /// One step an image.
+    /// One step for each image.
     pub steps: Vec<Step>,
 }
 
@@ -108,19 +109,20 @@ impl PushPlan {
     /// Decides for each image.
     ///
     /// # Errors
-    /// Refused (3) where a fingerprint's tag names another image: the same inputs gave two, and one of them is in use.
+    /// Returns a refusal (3) if a fingerprint's tag refers to another image: the same inputs gave two images, and one
+    /// is in use.
     pub fn new(observed: Vec<Observed>) -> Result<PushPlan, Failure> {
         Ok(PushPlan { steps: observed.into_iter().map(step).collect::<Result<_, _>>()? })
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the push is a no-op.
     pub fn is_empty(&self) -> bool {
         self.steps.iter().all(Step::is_empty)
     }
 }
 
 impl Step {
-    /// Whether there is nothing to do.
+    /// Whether the step is a no-op.
     pub fn is_empty(&self) -> bool {
         !self.sends && self.fixed.is_empty() && self.moving.is_none()
     }
@@ -144,7 +146,7 @@ fn step(observed: Observed) -> Result<Step, Failure> {
     if sends {
         fixed.push(tags.inputs);
     }
-    // A commit that changes nothing of an image gives it no further tag: an image may have 1,000 (ECR quota).
+    // A commit that does not change an image adds no tag to it: an image may have 1,000 tags (ECR quota).
     let commit = tags.commit.filter(|_| sends);
     for tag in commit.into_iter().chain(tags.further) {
         match found.get(&tag) {
@@ -174,10 +176,10 @@ impl fmt::Display for PushPlan {
     }
 }
 
-/// What a release must be to leave this machine for an environment.
+/// Checks that a release may be pushed for an environment.
 ///
 /// # Errors
-/// Refused (3): substitutes anywhere but in `local`, a dirty tree in a protected environment.
+/// Returns a refusal (3) for substitutes outside of `local`, and for a dirty tree in a protected environment.
 pub fn admit(release: &Release, names: &[ImageName], environment: &Environment) -> Result<(), Failure> {
     let name = environment.name;
     if !environment.accepts_substitutes() {
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_image_is_sent_with_all_its_tags() {
+    fn sends_new_image_with_all_tags() {
         let step = decide(&[]).unwrap();
         assert!(step.sends);
         assert_eq!(step.fixed, [tag(IN), tag("git-0123456789ab"), tag("v1")]);
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_neither_sent_nor_tagged_by_commit_again() {
+    fn skips_existing_image_and_its_commit_tag() {
         let here: &[u8] = b"image";
         assert!(decide(&[(IN, here), ("dev", here), ("v1", here)]).unwrap().is_empty());
         let step = decide(&[(IN, here), ("dev", b"older"), ("v1", here)]).unwrap();
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_for_people_stay_where_they_are_and_the_fingerprints_tag_decides() {
+    fn keeps_existing_tags_of_other_images() {
         let step = decide(&[("git-0123456789ab", b"other"), ("v1", b"other")]).unwrap();
         assert_eq!(step.fixed, [tag(IN)]);
         assert_eq!(step.kept.len(), 2);

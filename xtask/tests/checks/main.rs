@@ -1,6 +1,6 @@
-//! The rules of `verify`: one good deploy with which nothing is wrong, and for every rule a change with which it is.
-//! `UPDATE_EXPECTED=1 cargo test --test checks` writes the findings of all cases anew (and fails, so that somebody reads
-//! them).
+//! The rules of `verify`: one good deploy without findings, and for every rule a change that causes its finding.
+//! `UPDATE_EXPECTED=1 cargo test --test checks` rewrites the findings of all cases, and fails so that they are
+//! reviewed.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test takes for granted ends it where it is not so")]
 
@@ -14,7 +14,7 @@ use std::path::Path;
 use world::World;
 use xtask::checks::{Check, Scope, Status, rules};
 
-/// Lines of the findings of one rule, as `verify` shows them.
+/// Returns the findings of one rule, as `verify` prints them.
 fn shown(checks: &[Check], id: &str) -> String {
     let mut text = String::new();
     for check in checks.iter().filter(|check| check.id == id) {
@@ -27,14 +27,14 @@ fn shown(checks: &[Check], id: &str) -> String {
 }
 
 #[test]
-fn nothing_is_wrong_with_a_good_deploy() {
+fn good_deploy_has_no_findings() {
     let wrong = World::good().findings();
     let wrong: Vec<&Check> = wrong.iter().filter(|check| !matches!(check.status, Status::Ok | Status::Skip)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn nothing_is_wrong_with_our_own_files_in_any_environment() {
+fn own_files_have_no_findings() {
     for (name, settings) in [
         ("local", include_str!("../../../infra/environments/local.toml")),
         ("dev", include_str!("../../../infra/environments/dev.toml")),
@@ -48,11 +48,12 @@ fn nothing_is_wrong_with_our_own_files_in_any_environment() {
     }
 }
 
-/// Rules that have nothing to judge in the good deploy: it is production, rolling, without ECS Exec, and its database is a secret.
+/// Rules that do not apply to the good deploy: it is production, rolling, without ECS Exec, and its database is a
+/// secret.
 const NOT_APPLICABLE: [&str; 3] = ["exec-command", "database-kind", "strategy-target-groups"];
 
 #[test]
-fn every_rule_that_applies_to_the_good_deploy_is_judged() {
+fn judges_every_applicable_rule() {
     let findings = World::good().findings();
     let skipped: Vec<&str> =
         findings.iter().filter(|check| check.status == Status::Skip).map(|check| check.id).collect();
@@ -64,16 +65,16 @@ fn every_rule_that_applies_to_the_good_deploy_is_judged() {
 }
 
 #[test]
-fn what_is_not_known_is_never_good() {
+fn unknown_facts_are_never_good() {
     for check in World::unknown().findings() {
         assert_eq!(check.status, Status::Skip, "{check:?}");
         assert!(!check.message.is_empty() && check.hint.is_none(), "{check:?}");
     }
 }
 
-/// Takes one fact after another away: no rule may find fault with what it does not know, and none may panic.
+/// Removes one fact after another. No rule may report a fact that is missing, and none may panic.
 #[test]
-fn a_missing_fact_is_nobodys_fault() {
+fn missing_fact_is_no_finding() {
     for pointer in [
         "/task",
         "/service",
@@ -107,7 +108,7 @@ fn a_missing_fact_is_nobodys_fault() {
 }
 
 #[test]
-fn every_rule_finds_what_it_is_for() {
+fn every_rule_finds_its_case() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks/cases");
     let mut cases: BTreeMap<String, u32> = BTreeMap::new();
     let mut differences = String::new();
@@ -146,7 +147,7 @@ fn every_rule_finds_what_it_is_for() {
 }
 
 #[test]
-fn the_guide_lists_every_rule_with_its_scope_and_no_other() {
+fn guide_lists_every_rule() {
     let guide = include_str!("../../../docs/guide/verify.md");
     let mut scope = None;
     let mut listed: Vec<(String, Scope)> = Vec::new();

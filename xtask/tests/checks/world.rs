@@ -1,5 +1,5 @@
-//! One good deploy as a JSON document, small changes to it, and the facts that follow. nginx's, uWSGI's and Docker's files
-//! are this repository's own.
+//! One good deploy as a JSON document, small changes to it, and the resulting facts. The files of nginx, uWSGI and
+//! Docker are this repository's own.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const TASK_DEFINITION: &str = include_str!("../../../infra/task-definition.json"
 
 const SERVICE: &str = include_str!("../../../infra/service.json");
 
-/// What a configuration is named as, and its text.
+/// Name and text of a configuration file.
 const FILES: [(&str, &str); 12] = [
     ("nginx/nginx.conf", include_str!("../../../nginx/nginx.conf")),
     ("nginx/snippets/app.conf", include_str!("../../../nginx/snippets/app.conf")),
@@ -38,21 +38,21 @@ const FILES: [(&str, &str); 12] = [
     ("app/config/static_files.py", include_str!("../../../app/config/static_files.py")),
 ];
 
-/// A deploy.
+/// A deploy as a JSON document.
 #[derive(Clone)]
 pub(crate) struct World(Value);
 
 impl World {
-    /// One with which nothing is wrong.
+    /// Returns the deploy without findings.
     pub(crate) fn good() -> World {
         let mut world: Value = serde_json::from_str(include_str!("good.json")).unwrap();
         world["files"] = FILES.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
-        // What runs is what was deployed.
+        // The observed state equals the deployed one.
         world["observed"]["revision"] = world["task"].clone();
         World(world)
     }
 
-    /// What this repository's own files make of an environment; everything else is as good as in `good`.
+    /// Returns the deploy of this repository's own files in an environment; all other facts are those of `good`.
     pub(crate) fn ours(name: &str, settings: &str) -> World {
         let World(mut world) = World::good();
         let project = parse::project(PROJECT).unchecked().unwrap();
@@ -75,14 +75,14 @@ impl World {
         World(world)
     }
 
-    /// Nothing at all but the project and the environment.
+    /// Returns a deploy with project and environment only.
     pub(crate) fn unknown() -> World {
         let World(good) = World::good();
         World(json!({ "environment": good["environment"], "settings": good["settings"] }))
     }
 
-    /// One change: `<pointer> = <json>`, `<pointer> -` takes it away, `<pointer> "a" => "b"` replaces a part of a text.
-    /// A slash inside of a name is written `^`.
+    /// Applies one change: `<pointer> = <json>` sets a value, `<pointer> -` removes it, `<pointer> "a" => "b"` replaces
+    /// a part of a text. A slash inside a name is written `^`.
     pub(crate) fn change(&mut self, line: &str) {
         let (pointer, what) = line.split_once(' ').unwrap_or_else(|| panic!("no change: {line}"));
         let pointer = pointer.replace('^', "~1");
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// What the rules of all scopes find.
+    /// Returns the findings of the rules of all scopes.
     pub(crate) fn findings(&self) -> Vec<Check> {
         let World(world) = self;
         let project = parse::project(PROJECT).unchecked().unwrap();
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-/// The files by image, as they lie in each context.
+/// Returns the files of each image by their path in its context.
 fn sources(files: &Map<String, Value>) -> Sources {
     let mut sources = Sources::default();
     for (path, text) in files {

@@ -1,5 +1,5 @@
-//! The reach of Dockerfiles against what BuildKit puts into images: `dockerfiles.json` holds a tree, and for each
-//! Dockerfile the files and link targets that its build was seen to use (buildx 0.13, Docker 26.1).
+//! The reach of Dockerfiles compared with the files that BuildKit uses. `dockerfiles.json` has a tree, and for each
+//! Dockerfile the files and link targets that its build used (buildx 0.13, Docker 26.1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
@@ -24,12 +24,12 @@ struct Vectors {
 struct Case {
     dockerfile: String,
     used: BTreeSet<String>,
-    /// The inputs are more than what is used: a link, or something that only a shell could know, stands in the way.
+    /// Whether the reach is wider than the files used, because of a link or of a value that only a shell could compute.
     #[serde(default)]
     more: bool,
 }
 
-/// Files by their path in the context, or below `assets/`; links as `->target`.
+/// Returns the files by their path in the context, or below `assets/`; links as `->target`.
 fn reached(inputs: &Inputs) -> BTreeSet<String> {
     let list = |tree: &Tree, prefix: &str| {
         let name = |entry: &xtask::image::fingerprint::Entry| match &entry.content {
@@ -47,7 +47,7 @@ fn reached(inputs: &Inputs) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_file_that_a_build_uses_is_missed() {
+fn reach_includes_every_used_file() {
     let vectors: Vectors = serde_json::from_str(include_str!("dockerfiles.json")).unwrap();
     let mut repository = Repository::new();
     for file in &vectors.files {

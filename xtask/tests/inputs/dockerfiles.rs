@@ -1,5 +1,5 @@
-//! What targets reach: stages, bases, context paths and named contexts. The rule above all: what is not understood counts
-//! as everything.
+//! The reach of targets: stages, bases, context paths and named contexts. An instruction that cannot be resolved
+//! reaches everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,14 +36,14 @@ fn show(reach: &ContextReach) -> String {
     }
 }
 
-/// The context paths of one instruction or more in a stage above `base`.
+/// Checks the context paths that instructions in a stage based on `base` reach.
 fn check(instructions: &str, expected: &str) {
     let reach = reach_of(&format!("FROM base\n{instructions}\n"), None).unwrap();
     assert_eq!(show(&reach.context), expected, "{instructions}");
 }
 
 #[test]
-fn sources_of_copy_and_add() {
+fn reaches_sources_of_copy_and_add() {
     check("RUN true", "");
     check("COPY a b /x/", "a b");
     check("COPY . /x", "everything");
@@ -66,7 +66,7 @@ fn sources_of_copy_and_add() {
 }
 
 #[test]
-fn mounts_of_run() {
+fn reaches_mounts_of_run() {
     check("RUN --mount=type=bind,target=/src make", "everything");
     check("RUN --mount=target=/src,source=pyproject.toml make", "pyproject.toml");
     check("RUN --mount=type=bind,src=a,dst=/a --mount=type=bind,SOURCE=b,dst=/b make", "a b");
@@ -79,7 +79,7 @@ fn mounts_of_run() {
 }
 
 #[test]
-fn variables_in_sources() {
+fn expands_variables_in_sources() {
     check("ENV D=src\nCOPY $D/a ${D}/b /x/", "src/a src/b");
     check("ENV D src dir\nCOPY \"$D\" /x/", "src dir");
     check("ENV A=a B=$A\nENV C=${A:-x}${NOT:+y}\nCOPY ${C}c /x", "ac");
@@ -95,7 +95,7 @@ fn variables_in_sources() {
 }
 
 #[test]
-fn what_is_not_understood_is_everything() {
+fn unresolved_source_reaches_everything() {
     for instruction in [
         "COPY ${A%x} /x",
         "COPY ${A/x/y} /x",
@@ -119,17 +119,17 @@ fn what_is_not_understood_is_everything() {
 }
 
 #[test]
-fn triggers_of_a_base_may_copy_from_any_stage_above() {
+fn base_triggers_reach_earlier_stages() {
     let stages = |base: &str| reach_of(&format!("FROM scratch AS above\nFROM {base}"), None).unwrap().stages;
     assert_eq!(stages("triggers"), ["above", "1"]);
     assert_eq!(stages("unread"), ["above", "1"]);
     assert_eq!(stages("base"), ["1"]);
-    // Only names of bases are requested, as long as it is not resolved.
+    // Until the base is resolved, only the names of bases are needed.
     assert_eq!(stages("unseen"), ["1"]);
 }
 
 #[test]
-fn triggers_of_a_stage_run_in_the_stages_above_it() {
+fn stage_triggers_run_in_later_stages() {
     let text =
         "FROM scratch AS a\nONBUILD COPY fired /x\nFROM a AS b\nFROM b AS c\nCOPY own /x\nFROM scratch\nCOPY z /z";
     assert_eq!(show(&reach_of(text, Some("a")).unwrap().context), "");
@@ -159,7 +159,7 @@ RUN --mount=from=assets,target=/a true
 ";
 
 #[test]
-fn only_the_stages_of_the_target_count() {
+fn ignores_stages_outside_target() {
     let of = |target| {
         let reach = reach_of(STAGES, target).unwrap();
         let bases: Vec<_> = reach.bases.keys().cloned().collect();
@@ -168,7 +168,7 @@ fn only_the_stages_of_the_target_count() {
     };
     let owned = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
     assert_eq!(of(Some("static")), owned("python static", "base", ""));
-    // `tools` stands below `wheels`, which therefore means an image of that name.
+    // `tools` is defined below `wheels`, so the name refers to an image.
     assert_eq!(
         of(None),
         owned("python wheels runtime", "base ghcr.example/uv:1 tools", "app:static assets:everything")
@@ -180,7 +180,7 @@ fn only_the_stages_of_the_target_count() {
 }
 
 #[test]
-fn a_named_context_takes_the_place_of_an_image_or_stage() {
+fn named_context_replaces_image_or_stage() {
     let reach = reach_of("FROM scratch AS app\nCOPY a /\nFROM scratch\nCOPY --from=app x y /z/", None).unwrap();
     assert_eq!(show(&reach.named["app"]), "x y");
     assert_eq!(show(&reach.context), "");
@@ -190,7 +190,7 @@ fn a_named_context_takes_the_place_of_an_image_or_stage() {
 }
 
 #[test]
-fn what_cannot_be_built_names_file_and_line() {
+fn rejects_unbuildable_with_file_and_line() {
     for (text, target, expected) in [
         (
             STAGES,
@@ -218,7 +218,7 @@ fn what_cannot_be_built_names_file_and_line() {
 }
 
 #[test]
-fn garbage_never_panics() {
+fn garbage_does_not_panic() {
     let pieces = [
         "FROM ",
         "a",
@@ -247,7 +247,7 @@ fn garbage_never_panics() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             text.push_str(pieces[usize::try_from(state >> 33).unwrap() % pieces.len()]);
         }
-        // Whatever the answer, there is one.
+        // Any result is fine except a panic.
         let _ = reach_of(&text, None);
     }
 }

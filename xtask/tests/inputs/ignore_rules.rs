@@ -1,5 +1,5 @@
-//! The ignore rules against what BuildKit keeps: `dockerignore.json` holds a tree, and for each ignore file the paths
-//! that `FROM scratch` / `COPY . /` put into the image (buildx 0.13, Docker 26.1), or that the build refused it.
+//! The ignore rules compared with BuildKit. `dockerignore.json` has a tree, and for each ignore file the paths that
+//! `FROM scratch` / `COPY . /` put into the image (buildx 0.13, Docker 26.1), or that the build was rejected.
 
 use serde::Deserialize;
 use xtask::image::dockerignore::Ignore;
@@ -19,7 +19,7 @@ struct Case {
     kept: Vec<String>,
 }
 
-/// The files that a walk with pruning keeps.
+/// Returns the files that a walk with pruning keeps.
 fn kept(rules: &Ignore, tree: &[String]) -> Vec<String> {
     let keeps = |path: &str| {
         let mut verdict = rules.root();
@@ -35,14 +35,15 @@ fn kept(rules: &Ignore, tree: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn the_rules_keep_what_buildkit_keeps() {
+fn keeps_same_files_as_buildkit() {
     let vectors: Vectors = serde_json::from_str(include_str!("dockerignore.json")).unwrap();
     assert!(vectors.cases.len() > 100);
     let mut wrong = Vec::new();
     for Case { ignore, refused, kept: expected } in vectors.cases {
         match Ignore::parse(&ignore, ".dockerignore".into()) {
             Ok(_) if refused => wrong.push(format!("{ignore:?} was accepted")),
-            // Go's rules read `\\b` as the letter, BuildKit's regular expression as the edge of a word: refused on purpose.
+            // Go's rules read `\\b` as the letter, BuildKit's regular expression as a word boundary; it is rejected
+            // deliberately.
             Err(_) if refused || ignore == "a\\b" => {}
             Err(error) => wrong.push(format!("{ignore:?} was refused: {error}")),
             Ok(rules) => {

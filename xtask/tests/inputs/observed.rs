@@ -1,4 +1,4 @@
-//! Properties of fingerprints over real files: what changes them, what does not, and what `--explain` says of it.
+//! Fingerprints of real files: the changes that affect them, those that do not, and the output of `--explain`.
 
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use xtask::project::{ContextSource, SecretSource};
 
 use crate::repository::Repository;
 
-/// The lines of `--explain` for one edit of the app image. No lines: the fingerprint must be the same.
+/// Checks the lines of `--explain` after one edit of the app image. Without lines, the fingerprint must be unchanged.
 fn check(edit: impl FnOnce(&mut Repository), expected: &[&str]) {
     let mut repository = Repository::new();
     let before = repository.observe("app");
@@ -23,7 +23,7 @@ fn check(edit: impl FnOnce(&mut Repository), expected: &[&str]) {
 }
 
 #[test]
-fn content_and_names_count() {
+fn content_and_names_change_fingerprint() {
     check(|r| r.write("app/views.py", "new"), &["changed app/views.py"]);
     check(|r| r.write("app/links/views.py", "new"), &["added app/links/views.py"]);
     check(|r| std::fs::remove_file(r.path("app/views.py")).unwrap(), &["removed app/views.py"]);
@@ -34,13 +34,13 @@ fn content_and_names_count() {
     check(|r| r.write("app/empty", ""), &["added app/empty"]);
     check(
         |r| r.write("app/Dockerfile", "FROM python:3.13-slim\nCOPY . /app\nCMD x"),
-        // As the Dockerfile, and as a file of the context: told once.
+        // The file is read as the Dockerfile and as a file of the context, and is listed once.
         &["changed app/Dockerfile"],
     );
 }
 
 #[test]
-fn times_modes_and_empty_directories_do_not() {
+fn ignores_times_modes_and_empty_directories() {
     check(
         |r| {
             let file = std::fs::File::open(r.path("app/views.py")).unwrap();
@@ -57,7 +57,7 @@ fn times_modes_and_empty_directories_do_not() {
 }
 
 #[test]
-fn links_count_by_their_text() {
+fn link_text_changes_fingerprint() {
     check(|r| symlink("views.py", r.path("app/link")).unwrap(), &["added app/link"]);
     let repository = Repository::new();
     symlink("views.py", repository.path("app/link")).unwrap();
@@ -69,7 +69,7 @@ fn links_count_by_their_text() {
 }
 
 #[test]
-fn settings_count() {
+fn settings_change_fingerprint() {
     check(
         |r| {
             r.image("app").args.insert("DEBUG".to_owned(), "1".to_owned());
@@ -90,13 +90,13 @@ fn settings_count() {
         &["added secret `token`: (its value is never read here)"],
     );
     check(|r| r.image("app").target = Some("runtime".to_owned()), &["target: (the last stage) → runtime"]);
-    // A base image that the target does not reach.
+    // The target does not reach this base image.
     check(|r| r.bases.get_mut("nginx:1").unwrap().digest = new, &[]);
 }
 
 #[test]
-fn an_ignore_file_counts_through_what_it_keeps() {
-    // The app copies everything, so its own ignore file is among the files; without it in the context only the kept set counts.
+fn ignore_file_counts_by_kept_files() {
+    // The app copies everything, so its ignore file is among the files. Outside the context only the kept files count.
     let keep =
         |r: &mut Repository, rules: &str| r.write("app/.dockerignore", &format!("*.pyc\n.dockerignore\n{rules}"));
     let repository = &mut Repository::new();
@@ -106,13 +106,13 @@ fn an_ignore_file_counts_through_what_it_keeps() {
     assert_eq!(repository.fingerprint("app"), before);
     keep(repository, "manage.py\n");
     assert_ne!(repository.fingerprint("app"), before);
-    // The file named after the Dockerfile wins over the one of the context.
+    // The file named after the Dockerfile takes precedence over the one in the context.
     repository.write("app/Dockerfile.dockerignore", "*.pyc\n.dockerignore\nDockerfile.dockerignore\n");
     assert_eq!(repository.fingerprint("app"), before);
 }
 
 #[test]
-fn nginx_is_not_rebuilt_for_a_python_view_but_for_the_static_files() {
+fn nginx_depends_on_static_files_only() {
     let repository = Repository::new();
     let before = repository.observe("nginx");
     assert_eq!(before.bases.keys().collect::<Vec<_>>(), ["nginx:1"]);
@@ -130,7 +130,7 @@ fn nginx_is_not_rebuilt_for_a_python_view_but_for_the_static_files() {
 }
 
 #[test]
-fn a_named_directory_is_read_where_it_is_copied() {
+fn reads_named_directory_where_copied() {
     let mut repository = Repository::new();
     repository.write("assets/a/used", "1");
     repository.write("assets/b/unused", "1");
@@ -145,7 +145,7 @@ fn a_named_directory_is_read_where_it_is_copied() {
 }
 
 #[test]
-fn a_link_on_the_way_to_a_source_widens_the_reach() {
+fn link_in_source_path_widens_reach() {
     let repository = Repository::new();
     repository.write("nginx/Dockerfile", "FROM nginx:1\nCOPY conf/nginx.conf /etc/\n");
     repository.write("nginx/real/nginx.conf", "conf");
@@ -156,14 +156,14 @@ fn a_link_on_the_way_to_a_source_widens_the_reach() {
 }
 
 #[test]
-fn one_observation_of_all_is_the_same_as_one_of_each() {
+fn observing_all_equals_observing_each() {
     let repository = Repository::new();
     let cache = repository.cache();
     let all = observe_all(repository.root(), &repository.project, &repository.bases, &cache).unwrap();
     assert_eq!(all.len(), 2);
     for (name, inputs) in all {
         assert_eq!(inputs, repository.observe(name.as_str()));
-        // What is recorded is what is hashed, and reads back as the same value.
+        // The record is the text that is hashed, and parses to the same value.
         assert_eq!(Digest::of(&inputs.record()).hex(), inputs.fingerprint().to_string());
         assert_eq!(Inputs::from_record(&inputs.record()).unwrap(), inputs);
     }
@@ -173,7 +173,7 @@ fn one_observation_of_all_is_the_same_as_one_of_each() {
 }
 
 #[test]
-fn damaged_records_are_refused() {
+fn rejects_damaged_records() {
     let repository = Repository::new();
     let record = repository.observe("nginx").record();
     for length in 0..record.len() {
@@ -183,7 +183,7 @@ fn damaged_records_are_refused() {
     for at in 0..record.len() {
         let mut damaged = record.clone();
         damaged[at] = damaged[at].wrapping_add(0x81);
-        // Read or refused, never a panic, and never the same inputs.
+        // A damaged record must neither panic nor parse to the same inputs.
         if let Ok(inputs) = Inputs::from_record(&damaged) {
             assert_ne!(inputs.record(), record);
         }
@@ -191,7 +191,7 @@ fn damaged_records_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_built_from_is_named() {
+fn rejects_unusable_inputs_by_name() {
     let fails = |prepare: &dyn Fn(&Repository), expected: &str| {
         let repository = Repository::new();
         prepare(&repository);
@@ -208,7 +208,7 @@ fn what_cannot_be_built_from_is_named() {
         let path = r.path("app").into_std_path_buf().join(std::ffi::OsStr::from_bytes(b"\xff.py"));
         std::fs::write(path, "").unwrap();
     };
-    // Some file systems refuse such a name themselves.
+    // Some file systems reject such a name.
     if cfg!(target_os = "linux") {
         fails(&name, "the name of `/app/\u{fffd}.py` is not UTF-8");
     }
@@ -217,7 +217,7 @@ fn what_cannot_be_built_from_is_named() {
         "app/.dockerignore:1: `[a`: syntax error in pattern (an unclosed `[`, an empty class or a last `\\`)",
     );
     fails(&|r| std::fs::remove_file(r.path("app/Dockerfile")).unwrap(), "there is no `app/Dockerfile`");
-    // Ignored files do not count.
+    // Ignored files are not checked.
     let repository = Repository::new();
     socket(&repository);
     repository.write("app/.dockerignore", "*.sock\n");

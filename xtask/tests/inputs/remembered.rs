@@ -1,4 +1,4 @@
-//! The cache of digests: what it may be believed, what not, and that a large tree stays quick and small.
+//! The cache of digests: when an entry is valid, and the time and size of a cache for a large tree.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 
 use crate::repository::Repository;
 
-/// Makes every file of the app older than any slack, as after some time of not being touched. The change time cannot be
-/// set, so the cache still reads the files again until it has moved on too.
+/// Sets old modification times on every file of the app, as after some time without changes. The change time cannot be
+/// set, so the cache reads the files again until it is old enough too.
 fn age(repository: &Repository) {
     for path in ["app/views.py", "app/manage.py", "app/static/site.css"] {
         let file = std::fs::File::open(repository.path(path)).unwrap();
@@ -17,7 +17,7 @@ fn age(repository: &Repository) {
 }
 
 #[test]
-fn an_edit_that_keeps_size_and_time_is_seen() {
+fn detects_edit_with_same_size_and_time() {
     let repository = Repository::new();
     age(&repository);
     let cache = repository.cache();
@@ -31,7 +31,7 @@ fn an_edit_that_keeps_size_and_time_is_seen() {
 }
 
 #[test]
-fn an_edit_right_after_a_run_is_seen() {
+fn detects_edit_right_after_run() {
     let repository = Repository::new();
     let cache = repository.cache();
     let mut last = repository.try_observe("app", &cache).unwrap().fingerprint();
@@ -44,8 +44,8 @@ fn an_edit_right_after_a_run_is_seen() {
 }
 
 #[test]
-fn an_edit_that_stays_within_one_clock_tick_is_read_again() {
-    // The file is touched in the future, so no run can tell whether it changed: each must read it.
+fn rereads_edit_within_one_clock_tick() {
+    // The modification time is in the future, so no run can rule out a change, and each must read the file.
     let repository = Repository::new();
     let future = SystemTime::now() + Duration::from_secs(3600);
     let path = repository.path("app/views.py");
@@ -60,7 +60,7 @@ fn an_edit_that_stays_within_one_clock_tick_is_read_again() {
 }
 
 #[test]
-fn a_damaged_or_foreign_cache_is_not_believed() {
+fn ignores_damaged_or_foreign_cache() {
     let repository = Repository::new();
     let cache = repository.cache();
     let expected = repository.try_observe("app", &cache).unwrap();
@@ -71,7 +71,7 @@ fn a_damaged_or_foreign_cache_is_not_believed() {
     for bytes in [&b""[..], b"slipway file digests 0\n", &good[..good.len() - 1], &flipped, &[0; 100]] {
         std::fs::write(&cache, bytes).unwrap();
         assert_eq!(repository.try_observe("app", &cache).unwrap(), expected);
-        // And it was replaced by one that can be read.
+        // The invalid cache was replaced by a valid one.
         assert_eq!(std::fs::read(&cache).unwrap().len(), good.len());
     }
     let left: Vec<_> =
@@ -80,10 +80,10 @@ fn a_damaged_or_foreign_cache_is_not_believed() {
 }
 
 #[test]
-fn a_large_context_is_observed_in_little_time_the_second_time() {
+fn second_observation_of_large_context_is_fast() {
     let root = Utf8PathBuf::from(format!("{}/sample-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id()));
     let project = make(&root, Size { files: 5_000, bytes: 40_000_000 }).unwrap();
-    // The cache believes nothing that was written in the two seconds before it.
+    // The cache does not trust files that were written in the two seconds before it.
     std::thread::sleep(Duration::from_millis(2100));
     let cache = root.with_extension("cache");
     let timing = measure(&root, &project, &cache);

@@ -11,7 +11,7 @@ use xtask::image::fingerprint::{Fingerprint, Inputs};
 use xtask::image::{Digest, Platform};
 use xtask::project::{ContextSource, Image, Project, Verify};
 
-/// Removed when dropped.
+/// A repository with a project, removed when dropped.
 pub(crate) struct Repository {
     directory: Utf8PathBuf,
     pub(crate) project: Project,
@@ -19,7 +19,7 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// An app with a `static` stage, and an nginx image that takes its files from that stage.
+    /// Creates an app with a `static` stage, and an nginx image that copies files from that stage.
     pub(crate) fn new() -> Repository {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Repository {
         observe(&self.directory, image, &self.project, &self.bases, cache)
     }
 
-    /// Without a cache.
+    /// Observes an image without a cache.
     pub(crate) fn observe(&self, name: &str) -> Inputs {
         let _ = std::fs::remove_file(self.cache());
         self.try_observe(name, &self.cache()).unwrap()

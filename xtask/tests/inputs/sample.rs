@@ -1,4 +1,4 @@
-//! A made-up repository of any size, and how long its inputs take to observe: what the tests measure.
+//! A generated repository of any size, and the time to observe its inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -11,32 +11,32 @@ use xtask::effects::context::observe;
 use xtask::image::Platform;
 use xtask::project::{Image, Project, Verify};
 
-/// How much to make.
+/// The size of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
-    /// Files in the context, spread over directories of 100.
+    /// Number of files in the context, in directories of 100.
     pub(crate) files: usize,
-    /// Bytes of all files together.
+    /// Total size of the files, in bytes.
     pub(crate) bytes: usize,
 }
 
-/// What observing a sample took.
+/// The durations of two observations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// With no cache: every file is read.
+    /// Without a cache: every file is read.
     pub(crate) cold: Duration,
     /// With the cache of the first run: no file is read.
     pub(crate) warm: Duration,
 }
 
-/// Makes the sample repository in a directory that must not exist yet, and the project that describes it.
+/// Creates the sample repository in a directory that must not exist yet, and its project.
 pub(crate) fn make(directory: &Utf8Path, size: Size) -> anyhow::Result<Project> {
     let context = || format!("failed to write the sample `{directory}`");
     std::fs::create_dir(directory).with_context(context)?;
     std::fs::write(directory.join("Dockerfile"), "FROM scratch\nCOPY . /\n").with_context(context)?;
     std::fs::write(directory.join(".dockerignore"), "**/*.pyc\n**/__pycache__\n.git\n").with_context(context)?;
     let length = size.bytes / size.files.max(1);
-    // Longer than any one file, so that each can take another part of it.
+    // Longer than any file, so that each file is a different part of it.
     let block: Vec<u8> = (0..length + size.files).map(|at| u8::try_from(at * 31 % 251).unwrap_or(0)).collect();
     for number in 0..size.files {
         let folder = directory.join(format!("package{:04}/module{:02}", number / 1000, number / 100 % 10));
@@ -66,7 +66,7 @@ pub(crate) fn make(directory: &Utf8Path, size: Size) -> anyhow::Result<Project> 
     })
 }
 
-/// Observes a sample twice, with a cache that is not there at first. Fails if the two fingerprints differ.
+/// Observes a sample twice, the first time without a cache. Fails if the two fingerprints differ.
 pub(crate) fn measure(directory: &Utf8Path, project: &Project, cache: &Utf8Path) -> anyhow::Result<Timing> {
     let image = project.images.first().context("failed to measure a project without images")?;
     let observe = || {

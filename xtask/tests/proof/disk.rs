@@ -1,4 +1,4 @@
-//! Layouts on disk: what is opened and what is refused, and the memory that a proof of 300 MB takes.
+//! Layouts on disk: accepted and rejected files, and the memory of a proof of 300 MB.
 
 use std::fs;
 use std::io::Write;
@@ -15,10 +15,10 @@ use crate::archives::Archive;
 use crate::garbage::Random;
 use crate::layouts::{Image, Packing};
 
-/// Peak resident memory that the proof may take, in KiB.
+/// Maximum peak resident memory of the proof, in KiB.
 const MEMORY: u64 = 64 << 10;
 
-/// Names the layout in the child process that is measured.
+/// The variable with the path of the layout, for the child process whose memory is measured.
 const CHILD: &str = "XTASK_TEST_PROOF_LAYOUT";
 
 fn directory(name: &str) -> Utf8PathBuf {
@@ -33,7 +33,7 @@ fn expectation() -> Expectation {
 }
 
 #[test]
-fn a_layout_on_disk_is_listed_and_proven() {
+fn proves_layout_on_disk() {
     let directory = directory("good");
     let memory = Image::good().build();
     memory.write_to(&directory);
@@ -47,7 +47,7 @@ fn a_layout_on_disk_is_listed_and_proven() {
 }
 
 #[test]
-fn links_and_special_files_in_a_layout_are_refused() {
+fn rejects_links_and_special_files() {
     let directory = directory("links");
     let memory = Image::good().build();
     let layer = memory.layers[1];
@@ -88,7 +88,7 @@ fn links_and_special_files_in_a_layout_are_refused() {
 }
 
 #[test]
-fn the_proof_of_300_mb_stays_under_64_mib_of_memory() {
+fn proves_300_mb_within_64_mib_of_memory() {
     if let Ok(directory) = std::env::var(CHILD) {
         let proof = prove(&Layout::open(Utf8Path::new(&directory)).unwrap(), &expectation()).unwrap();
         assert_eq!(proof.findings, []);
@@ -102,7 +102,7 @@ fn the_proof_of_300_mb_stays_under_64_mib_of_memory() {
     let bytes: usize = layout.blobs.values().map(Vec::len).sum();
     assert!(bytes > 300_000_000, "{bytes}");
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "disk::the_proof_of_300_mb_stays_under_64_mib_of_memory"])
+        .args(["--exact", "--nocapture", "disk::proves_300_mb_within_64_mib_of_memory"])
         .env(CHILD, &directory)
         .output()
         .unwrap();
@@ -113,7 +113,7 @@ fn the_proof_of_300_mb_stays_under_64_mib_of_memory() {
     assert!(peak.parse::<u64>().unwrap() < MEMORY, "peak {peak} KiB");
 }
 
-/// 310 MB that do not compress, in four layers; two of them with the widest window that is granted.
+/// Returns an image of 310 MB of incompressible data in four layers; two of them use the widest window that is granted.
 fn large_image() -> Image {
     let mut random = Random(5);
     let mut image = Image::good();

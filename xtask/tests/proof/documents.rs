@@ -1,4 +1,4 @@
-//! Index, manifest and config: what they say, and blobs that are not what was said.
+//! Index, manifest and config: their values, and blobs that do not match their descriptors.
 
 use serde_json::json;
 use xtask::image::Digest;

@@ -1,11 +1,11 @@
-//! Damaged layers by the thousand: whatever the bytes, the proof ends, does not panic, and never passes an altered blob.
+//! Thousands of damaged layers: the proof terminates, does not panic, and never accepts an altered blob.
 
 use xtask::image::Digest;
 
 use crate::layouts::{Image, Packing, base};
 use crate::prove_memory;
 
-/// A small generator (splitmix64), so that a failure can be repeated.
+/// A small random number generator (splitmix64) with a fixed seed, so that failures are reproducible.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -25,7 +25,7 @@ impl Random {
 const PACKINGS: [Packing; 3] = [Packing::Plain, Packing::Gzip, Packing::Zstd];
 
 #[test]
-fn altered_layers_never_pass() {
+fn rejects_altered_layers() {
     let mut random = Random(1);
     for round in 0..600 {
         let packing = PACKINGS[round % 3];
@@ -51,12 +51,12 @@ fn altered_layers_never_pass() {
 }
 
 #[test]
-fn bent_archives_with_true_digests_end_without_panic() {
+fn malformed_archives_do_not_panic() {
     let mut random = Random(2);
     for round in 0..1500 {
         let mut archive = base().finish();
         for _ in 0..=random.below(4) {
-            // Headers are where an archive can be bent; most of the bytes are contents.
+            // Any block may change. Its checksum is corrected, in case it is a header.
             let block = random.below(archive.len() / 512) * 512;
             let at = (block + random.below(512)).min(archive.len() - 1);
             archive[at] = random.next().to_le_bytes()[0];
@@ -67,7 +67,7 @@ fn bent_archives_with_true_digests_end_without_panic() {
 }
 
 #[test]
-fn random_bytes_end_without_panic() {
+fn random_bytes_do_not_panic() {
     let mut random = Random(3);
     for round in 0..600 {
         let mut bytes: Vec<u8> = (0..random.below(5000)).map(|_| random.next().to_le_bytes()[0]).collect();
@@ -84,7 +84,7 @@ fn random_bytes_end_without_panic() {
 }
 
 #[test]
-fn bent_documents_end_without_panic() {
+fn malformed_documents_do_not_panic() {
     let mut random = Random(4);
     for _ in 0..3000 {
         let mut layout = Image::good().build();
@@ -102,7 +102,7 @@ fn bent_documents_end_without_panic() {
     }
 }
 
-/// Makes a bent header pass its checksum, so that the reader looks at what is in it.
+/// Corrects the checksum of a changed header, so that the reader parses its fields.
 fn fix_checksum(block: &mut [u8]) {
     if block[257..262] != *b"ustar" {
         return;

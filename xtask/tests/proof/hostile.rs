@@ -1,4 +1,4 @@
-//! Hostile layers: names that leave the root, links that do, archives readers disagree about, bombs.
+//! Hostile layers: names and links that leave the root, archives that readers parse differently, decompression bombs.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -224,7 +224,7 @@ fn trailing(packing: Packing) -> Image {
     Image::good().with_blob(blob, packing, Digest::of(&archive))
 }
 
-/// A layer whose frame asks for a window of this power of two.
+/// Returns a layer whose frame needs a window of this power of two.
 fn windowed(log: u32) -> Image {
     let archive = Archive::new().file("opt/note", 0o644, "x").finish();
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
@@ -234,7 +234,7 @@ fn windowed(log: u32) -> Image {
 }
 
 #[test]
-fn a_bomb_of_many_gigabytes_is_refused_at_the_first() {
+fn rejects_bomb_at_first_gigabyte() {
     for packing in [Packing::Zstd, Packing::Gzip] {
         let blob = bomb(packing);
         let image = Image::good().with_blob(blob, packing, Digest::of(b"unknown"));
@@ -246,13 +246,13 @@ fn a_bomb_of_many_gigabytes_is_refused_at_the_first() {
     }
 }
 
-/// 12 GiB of zeros: the same compressed 64 MiB over and over.
+/// Returns 12 GiB of zeros: the same compressed 64 MiB, repeated.
 fn bomb(packing: Packing) -> Vec<u8> {
     packing.pack(&vec![0; 64 << 20]).repeat(192)
 }
 
 #[test]
-fn half_a_gigabyte_of_zeros_in_a_file_is_honest() {
+fn accepts_half_a_gigabyte_of_zeros() {
     let size = 512 << 20;
     let start = header(EntryType::Regular, "var/cache.db", 0o644, "", size, 0);
     let archive = io::Read::chain(&start.as_bytes()[..], io::repeat(0).take(size + 1024));
@@ -277,7 +277,7 @@ impl io::Write for Hash<'_> {
 }
 
 #[test]
-fn more_entries_than_an_image_has_are_refused() {
+fn rejects_too_many_entries() {
     let archive = (0..200_001).fold(Archive::new(), |archive, number| archive.file(&format!("f{number}"), 0o644, ""));
     let proof = prove_memory(&with(archive).build());
     let ids: Vec<_> = proof.findings.iter().map(|finding| finding.id).collect();
@@ -308,7 +308,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_failing_disk_is_an_error_and_no_finding() {
+fn failing_disk_is_error_not_finding() {
     use xtask::image::proof::{Expectation, prove};
     let expectation = Expectation { platform: xtask::image::Platform::LinuxAmd64, ports: [8000].into() };
     let error = prove(&Failing(Image::good().build()), &expectation).unwrap_err();

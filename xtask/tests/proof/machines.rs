@@ -61,7 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 ("foreign-library", "/usr/lib64/libc.so.6"),
             ],
         ),
-        // Whiteouts and replacements: what cannot be run is no finding.
+        // Whiteouts and replacements: a file that cannot run is not a finding.
         case(
             "deleted by a whiteout",
             Image::good().with(foreign("opt/x.so")).with(Archive::new().file("opt/.wh.x.so", 0o644, "")),
@@ -188,7 +188,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A whole base for arm64, whose config says amd64.
+/// Returns a whole base for arm64 whose config states amd64.
 fn lying_base() -> Image {
     let base = Archive::new()
         .file("usr/bin/dash", 0o755, elf(AARCH64, Some(GLIBC)))
@@ -203,7 +203,7 @@ fn lying_base() -> Image {
 }
 
 #[test]
-fn hidden_offenders_are_counted() {
+fn counts_hidden_foreign_files() {
     let image = Image::good()
         .with(foreign("opt/x.so").file("opt/z.so", 0o755, elf(AARCH64, None)))
         .with(Archive::new().file("opt/.wh.x.so", 0o644, ""));

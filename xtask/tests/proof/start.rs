@@ -1,4 +1,4 @@
-//! How the image starts: command, interpreters, loaders, user, ports.
+//! The start of the image: command, interpreters, loaders, user, ports.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::elves::{GLIBC, X86_64, elf};
 use crate::layouts::Image;
 use crate::{Case, case};
 
-/// The good image with `/app/run` as this file, and as its entrypoint.
+/// Returns the good image with this content as `/app/run` and as its entrypoint.
 fn run(content: impl AsRef<[u8]>) -> Image {
     Image::good().with(Archive::new().file("app/run", 0o755, content)).set("Entrypoint", json!(["/app/run"]))
 }

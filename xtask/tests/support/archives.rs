@@ -1,4 +1,4 @@
-//! Tar archives for tests, honest and hostile: names go into headers as they are, and any header can be bent.
+//! Tar archives for tests, valid and hostile: names are written unchecked, and any header can be modified.
 
 use tar::{EntryType, Header};
 
@@ -14,7 +14,7 @@ impl Archive {
         Archive::default()
     }
 
-    /// Entries from here on belong to this user and group.
+    /// Sets the user and group of the following entries.
     pub(crate) fn owned_by(mut self, id: u64) -> Archive {
         self.owner = id;
         self
@@ -36,13 +36,13 @@ impl Archive {
         self.entry(EntryType::Link, path, 0o644, target, &[])
     }
 
-    /// Any kind of entry, named exactly so.
+    /// Adds an entry of any kind with exactly this name.
     pub(crate) fn entry(self, kind: EntryType, path: &str, mode: u32, link: &str, data: &[u8]) -> Archive {
         let header = header(kind, path, mode, link, data.len() as u64, self.owner);
         self.raw(&header, data)
     }
 
-    /// A header as it is, and data with its padding.
+    /// Adds a header unchanged, and data with its padding.
     pub(crate) fn raw(mut self, header: &Header, data: &[u8]) -> Archive {
         self.bytes.extend(header.as_bytes());
         self.bytes.extend(data);
@@ -50,31 +50,31 @@ impl Archive {
         self
     }
 
-    /// A PAX extended header with these records.
+    /// Adds a PAX extended header with these records.
     pub(crate) fn pax(self, records: &[(&str, &str)]) -> Archive {
         let mut data = Vec::new();
         for (key, value) in records {
             let body = key.len() + value.len() + 3;
-            // The length counts its own digits.
+            // The length includes its own digits.
             let length = (body + 1..).find(|length| length.to_string().len() + body == *length).unwrap();
             data.extend(format!("{length} {key}={value}\n").bytes());
         }
         self.entry(EntryType::XHeader, "PaxHeaders/x", 0o644, "", &data)
     }
 
-    /// The archive without its end mark.
+    /// Returns the archive without its end mark.
     pub(crate) fn unfinished(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// The archive with its end mark.
+    /// Returns the archive with its end mark.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.resize(self.bytes.len() + 1024, 0);
         self.bytes
     }
 }
 
-/// A header whose name is copied without a look.
+/// Creates a header with an unchecked name.
 pub(crate) fn header(kind: EntryType, path: &str, mode: u32, link: &str, size: u64, owner: u64) -> Header {
     let mut header = Header::new_ustar();
     let old = header.as_old_mut();

@@ -1,4 +1,4 @@
-//! ELF files for tests: small hand-made ones, and this very test program with its machine patched.
+//! ELF files for tests: small generated ones, and this test program with another machine number.
 
 /// `e_machine` of x86-64.
 pub(crate) const X86_64: u16 = 62;
@@ -7,7 +7,7 @@ pub(crate) const AARCH64: u16 = 183;
 /// The loader of glibc on x86-64.
 pub(crate) const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 
-/// A little-endian 64-bit ELF of type DYN, with a loader where it is a program.
+/// Returns a little-endian 64-bit ELF file of type DYN; with a loader it is a program.
 pub(crate) fn elf(machine: u16, loader: Option<&str>) -> Vec<u8> {
     let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     bytes.extend(3_u16.to_le_bytes());
@@ -29,7 +29,7 @@ pub(crate) fn elf(machine: u16, loader: Option<&str>) -> Vec<u8> {
     bytes
 }
 
-/// The same with other bytes of the identification: class (1 is 32-bit) and type (1 is relocatable).
+/// Returns the same file with another class (1 is 32-bit) and type (1 is relocatable).
 pub(crate) fn elf_of(class: u8, kind: u8, machine: u16) -> Vec<u8> {
     let mut bytes = elf(machine, None);
     bytes[4] = class;
@@ -37,7 +37,7 @@ pub(crate) fn elf_of(class: u8, kind: u8, machine: u16) -> Vec<u8> {
     bytes
 }
 
-/// This test program as a linker made it, its machine replaced.
+/// Returns this test program, as linked, with another machine number.
 pub(crate) fn real_elf(machine: u16) -> Vec<u8> {
     let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     assert!(bytes.starts_with(b"\x7fELF"), "the tests of the proof run on Linux");

@@ -1,4 +1,4 @@
-//! OCI layouts for tests, in memory and on disk: an image that passes, and every way to bend it.
+//! OCI layouts for tests, in memory and on disk: an image without findings, and methods that modify it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use xtask::image::layout::Source;
 use super::archives::Archive;
 use super::elves::{GLIBC, X86_64, elf};
 
-/// How a layer is packed.
+/// The compression of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Packing {
     Plain,
@@ -42,7 +42,7 @@ impl Packing {
     }
 }
 
-/// A layer: what it unpacks to, the blob, and its declared type.
+/// A layer: digest of the uncompressed contents, blob, and declared media type.
 #[derive(Clone)]
 pub(crate) struct LayerBlob {
     pub(crate) diff_id: Digest,
@@ -70,7 +70,7 @@ pub(crate) struct Image {
     pub(crate) edit_layout: fn(&mut MemoryLayout),
 }
 
-/// A finished layout.
+/// A complete layout in memory.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryLayout {
     pub(crate) index: Vec<u8>,
@@ -80,7 +80,7 @@ pub(crate) struct MemoryLayout {
     pub(crate) layers: Vec<Digest>,
 }
 
-/// What a small Debian-like base holds: merged `/usr`, a shell, a loader, accounts.
+/// Returns a small Debian-like base: merged `/usr`, a shell, a loader, accounts.
 pub(crate) fn base() -> Archive {
     Archive::new()
         .directory("./", 0o755)
@@ -105,13 +105,13 @@ pub(crate) fn base() -> Archive {
 }
 
 impl Image {
-    /// An image that passes for linux/amd64 and port 8000.
+    /// Returns an image without findings for linux/amd64 and port 8000.
     pub(crate) fn good() -> Image {
         let app = Archive::new().directory("app/", 0o755).file("app/start.sh", 0o755, "#!/bin/sh\nexec true\n");
         Image::of(vec![LayerBlob::new(&base().finish(), Packing::Gzip), LayerBlob::new(&app.finish(), Packing::Zstd)])
     }
 
-    /// An image of these layers, otherwise like the good one.
+    /// Returns an image of these layers, otherwise like the good one.
     pub(crate) fn of(layers: Vec<LayerBlob>) -> Image {
         let config = json!({
             "architecture": "amd64",
@@ -134,13 +134,13 @@ impl Image {
         self
     }
 
-    /// Adds a layer whose archive is these bytes.
+    /// Adds a layer with these bytes as its archive.
     pub(crate) fn with_bytes(mut self, archive: &[u8], packing: Packing) -> Image {
         self.layers.push(LayerBlob::new(archive, packing));
         self
     }
 
-    /// Adds a layer whose blob is these bytes, described truthfully.
+    /// Adds a layer with these bytes as its blob and a matching descriptor.
     pub(crate) fn with_blob(mut self, blob: Vec<u8>, packing: Packing, diff_id: Digest) -> Image {
         self.layers.push(LayerBlob { diff_id, blob, media_type: packing.media_type().to_owned() });
         self
@@ -227,14 +227,14 @@ impl Image {
 }
 
 impl MemoryLayout {
-    /// Stores a blob under its digest.
+    /// Stores a blob under its digest. Returns the digest.
     pub(crate) fn put(&mut self, bytes: Vec<u8>) -> Digest {
         let digest = Digest::of(&bytes);
         self.blobs.insert(digest, bytes);
         digest
     }
 
-    /// Writes it to a directory, as a builder would.
+    /// Writes the layout to a directory, as a builder would.
     pub(crate) fn write_to(&self, directory: &Utf8Path) {
         let blobs = directory.join("blobs/sha256");
         fs::create_dir_all(&blobs).unwrap();

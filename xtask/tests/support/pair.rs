@@ -13,7 +13,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Starts both images of the clone, sharing the network namespace of the first as the containers of an ECS task do.
+    /// Starts both images of the clone in the network namespace of the first, like the containers of an ECS task.
     pub(crate) fn start(clone: &Clone) -> Pair {
         let id = format!("slipway-test-{}", std::process::id());
         let app = load(clone, "app");
@@ -21,7 +21,7 @@ impl Pair {
         let hardened =
             ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--label=slipway.test=pair"];
         let app_name = format!("--name={id}-app");
-        // The containers share the namespace, and the namespace belongs to the first: that one publishes the port.
+        // The namespace belongs to the first container, so that one publishes the port.
         let mut run = vec!["run", "--detach", &app_name, "--publish=127.0.0.1::8080"];
         run.extend(hardened);
         run.extend(["--tmpfs=/tmp:mode=1777", "--tmpfs=/data:uid=10001,gid=10001,mode=0700"]);
@@ -97,7 +97,7 @@ impl Drop for Pair {
     }
 }
 
-/// One request with a connection of its own. `more` is further header lines, each with its end.
+/// Sends one request on a new connection. `more` has further header lines, each with its line end.
 pub(crate) fn get(address: &str, path: &str, host: &str, more: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -125,13 +125,14 @@ impl Answer {
     }
 }
 
-/// The verified layout, as an image of the engine; its reference.
+/// Loads the verified layout as an image of the engine. Returns its reference.
 pub(crate) fn load(clone: &Clone, image: &str) -> String {
     let layout = clone.root.join("target/slipway/images").join(image);
     let name = format!("slipway-test/{image}:pair");
     let digest = clone.build(&[]).digest(image);
     let context = format!("it=oci-layout://{layout}@{digest}");
-    // Docker's own media types have none for layers in zstd: who pulls such an image knows its first layer only.
+    // Docker's own media types have none for layers in zstd. A client that pulls such an image reads its first layer
+    // only.
     let output = format!("type=image,name={name},oci-mediatypes=true");
     let mut build = docker(&[
         "buildx",

@@ -1,4 +1,4 @@
-//! What tests of real images stand on: the engine of this repository, and fresh clones of its tree.
+//! The environment of tests of real images: the engine of this repository, and fresh clones of its tree.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -9,35 +9,35 @@ use serde_json::Value;
 use xtask::effects::engine;
 use xtask::report::{Output as Words, Report};
 
-/// The repository that these tests are part of.
+/// Returns the root of the repository that contains these tests.
 pub(crate) fn repository() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Where this repository keeps the base images that it made.
+/// Returns the folder of the base images that this repository has created.
 fn bases() -> Utf8PathBuf {
     repository().join("target/slipway/bases")
 }
 
-/// The engine, set up once.
+/// The engine, set up once for all tests.
 pub(crate) static ENGINE: LazyLock<engine::Engine> =
     LazyLock::new(|| engine::ensure(&repository(), &Report::plain(Words::Human)).unwrap());
 
-/// A docker client of that engine.
+/// Creates a docker command for that engine.
 pub(crate) fn docker(arguments: &[&str]) -> Command {
     let mut command = ENGINE.docker();
     command.args(arguments).stdin(Stdio::null());
     command
 }
 
-/// Runs a docker command that must succeed; its standard output.
+/// Runs a docker command that must succeed. Returns its standard output.
 pub(crate) fn docker_ok(arguments: &[&str]) -> String {
     let output = docker(arguments).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A clone of the tree as it is now, committed at a fixed time, in a folder of its own that goes with it.
+/// A clone of the current tree, committed at a fixed time, in a folder of its own that is removed when dropped.
 pub(crate) struct Clone {
     pub(crate) root: Utf8PathBuf,
 }
@@ -62,7 +62,7 @@ impl Clone {
         let clone = Clone { root };
         clone.git(&["init", "--quiet", "--initial-branch=main"]);
         clone.commit("a clone");
-        // Base images are the same for every clone; making them again would only cost time.
+        // Base images are the same for every clone; creating them again would only take time.
         let shared = bases();
         if shared.exists() {
             let slipway = clone.root.join("target/slipway");
@@ -86,7 +86,7 @@ impl Clone {
         self.git(&["commit", "--quiet", "--message", message]);
     }
 
-    /// `xtask` in this clone, with the engine answering.
+    /// Creates an `xtask` command in this clone that uses the engine.
     pub(crate) fn xtask(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let docker = ENGINE.docker();
@@ -99,18 +99,19 @@ impl Clone {
         command
     }
 
-    /// `xtask … --output json`: exit code, all events, and standard error.
+    /// Runs `xtask … --output json`. Returns exit code, all events, and standard error.
     pub(crate) fn json(&self, arguments: &[&str]) -> Run {
         let arguments = [arguments, &["--output", "json"]].concat();
         Run::of(self.xtask(&arguments))
     }
 
-    /// The first build of a clone. The base images that it had to make are kept for later clones and runs.
+    /// Runs the first build of a clone. The base images that it creates are stored for later clones and runs.
     pub(crate) fn first_build(&self) {
         self.build(&[]);
         let made = self.root.join("target/slipway/bases");
         if made.exists() && !bases().exists() {
-            // Copied beside and renamed: the folder is complete or absent. Where somebody else was faster, theirs stays.
+            // Copied beside and renamed, so that the folder is complete or absent. If another process was faster, its
+            // folder stays.
             let copy = bases().with_file_name(format!("bases.{}", std::process::id()));
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             run(Command::new("cp").args(["-a", made.as_str(), copy.as_str()]));
@@ -120,7 +121,7 @@ impl Clone {
         }
     }
 
-    /// A build that must succeed.
+    /// Runs a build that must succeed.
     pub(crate) fn build(&self, arguments: &[&str]) -> Run {
         let run = self.json(&[&["build"], arguments].concat());
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -134,7 +135,7 @@ impl Drop for Clone {
     }
 }
 
-/// Removes clones of earlier runs that ended before they could: their process is gone.
+/// Removes clones of earlier runs whose process no longer exists.
 fn sweep(base: &Utf8Path) {
     for entry in base.read_dir_utf8().unwrap().flatten() {
         let Some(rest) = entry.file_name().strip_prefix("slipway-containers-") else { continue };
@@ -145,7 +146,7 @@ fn sweep(base: &Utf8Path) {
     }
 }
 
-/// What a run in JSON mode left.
+/// The result of a run in JSON mode.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -166,14 +167,14 @@ impl Run {
         }
     }
 
-    /// The closing event.
+    /// Returns the closing event.
     pub(crate) fn finished(&self) -> &Value {
         let last = self.events.last().unwrap_or_else(|| panic!("no event at all\n{}", self.stderr));
         assert_eq!(last["event"], "finished", "{}", self.stderr);
         last
     }
 
-    /// The digest of an image in the closing event.
+    /// Returns the digest of an image in the closing event.
     pub(crate) fn digest(&self, image: &str) -> String {
         let digest = self.finished()["images"][image]["digest"].as_str();
         digest.unwrap_or_else(|| panic!("no digest of {image} in {}", self.finished())).to_owned()

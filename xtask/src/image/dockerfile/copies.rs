@@ -1,5 +1,5 @@
-//! What a stage copies from other stages and named contexts, and paths that its commands name by a variable: enough to tie
-//! the place where files are made to the place where they are served. Variables are not filled in.
+//! Copies from other stages and named contexts, and paths that commands set through a variable. Connects the path where
+//! files are generated with the path where they are served. Variables are not expanded.
 
 use super::lines::{self, Instruction};
 use super::{Dockerfile, flags, unquoted};
@@ -10,17 +10,17 @@ use crate::error::Failure;
 pub struct Copied {
     /// The stage, image or named context.
     pub from: String,
-    /// The path there.
+    /// The path in that source.
     pub source: String,
-    /// Where it goes.
+    /// The destination path.
     pub destination: String,
 }
 
 impl Dockerfile {
-    /// Every `COPY --from` of a stage; of the last one where none is named.
+    /// Returns every `COPY --from` of a stage; of the last stage without a target.
     ///
     /// # Errors
-    /// A usage failure where there is no such stage.
+    /// Returns a usage failure if the stage does not exist.
     pub fn copies(&self, target: Option<&str>) -> Result<Vec<Copied>, Failure> {
         let mut copies = Vec::new();
         for instruction in self.instructions(target)?.iter().filter(|instruction| instruction.keyword == "COPY") {
@@ -42,10 +42,10 @@ impl Dockerfile {
         Ok(copies)
     }
 
-    /// The value that a stage gives a variable, in `ENV`, in `ARG` or before a command of `RUN`. The last one counts.
+    /// Returns the last value that a stage assigns to a variable, in `ENV`, in `ARG` or before a command of `RUN`.
     ///
     /// # Errors
-    /// A usage failure where there is no such stage.
+    /// Returns a usage failure if the stage does not exist.
     pub fn assigned(&self, target: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
         let value = |word: String| {
             let rest = word.strip_prefix(name)?;
@@ -67,7 +67,7 @@ mod tests {
     use super::Dockerfile;
 
     #[test]
-    fn copies_of_other_stages_and_assigned_variables() {
+    fn finds_copies_and_assigned_variables() {
         let text = "FROM a AS static\nENV STATIC_ROOT=/first\nRUN X=1 STATIC_ROOT=\"/static\" python m && y\n\
                     FROM b\nCOPY x /y\nCOPY --chmod=0444 --from=static /static/ /more /srv/\nCOPY --from=c [\"a b\", \"/d\"]\n";
         let dockerfile = Dockerfile::parse(text, "f".into()).unwrap();

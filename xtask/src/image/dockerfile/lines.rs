@@ -1,17 +1,17 @@
-//! The text of a Dockerfile as instructions: directives, comments, continued lines and here-documents, as BuildKit reads
-//! them. Hand-written because the published parser knows a here-document only as the first word of `RUN`, and takes the
-//! body of `RUN cat <<EOF >file` for instructions. Not here: what an instruction means.
+//! A Dockerfile's text as instructions: directives, comments, continued lines and here-documents, as BuildKit reads
+//! them. The published parser supports a here-document only as the first word of `RUN`, and reads the body of
+//! `RUN cat <<EOF >file` as instructions; hence this parser. Not here: the meaning of instructions.
 
 use camino::Utf8Path;
 
 use crate::error::Failure;
 
-/// One instruction with its continued lines joined and its here-documents taken off.
+/// One instruction, with continued lines joined and here-documents removed.
 #[derive(Clone, Debug)]
 pub(crate) struct Instruction {
     /// In upper case.
     pub(crate) keyword: String,
-    /// All after the keyword, without surrounding space.
+    /// The text after the keyword, without surrounding space.
     pub(crate) rest: String,
     /// Line of the keyword, from 1.
     pub(crate) line: usize,
@@ -46,7 +46,7 @@ const KEYWORDS: [&str; 18] = [
     "WORKDIR",
 ];
 
-/// Splits a Dockerfile. Fails with file and line on what BuildKit could not read either.
+/// Splits a Dockerfile. Fails with file and line where BuildKit would fail too.
 pub(crate) fn read(text: &str, path: &Utf8Path) -> Result<Lines, Failure> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (escape, syntax) = directives(text, path)?;
@@ -93,7 +93,7 @@ pub(crate) fn read(text: &str, path: &Utf8Path) -> Result<Lines, Failure> {
     Ok(Lines { escape, syntax, instructions })
 }
 
-/// `# key=value` lines at the very top; the first other line ends them.
+/// Parses the `# key=value` lines at the start of the file. The first other line ends them.
 fn directives(text: &str, path: &Utf8Path) -> Result<(char, Option<String>), Failure> {
     let (mut escape, mut syntax) = ('\\', None);
     for (number, line) in text.lines().enumerate() {
@@ -114,7 +114,8 @@ fn directives(text: &str, path: &Utf8Path) -> Result<(char, Option<String>), Fai
     Ok((escape, syntax))
 }
 
-/// The line without its last escape character, where that continues it: one that no other escape character precedes.
+/// Returns the line without its last escape character if that continues the line, which it does unless it is escaped
+/// itself.
 fn without_continuation(line: &str, escape: char) -> Option<&str> {
     let line = line.trim_end_matches([' ', '\t', '\r']).strip_suffix(escape)?;
     if line.ends_with(escape) { None } else { Some(line) }
@@ -122,7 +123,7 @@ fn without_continuation(line: &str, escape: char) -> Option<&str> {
 
 struct Delimiter {
     name: String,
-    /// `<<-`: leading tabs do not count.
+    /// `<<-`: leading tabs are removed.
     tabs: bool,
 }
 
@@ -145,7 +146,7 @@ fn here_documents(keyword: &str, rest: &str, escape: char) -> Vec<Delimiter> {
     }
 }
 
-/// Whether a word opens a here-document: digits, `<<`, perhaps `-`, and a name without `<`.
+/// Whether a word opens a here-document: digits, `<<`, an optional `-`, and a name without `<`.
 pub(crate) fn is_here_document(word: &str, escape: char) -> bool {
     delimiter(word, escape).is_some()
 }
@@ -171,7 +172,7 @@ fn delimiter(word: &str, escape: char) -> Option<Delimiter> {
     (quote.is_none() && !name.is_empty()).then_some(Delimiter { name, tabs })
 }
 
-/// Splits at white space outside quotes and braces; quotes and escapes stay in the words.
+/// Splits at white space outside quotes and braces. Quotes and escapes stay in the words.
 pub(crate) fn words(text: &str, escape: char) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_continuations_and_here_documents() {
+    fn reads_comments_continuations_and_here_documents() {
         for (text, expected) in [
             ("from a\n\n# c\n  copy  x   y  \n", vec!["1:FROM a", "4:COPY x   y"]),
             ("RUN a \\\n  # c\n\n  b \\ \n c\nCMD x", vec!["1:RUN a   b  c", "6:CMD x"]),
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_line() {
+    fn rejects_unreadable_text_with_line() {
         for (text, expected) in [
             ("FROM a\nCOPPY x y", "Dockerfile:2: unknown instruction `COPPY`"),
             ("RUN <<EOF\nx\n", "Dockerfile:1: the here-document `EOF` does not end"),

@@ -1,15 +1,15 @@
-//! Which part of a context a build reads, as patterns, and their matching against paths.
+//! The part of a context that a build reads, as patterns, and their matching against paths.
 
 use std::collections::BTreeSet;
 
 use crate::image::dockerignore::pattern::{Pattern, clean};
 
-/// Which part of a context a build reads.
+/// The part of a context that a build reads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContextReach {
-    /// All that the ignore file keeps.
+    /// All files that the ignore file keeps.
     Everything,
-    /// The paths that match one of these patterns, with all that is below them. May be none.
+    /// The paths that match one of these patterns, with all files below them. May be empty.
     Paths(BTreeSet<String>),
 }
 
@@ -19,30 +19,30 @@ impl Default for ContextReach {
     }
 }
 
-/// The paths of a reach, compiled.
+/// The compiled patterns of a reach.
 #[derive(Clone, Debug)]
 pub struct Paths(Vec<Pattern>);
 
 impl Paths {
-    /// Whether a source names this very path.
+    /// Whether a source names exactly this path.
     pub fn matches(&self, path: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(path))
     }
 
-    /// Whether a source may name a path below this one.
+    /// Whether a source may match a path below this one.
     pub fn can_match_below(&self, path: &str) -> bool {
         self.0.iter().any(|pattern| pattern.can_match_below(path))
     }
 }
 
 impl ContextReach {
-    /// The paths, ready to match; `None` where everything is reached.
+    /// Compiles the patterns. Returns `None` if everything is reached.
     pub fn paths(&self) -> Option<Paths> {
         let ContextReach::Paths(paths) = self else { return None };
         paths.iter().map(|path| Pattern::compile(path).ok()).collect::<Option<_>>().map(Paths)
     }
 
-    /// Takes in a source of `COPY`, `ADD` or a mount, after expansion.
+    /// Adds a source of `COPY`, `ADD` or a mount, after expansion.
     pub(super) fn add(&mut self, source: &str) {
         let ContextReach::Paths(paths) = self else { return };
         let cleaned = clean(&format!("/{source}"));

@@ -1,5 +1,6 @@
-//! What one target of a Dockerfile can reach: stages, base images, and the paths it takes from the context and from named
-//! contexts. Whatever is not understood counts as everything: an image may be built once too often, never too seldom.
+//! The reach of one target of a Dockerfile: stages, base images, and the paths that it reads from the context and from
+//! named contexts. An instruction that cannot be resolved reaches everything: a needless build is acceptable, a missed
+//! one is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,36 +10,36 @@ use super::{BaseFacts, ContextReach, Dockerfile, flags, unquoted};
 use crate::error::Failure;
 use crate::image::Platform;
 
-/// What is built, and what is known about it from outside the Dockerfile.
+/// The target, and the facts about it from outside the Dockerfile.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// The stage; the last one where `None`.
+    /// The stage; the last one if `None`.
     pub target: Option<&'a str>,
     /// Build arguments of the configuration.
     pub args: &'a BTreeMap<String, String>,
-    /// What the image is built for.
+    /// The image's platform.
     pub platform: Platform,
     /// Names of the named contexts.
     pub contexts: &'a BTreeSet<String>,
-    /// The base images that are resolved, and their facts where somebody has read them. A base without facts may have
-    /// triggers and may set any variable. One that is missing here makes the answer good for the names of bases only.
+    /// The resolved base images, with their facts if known. A base without facts may have triggers and may set any
+    /// variable. If a base is missing here, only the names of bases in the result are reliable.
     pub bases: &'a BTreeMap<String, Option<BaseFacts>>,
 }
 
-/// What a target can reach.
+/// Stages, base images and paths that a target can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Base images as written, after expansion.
+    /// Base images by name, after expansion.
     pub bases: BTreeMap<String, BaseUse>,
-    /// Of the build context.
+    /// The reach in the build context.
     pub context: ContextReach,
-    /// Of each named context that is used, relative to that context.
+    /// The reach in each named context that is used, relative to that context.
     pub named: BTreeMap<String, ContextReach>,
-    /// The stages, in their order, by name or number.
+    /// The stages in order, by name or number.
     pub stages: Vec<String>,
 }
 
-/// Where a base image is first used.
+/// The first use of a base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUse {
     /// Line in the Dockerfile, from 1.
@@ -48,8 +49,8 @@ pub struct BaseUse {
 }
 
 impl Dockerfile {
-    /// Works out what the target reaches. Usage failures with file and line: an unknown target, a base image whose
-    /// name cannot be known, a variable where BuildKit allows none.
+    /// Computes the reach of the target. Returns usage failures with file and line: an unknown target, a base image
+    /// whose name cannot be resolved, a variable where BuildKit does not allow one.
     pub fn reach(&self, question: &Question<'_>) -> Result<Reach, Failure> {
         let mut walk = Walk {
             dockerfile: self,
@@ -93,7 +94,7 @@ impl Dockerfile {
     }
 }
 
-/// What a stage leaves to one built on top of it.
+/// State that a stage passes to a stage based on it.
 #[derive(Clone, Debug, Default)]
 struct End {
     env: BTreeMap<String, Option<String>>,
@@ -109,7 +110,7 @@ struct Walk<'a> {
     reach: Reach,
 }
 
-/// Where `--from` or `FROM` points.
+/// The source that `--from` or `FROM` refers to.
 enum Source {
     Stage(usize),
     Named(String),
@@ -175,8 +176,8 @@ impl Walk<'_> {
         Ok(end)
     }
 
-    /// For instructions that are not visible: triggers of a base image may copy from the context, from any named context
-    /// and from any stage above.
+    /// Adds everything that unknown instructions can reach: triggers of a base image may copy from the context, from
+    /// any named context and from any earlier stage.
     fn reach_everything(&mut self, index: usize) -> Result<(), Failure> {
         self.reach_contexts();
         self.reach_stages(index)
@@ -194,7 +195,7 @@ impl Walk<'_> {
     }
 
     fn resolve(&self, name: &str, index: usize) -> Source {
-        // A named context takes the place of a stage or an image of the same name.
+        // A named context replaces a stage or an image of the same name.
         let short = name.trim_start_matches("docker.io/").trim_start_matches("library/");
         let short = short.strip_suffix(":latest").unwrap_or(short);
         if let Some(context) = self.question.contexts.iter().find(|key| *key == name || *key == short) {
@@ -211,7 +212,8 @@ impl Walk<'_> {
         self.reach.bases.entry(image).or_insert(BaseUse { line, platform });
     }
 
-    /// Follows `--from` or `from=`; the reach of the context that the paths are taken from, where it is one.
+    /// Resolves `--from` or `from=`. Returns the reach of the context that the paths belong to, if the source is a
+    /// context.
     fn follow(&mut self, from: Option<&str>, index: usize, line: usize) -> Result<Option<&mut ContextReach>, Failure> {
         let Some(from) = from.filter(|from| !from.is_empty()) else { return Ok(Some(&mut self.reach.context)) };
         if from.contains('$') {
@@ -251,7 +253,7 @@ impl Walk<'_> {
                 continue;
             }
             match variables.expand(word, escape) {
-                // Whether an escape survives into the pattern depends on the version of BuildKit.
+                // Whether the pattern keeps an escape depends on the version of BuildKit.
                 Some(source) if !word.contains([escape, '\\']) => {
                     if !remote(&source) {
                         reach.add(&source);
@@ -267,7 +269,7 @@ impl Walk<'_> {
         let escape = self.dockerfile.escape;
         for (_, value) in flags(&instruction.rest).0.into_iter().filter(|(name, _)| name == "mount") {
             let value = value.unwrap_or_default();
-            // A comma inside quotes does not separate fields; rare enough to be taken for anything at all.
+            // A comma inside quotes does not separate fields. This is rare, so the mount counts as reaching everything.
             if value.contains(['"', '\'']) {
                 self.reach_everything(index)?;
                 continue;
@@ -279,7 +281,7 @@ impl Walk<'_> {
                 .collect();
             let kind = fields.get("type").copied().unwrap_or("bind").to_ascii_lowercase();
             let from = fields.get("from").copied();
-            // A cache may be filled from a stage; without one it starts empty. A type with a variable in it may be any.
+            // A cache may be filled from a stage, and starts empty otherwise. A type with a variable may be any type.
             let reads = match kind.as_str() {
                 "cache" => from.is_some(),
                 "secret" | "ssh" | "tmpfs" => false,
@@ -299,14 +301,14 @@ impl Walk<'_> {
     }
 }
 
-/// The instruction inside `ONBUILD`.
+/// Returns the instruction inside `ONBUILD`.
 fn trigger(instruction: &Instruction) -> Instruction {
     let (keyword, rest) =
         instruction.rest.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((&instruction.rest, ""));
     Instruction { keyword: keyword.to_ascii_uppercase(), rest: rest.trim().to_owned(), line: instruction.line }
 }
 
-/// `ARG`: the configuration's value, else the default, else that of an `ARG` before the first `FROM`.
+/// Handles `ARG`: the configuration's value, else the default, else that of an `ARG` before the first `FROM`.
 fn declare(
     variables: &mut Variables,
     globals: &Variables,
@@ -316,7 +318,7 @@ fn declare(
 ) {
     for word in lines::words(&instruction.rest, escape) {
         let (name, default) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-        // The caller of the build sets these beside the configuration.
+        // The caller of the build sets these in addition to the configuration.
         let outside = name.to_ascii_lowercase().ends_with("_proxy")
             || name == "SOURCE_DATE_EPOCH"
             || name.starts_with("BUILDKIT_");
@@ -332,7 +334,7 @@ fn declare(
     }
 }
 
-/// `ENV`, in both of its forms. All values of one instruction see the variables as they were before it.
+/// Handles both forms of `ENV`. All values of one instruction use the variables as they were before it.
 fn set(variables: &mut Variables, rest: &str, escape: char) {
     let words = lines::words(rest, escape);
     let before = variables.clone();

@@ -1,17 +1,17 @@
-//! Variables of a Dockerfile: what is known of each, and the expansion of words. What cannot be known (a variable that a
-//! base image may set) or is not understood gives no value rather than a guess.
+//! Variables of a Dockerfile and the expansion of words. A variable that a base image may set, or an unsupported
+//! expression, has no value: values are never guessed.
 
 use std::collections::BTreeMap;
 
-/// What is known of the variables at one place of a Dockerfile.
+/// The known variables at one place of a Dockerfile.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Variables {
-    /// From `ENV`, here or in a stage or image below. `None`: set, to something that is not known.
+    /// From `ENV`, in this stage or in a stage or image below it. `None`: set to an unknown value.
     pub(crate) env: BTreeMap<String, Option<String>>,
-    /// From `ARG`. Whether it wins over an `ENV` of the same name depends on the version of BuildKit: the documentation
-    /// documents that it does not, the one of Docker 26.1 lets a later `ARG` win.
+    /// From `ARG`. By BuildKit's documentation an `ENV` of the same name takes precedence. In the BuildKit of Docker 26.1
+    /// a later `ARG` does.
     pub(crate) args: BTreeMap<String, Option<String>>,
-    /// The base image may set variables that were not read.
+    /// Whether the base image may set variables that are unknown.
     pub(crate) open: bool,
 }
 
@@ -35,7 +35,7 @@ impl Variables {
         }
     }
 
-    /// The word with quotes taken off and variables filled in; `None` where that cannot be known.
+    /// Removes quotes and expands variables. Returns `None` if the value cannot be known.
     pub(crate) fn expand(&self, word: &str, escape: char) -> Option<String> {
         let chars: Vec<char> = word.chars().collect();
         let mut at = 0;
@@ -108,7 +108,7 @@ impl Variables {
             '-' => Some(present.map_or(word, str::to_owned)),
             '+' => Some(if present.is_some() { word } else { String::new() }),
             '?' => present.map(str::to_owned),
-            // `#`, `%` and `/` cut and replace; what they would give is not worked out here.
+            // `#`, `%` and `/` cut and replace parts of the value, which is not supported here.
             _ => None,
         }
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::Variables;
 
     #[test]
-    fn words_expand_as_in_a_dockerfile_or_not_at_all() {
+    fn expands_words_as_buildkit_does() {
         let mut variables = Variables::default();
         for (name, value) in
             [("A", Some("a")), ("EMPTY", Some("")), ("BOTH", Some("env")), ("FIGHT", Some("arg")), ("LOST", None)]

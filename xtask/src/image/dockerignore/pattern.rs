@@ -1,21 +1,21 @@
-//! One pattern of a `.dockerignore` file or of a `COPY` source: compiled once, matched against slash-separated paths.
-//! Follows what BuildKit's matcher does, including where that differs from a shell. Not here: `!`, order and parents.
+//! One pattern of a `.dockerignore` file or of a `COPY` source, compiled once and matched against slash-separated
+//! paths. Behaves as BuildKit's matcher, including its differences from a shell. Not here: `!`, order and parents.
 
 use std::fmt;
 
-/// A compiled pattern. Matches whole paths; what lies below a matched directory is the caller's business.
+/// A compiled pattern. Matches whole paths; callers handle the paths below a matched directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern(Kind);
 
-/// BuildKit takes a short way for patterns that need no program, and the short ways have meanings of their own
-/// (`foo**` is every path that starts with `foo`), so they are part of the rules and not only of the speed.
+/// Kind of a pattern. BuildKit has fast paths for simple patterns, with semantics of their own (`foo**` matches every
+/// path that starts with `foo`). They are therefore part of the rules, not only an optimization.
 #[derive(Clone, Debug)]
 enum Kind {
     Exact(String),
     Prefix(String),
     Suffix(String),
-    /// `head`, `tail` and `needle` are literal parts that a matching path starts with, ends with and contains: nearly
-    /// every path fails one of these, long before the steps are run.
+    /// `head`, `tail` and `needle` are literals that a matching path starts with, ends with and contains. Almost every
+    /// path fails one of these checks before the steps are run.
     Program {
         head: String,
         tail: String,
@@ -27,11 +27,11 @@ enum Kind {
 #[derive(Clone, Debug)]
 enum Step {
     Char(char),
-    /// `?`: one character that is no slash.
+    /// `?`: one character except a slash.
     One,
-    /// `*`: any number of characters that are no slash.
+    /// `*`: any number of characters except slashes.
     Star,
-    /// `**/`: nothing, or anything up to a slash. Always followed by `DeepLoop`.
+    /// `**/`: the empty text, or any text up to a slash. Always followed by `DeepLoop`.
     Deep,
     DeepLoop,
     /// `**` at the end.
@@ -43,12 +43,12 @@ enum Step {
     },
 }
 
-/// Why a text is no pattern.
+/// The reason why a pattern is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Invalid {
-    /// BuildKit refuses it too.
+    /// BuildKit rejects it too.
     Syntax,
-    /// BuildKit's documentation and its matcher disagree on what it means.
+    /// BuildKit's documentation and its matcher disagree on the meaning.
     Ambiguous(char),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Invalid {
 }
 
 impl Pattern {
-    /// Compiles a pattern that `clean` has been through.
+    /// Compiles a pattern that `clean` has normalized.
     pub(crate) fn compile(text: &str) -> Result<Pattern, Invalid> {
         #[derive(PartialEq)]
         enum Shape {
@@ -126,7 +126,7 @@ impl Pattern {
             Shape::Exact => Kind::Exact(text.to_owned()),
             Shape::Prefix => Kind::Prefix(text.trim_end_matches('/').strip_suffix("**").unwrap_or(text).to_owned()),
             Shape::Suffix => Kind::Suffix(text.strip_prefix("**").unwrap_or(text).to_owned()),
-            // The matcher passes `^` on to a regular expression, where it is no character.
+            // The matcher passes `^` to a regular expression, where it is not a literal.
             Shape::Program if caret => return Err(Invalid::Ambiguous('^')),
             Shape::Program => {
                 let literal = |step: &Step| if let Step::Char(c) = step { Some(*c) } else { None };
@@ -155,7 +155,7 @@ impl Pattern {
         }
     }
 
-    /// Whether some path below the directory could match. Never wrongly false.
+    /// Whether a path below the directory could match. A wrong `true` is possible, a wrong `false` is not.
     pub(crate) fn can_match_below(&self, directory: &str) -> bool {
         let below = |text: &str| text.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
         match &self.0 {
@@ -167,8 +167,8 @@ impl Pattern {
     }
 }
 
-/// The character after a backslash. A letter or digit there means itself by Go's rules and a class of characters to the
-/// regular expression that BuildKit makes of the pattern.
+/// Parses the character after a backslash. By Go's rules a letter or digit there is a literal; in the regular
+/// expression that BuildKit builds from the pattern it is a character class.
 fn escaped(c: Option<char>) -> Result<char, Invalid> {
     match c {
         None => Err(Invalid::Syntax),
@@ -197,15 +197,15 @@ fn class_char(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<ch
     match chars.next() {
         None | Some('-' | ']') => Err(Invalid::Syntax),
         Some('\\') => escaped(chars.next()),
-        // BuildKit translates these before it looks at brackets.
+        // BuildKit translates these before it parses brackets.
         Some(c @ ('*' | '?')) => Err(Invalid::Ambiguous(c)),
-        // To its regular expressions `[:` opens a named class.
+        // In its regular expressions `[:` opens a named class.
         Some('[') if chars.peek() == Some(&':') => Err(Invalid::Ambiguous(':')),
         Some(c) => Ok(c),
     }
 }
 
-/// The set of steps that are reached after the text, as one flag per step and one for the end.
+/// Returns the steps reached after the text: one flag for each step and one for the end.
 fn run(steps: &[Step], text: &str) -> Vec<bool> {
     let mut now = vec![false; steps.len() + 1];
     let mut next = now.clone();
@@ -240,7 +240,7 @@ fn run(steps: &[Step], text: &str) -> Vec<bool> {
     now
 }
 
-/// Marks a step and those that follow it without a character.
+/// Marks a step and those that follow it without consuming a character.
 fn reach(steps: &[Step], set: &mut [bool], at: usize) {
     let Some(flag) = set.get_mut(at) else { return };
     if std::mem::replace(flag, true) {
@@ -256,7 +256,7 @@ fn reach(steps: &[Step], set: &mut [bool], at: usize) {
     }
 }
 
-/// The shortest equal path, purely by text: no empty part, no `.`, `..` resolved where it can be. Empty becomes `.`.
+/// Returns the shortest equal path by text alone: no empty part, no `.`, `..` resolved if possible. Empty becomes `.`.
 pub(crate) fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
@@ -282,7 +282,7 @@ mod tests {
     use super::{Invalid, Pattern, clean};
 
     #[test]
-    fn patterns_match_whole_paths() {
+    fn matches_whole_paths() {
         for (pattern, path, expected) in [
             ("a", "a", true),
             ("a", "a/b", false),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_pruned_only_when_nothing_below_can_match() {
+    fn prunes_directories_without_matches() {
         for (pattern, directory, expected) in [
             ("a/b", "a", true),
             ("a/b", "b", false),
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_refuses_or_reads_in_two_ways_is_refused() {
+    fn rejects_invalid_and_ambiguous_patterns() {
         for bad in ["[", "[a", "[]a]", "[a-]", "[-a]", "a\\", "[z-a]"] {
             assert_eq!(Pattern::compile(bad).unwrap_err(), Invalid::Syntax, "{bad}");
         }
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn cleaning_is_textual() {
+    fn cleans_paths_by_text() {
         for (path, expected) in [
             ("", "."),
             (".", "."),

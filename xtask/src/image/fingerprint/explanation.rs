@@ -1,4 +1,4 @@
-//! What differs between two recorded input lists, for `build --explain`. One value per line that is printed.
+//! The differences of two recorded input lists, for `build --explain`. Each value is one printed line.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,21 +11,21 @@ use super::inputs::{Content, ContextInputs, Inputs, Tree};
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A path that was not read before.
+    /// A path that the previous build did not read.
     Added(Utf8PathBuf),
-    /// A path that is no longer read.
+    /// A path that the build no longer reads.
     Removed(Utf8PathBuf),
-    /// A path with other content, or another link target.
+    /// A path with changed content or a changed link target.
     Changed(Utf8PathBuf),
-    /// A file that may now be executed, or may no longer.
+    /// A file that became executable, or stopped being executable.
     Executable(Utf8PathBuf, bool),
-    /// A setting: `None` where it is not there.
+    /// A changed setting; `None` if it is not set.
     Setting {
         /// Such as ``argument `DEBUG` ``.
         what: String,
-        /// In the earlier build.
+        /// Value in the previous build.
         before: Option<String>,
-        /// Now.
+        /// Current value.
         after: Option<String>,
     },
 }
@@ -106,7 +106,7 @@ fn compare(before: &Inputs, after: &Inputs, changes: &mut Vec<Change>) {
     }
 }
 
-/// Both sides of every key of two maps.
+/// Returns the values of both maps for each key.
 fn pairs<'a, T>(
     before: &'a BTreeMap<String, T>,
     after: &'a BTreeMap<String, T>,
@@ -115,7 +115,7 @@ fn pairs<'a, T>(
     names.into_iter().map(|name| (name, before.get(name), after.get(name)))
 }
 
-/// Walks two sorted lists side by side.
+/// Compares two sorted lists of files.
 fn files(before: &Tree, after: &Tree, changes: &mut Vec<Change>) {
     let (mut olds, mut news) = (before.entries().iter().peekable(), after.entries().iter().peekable());
     loop {

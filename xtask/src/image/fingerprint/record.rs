@@ -1,5 +1,5 @@
-//! The one encoding of inputs: what the fingerprint hashes and what is kept for `--explain`. Every text carries its
-//! length and every list its count, so two different values never have the same bytes.
+//! The encoding of inputs that the fingerprint hashes and that is stored for `--explain`. Every text has a length
+//! prefix and every list a count, so two different values never have the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,13 +7,13 @@ use std::fmt;
 use super::inputs::{Content, ContextInputs, Entry, Inputs, Tree};
 use crate::image::Digest;
 
-/// Names the domain and the version of the encoding; no other hash of this program starts so.
+/// Prefix with the domain and version of the encoding. No other hash of this program has this prefix.
 const MAGIC: &[u8] = b"slipway image inputs 1\n";
 
-/// Images that take files from images, at most. Far above any project, far below the stack.
+/// Maximum depth of images that copy files from other images. Far above any project, far below the stack limit.
 const MAX_DEPTH: usize = 16;
 
-/// The bytes are not a record of this version.
+/// The error for bytes that are not a record of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotARecord;
 
@@ -71,7 +71,8 @@ pub(super) fn write(inputs: &Inputs, sink: Sink<'_>) {
     }
 }
 
-/// Sorted paths share beginnings with their neighbours; only the rest is written, which halves a record.
+/// Encodes a tree. Sorted paths share prefixes with their neighbors, so only the differing suffix is written, which
+/// halves a record.
 fn tree(tree: &Tree, sink: Sink<'_>) {
     text(tree.root().as_str(), sink);
     number(tree.entries().len(), sink);
@@ -105,7 +106,7 @@ fn digest(digest: &Digest, sink: Sink<'_>) {
     sink(digest.as_bytes());
 }
 
-/// Seven bits a byte, the lowest first, the high bit on all but the last.
+/// Encodes a number in groups of seven bits, lowest first, with the high bit set on all bytes but the last.
 fn number(mut number: usize, sink: Sink<'_>) {
     while number >= 0x80 {
         sink(&[0x80 | u8::try_from(number & 0x7f).unwrap_or(0)]);
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_a_walk_does_not_matter() {
+    fn ignores_order_of_walk() {
         let one = inputs(vec![file("a/b", "1"), link("é/x", "y"), file("é/ê", "2"), file("a-b", "3")]);
         let mut entries = one.context.entries().to_vec();
         entries.reverse();
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn different_inputs_have_different_fingerprints() {
+    fn distinguishes_different_inputs() {
         let plain = || inputs(vec![file("a", "1"), file("b", "2")]);
         let with = |change: &dyn Fn(&mut Inputs)| {
             let mut inputs = plain();
@@ -299,8 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_of_known_inputs_stays() {
-        // A change here rebuilds and pushes every image of every user: raise RECIPE or the version in MAGIC knowingly.
+    fn keeps_fingerprint_of_known_inputs() {
+        // A change of this value rebuilds and pushes every image of every user. Raise RECIPE or the version in MAGIC
+        // deliberately.
         let inputs = inputs(vec![file("manage.py", "x"), file("manage.sh", "y"), link("z", "manage.py")]);
         assert_eq!(inputs.fingerprint().short(), "01dabd1ffb8f3bda");
     }

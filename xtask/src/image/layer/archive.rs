@@ -1,5 +1,5 @@
-//! Walks the tar archive of a layer. Bad names are findings and the walk goes on; where readers could disagree about the
-//! structure itself, it stops.
+//! Reads the tar archive of a layer. Invalid names are findings and reading continues. Where readers could disagree
+//! about the structure itself, reading stops.
 
 use super::entry::{Access, Content, Entry, EntryKind, clean_path, read_whiteout};
 use super::header::{BLOCK, Extended, Header, text};
@@ -9,13 +9,13 @@ use crate::image::Digest;
 use crate::image::elf::HEAD;
 use crate::image::proof::finding::{self, Findings, Rule, printable};
 
-/// What padding is compared with.
+/// Reference for the comparison of padding.
 const ZEROS: [u8; 4096] = [0; 4096];
 
-/// Why a walk ended before the end of the archive.
+/// The reason why reading stopped before the end of the archive.
 pub(super) type Stop = (&'static Rule, String);
 
-/// A walk over one archive.
+/// The reader of one archive.
 pub(super) struct Walk<'a> {
     bytes: &'a mut PipeReader,
     budget: &'a Budget,
@@ -25,7 +25,7 @@ pub(super) struct Walk<'a> {
     head: Vec<u8>,
 }
 
-/// Headers that came before the one they are about.
+/// Extended headers that apply to the next entry.
 #[derive(Default)]
 struct Pending {
     extended: Option<Extended>,
@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         Walk { bytes, budget, findings, layer, entries: Vec::new(), head: vec![0; HEAD] }
     }
 
-    /// Walks to the end; the entries, and why it stopped early if it did.
+    /// Reads to the end. Returns the entries, and the reason if it stopped early.
     pub(super) fn run(mut self) -> (Vec<Entry>, Option<Stop>) {
         let stop = self.walk().err();
         (self.entries, stop)
@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
                 b'x' => set(&mut pending.extended, Extended::parse(&self.extension(&header)?).map_err(malformed)?)?,
                 b'L' => set(&mut pending.long_path, text(&self.extension(&header)?).to_vec())?,
                 b'K' => set(&mut pending.long_link, text(&self.extension(&header)?).to_vec())?,
-                // Runtimes apply global headers to nothing.
+                // Container runtimes ignore global headers.
                 b'g' => drop(self.extension(&header)?),
                 _ => {
                     let Pending { extended, long_path, long_link } = std::mem::take(&mut pending);
@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
         self.tail()
     }
 
-    /// The next header; `None` at the end-of-archive mark.
+    /// Reads the next header; `None` at the end-of-archive mark.
     fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Stop> {
         let mut block = [0; BLOCK];
         for zeros in 0..2 {
@@ -99,14 +99,15 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// After the end mark there is nothing but padding.
+    /// Checks that only padding follows the end mark.
     fn tail(&mut self) -> Result<(), Stop> {
         loop {
             let rest = self.bytes.peek();
             if rest.is_empty() {
                 return Ok(());
             }
-            // Whole runs at once: byte for byte, an unoptimised build would spend longer on this than on all else.
+            // Compares whole runs: byte by byte, an unoptimized build would spend more time here than on all other
+            // work.
             if rest.chunks(ZEROS.len()).any(|run| ZEROS.get(..run.len()) != Some(run)) {
                 return Err((&finding::ARCHIVE_TRAILING, "there are bytes after the end of the archive".to_owned()));
             }
@@ -122,7 +123,7 @@ impl<'a> Walk<'a> {
         self.data(header.size)
     }
 
-    /// The whole data of an entry that is known to be small, and its padding.
+    /// Reads the whole data of a small entry, and its padding.
     fn data(&mut self, size: u64) -> Result<Vec<u8>, Stop> {
         let mut data = vec![0; usize::try_from(size).map_err(|_| malformed("a size that is too large"))?];
         if self.bytes.fill(&mut data) != data.len() || !self.bytes.skip(padding(size)) {
@@ -159,7 +160,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An entry that puts something at its path.
+    /// Handles an entry that creates an object at its path.
     fn object(&mut self, header: Header, path: Box<[u8]>) -> Result<(), Stop> {
         let access = Access { mode: header.mode, uid: header.uid, gid: header.gid };
         let is_directory = header.kind == b'5' || (header.kind == 0 && header.path.last() == Some(&b'/'));
@@ -188,7 +189,8 @@ impl<'a> Walk<'a> {
             }
             b'2' => EntryKind::Symlink(header.link.into()),
             b'3' | b'4' => {
-                // A runtime mounts its own /dev over the image's, so nodes there (Debian's tools make some) are never seen.
+                // A runtime mounts its own /dev over the image's, so nodes there (some Debian tools create them) are
+                // never visible.
                 if !path.starts_with(b"dev/") {
                     self.report(&finding::DEVICE_NODE, &path, "is a device node");
                 }
@@ -204,7 +206,7 @@ impl<'a> Walk<'a> {
         self.keep(Entry { path, kind })
     }
 
-    /// Reads what is needed of a regular file and steps over the rest.
+    /// Reads the needed part of a regular file and skips the rest.
     fn content(&mut self, path: &[u8], header: &Header) -> Result<Content, Stop> {
         let size = header.size;
         if matches!(path, b"etc/passwd" | b"etc/group") && size <= MAX_ACCOUNTS {
@@ -225,7 +227,7 @@ impl<'a> Walk<'a> {
         self.skip_rest(size, size)
     }
 
-    /// Steps over `rest` bytes of an entry of `size` bytes, and its padding.
+    /// Skips `rest` bytes of an entry of `size` bytes, and its padding.
     fn skip_rest(&mut self, rest: u64, size: u64) -> Result<(), Stop> {
         if self.bytes.skip(rest) && self.bytes.skip(padding(size)) {
             Ok(())
@@ -251,12 +253,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Zeros between the data of an entry and the next header.
+/// Returns the number of zeros between the data of an entry and the next header.
 fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
 
-/// Two headers of one kind before an entry: readers keep one or the other.
+/// Stores a header. Rejects a second one of the same kind before an entry: readers disagree on which one applies.
 fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Stop> {
     match slot.replace(value) {
         None => Ok(()),

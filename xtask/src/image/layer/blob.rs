@@ -1,4 +1,4 @@
-//! Reads a layer's blob from its source, counts and hashes it, and feeds the decompressor.
+//! Reads a layer's blob from its source, counts and hashes it, and feeds it to the decompressor.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,17 +9,17 @@ use sha2::{Digest as _, Sha256};
 use super::pipe::{BUFFER, PipeWriter};
 use crate::image::Digest;
 
-/// What was read of the blob.
+/// Size and digest of the bytes read.
 #[derive(Debug)]
 pub(super) struct Blob {
-    /// Its size; at most one more than the descriptor says, since no more is read.
+    /// Number of bytes read; at most one more than the descriptor's size.
     pub size: u64,
-    /// The digest of that much of it.
+    /// Digest of these bytes.
     pub digest: Digest,
 }
 
-/// Reads the blob to its end, also after the decompressor has given up: an altered blob is then told from a bad one.
-/// `count` says how much was read so far.
+/// Reads the blob to its end, also after decompression has failed, so that an altered blob is distinguished from a
+/// malformed one. `count` is the number of bytes read so far.
 pub(super) fn feed(blob: impl Read, size: u64, pipe: PipeWriter, count: &AtomicU64) -> anyhow::Result<Blob> {
     let mut blob = blob.take(size.saturating_add(1));
     let mut hasher = Sha256::new();

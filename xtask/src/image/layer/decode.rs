@@ -1,5 +1,5 @@
-//! Decompresses a layer's blob from one pipe into the next. What the bytes are is decided by their first four, as container
-//! runtimes do; what the media type claims is compared afterwards.
+//! Decompresses a layer's blob from one pipe into the next. The first four bytes select the format, as in container
+//! runtimes; the media type is compared afterwards.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,36 +11,36 @@ use super::limits::{Budget, MAX_RATIO, RATIO_FLOOR};
 use super::pipe::{BUFFER, PipeReader, PipeWriter};
 use crate::image::layout::Compression;
 
-/// `ZSTD_error_frameParameter_windowTooLarge` of zstd's stable error numbers, as the size that its functions return.
+/// `ZSTD_error_frameParameter_windowTooLarge` of zstd's stable error numbers, as its functions return it.
 const WINDOW_TOO_LARGE: usize = 16_usize.wrapping_neg();
 
-/// How decompression ended.
+/// The end of a decompression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// At the end of the blob.
+    /// The blob was decompressed completely.
     Complete,
-    /// In the middle of the compressed stream.
+    /// The compressed stream is incomplete.
     Truncated,
-    /// At bytes that no decoder accepts.
+    /// The decoder rejected the bytes.
     Corrupt(String),
-    /// At a frame that needs a larger window than was granted.
+    /// A frame needs a larger window than was granted.
     Window,
-    /// At more repeated bytes than an honest layer holds.
+    /// The compression ratio exceeds that of any honest layer.
     Bomb { bytes: u64 },
-    /// Where the image's budget was used up.
+    /// The image's budget is used up.
     TooLarge,
 }
 
-/// What was seen of the stream.
+/// The format of the stream and the end of its decompression.
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub compression: Compression,
     pub end: End,
-    /// Bytes of the blob that had been read when decompression ended.
+    /// Bytes of the blob that were read when decompression ended.
     pub read_when_stopped: u64,
 }
 
-/// Decodes the blob to its end, or to where a limit or bad bytes stop it. `count` says how much of it has been read.
+/// Decompresses the blob to its end, or to a limit or malformed bytes. `count` is the number of bytes read so far.
 pub(super) fn decode(
     mut blob: PipeReader,
     count: &AtomicU64,
@@ -70,8 +70,8 @@ pub(super) fn decode(
     Decoded { compression, end, read_when_stopped: count.load(Ordering::Relaxed) }
 }
 
-/// Moves decompressed bytes into the pipe until the end, an error or a limit. `compressed` counts what has been
-/// read to get them, for the ratio; the size that a descriptor claims would be the attacker's own word.
+/// Copies decompressed bytes into the pipe until the end, an error or a limit. `compressed` counts the bytes read, for
+/// the ratio; the size in the descriptor is under an attacker's control.
 fn pump(mut bytes: impl Read, compressed: Option<&AtomicU64>, budget: &Budget, pipe: &PipeWriter) -> End {
     let mut total = 0_u64;
     loop {
@@ -110,7 +110,7 @@ fn sniff(magic: &[u8]) -> Compression {
 }
 
 fn judge(error: &io::Error) -> End {
-    // The binding gives zstd's errors by their names alone.
+    // The binding returns zstd's errors as names only.
     if error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE) {
         return End::Window;
     }

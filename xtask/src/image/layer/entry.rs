@@ -1,33 +1,33 @@
-//! What is kept of an entry of a layer: its path, its kind and, of files, what is needed to judge and resolve programs.
+//! The entries of a layer: path, kind and, for files, the data that is needed to judge and resolve programs.
 
 use super::limits::{MAX_NAME, MAX_PATH, SCRIPT_HEAD};
 use crate::image::elf::Elf;
 use crate::image::proof::finding::{self, Rule};
 
-/// One entry. The path is relative to the root, without `.`, `..` or empty components; empty means the root itself.
+/// One entry. The path is relative to the root, without `.`, `..` or empty components; empty is the root itself.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub path: Box<[u8]>,
     pub kind: EntryKind,
 }
 
-/// What an entry puts at its path.
+/// The kind of an entry.
 #[derive(Debug)]
 pub(crate) enum EntryKind {
     Directory(Access),
     File(Access, Content),
     Symlink(Box<[u8]>),
-    /// The cleaned path of its target.
+    /// A hard link; the normalized path of its target.
     Hardlink(Box<[u8]>),
-    /// A FIFO or device: there, but no program.
+    /// A FIFO or device, which is never a program.
     Special,
-    /// The path is removed from the layers below.
+    /// A whiteout: the path is removed from the layers below.
     Whiteout,
-    /// The directory's contents are removed from the layers below.
+    /// An opaque directory: its contents are removed from the layers below.
     Opaque,
 }
 
-/// Who may do what.
+/// Owner and permission bits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Access {
     pub mode: u32,
@@ -35,20 +35,20 @@ pub(crate) struct Access {
     pub gid: u64,
 }
 
-/// What a regular file is, as far as its first bytes tell.
+/// The kind of a regular file, by its first bytes.
 #[derive(Debug)]
 pub(crate) enum Content {
     Elf(Box<Elf>),
-    /// The first line of a script, without `#!` and the line feed. Kept of executable files only.
+    /// The first line of a script, without `#!` and the line feed. Stored for executable files only.
     Script(Box<[u8]>),
-    /// All of `/etc/passwd` or `/etc/group`.
+    /// The content of `/etc/passwd` or `/etc/group`.
     Accounts(Box<[u8]>),
-    /// Anything else, in words.
+    /// Any other content, described for messages.
     Other(&'static str),
 }
 
 impl Content {
-    /// Judges a file by its first bytes.
+    /// Classifies a file by its first bytes.
     pub(super) fn of(head: &[u8], executable: bool) -> Content {
         if let Some(elf) = Elf::parse(head) {
             return Content::Elf(Box::new(elf));
@@ -72,7 +72,7 @@ impl Content {
 }
 
 impl Entry {
-    /// Bytes of variable size that the index keeps of it.
+    /// Returns the number of bytes of variable size that the index stores.
     pub(super) fn weight(&self) -> usize {
         self.path.len()
             + match &self.kind {
@@ -84,7 +84,7 @@ impl Entry {
     }
 }
 
-/// A path of an archive, cleaned; or the rule it breaks and why.
+/// Normalizes a path of an archive. Returns the violated rule and the reason for an invalid path.
 pub(super) fn clean_path(raw: &[u8]) -> Result<Box<[u8]>, (&'static Rule, &'static str)> {
     if raw.first() == Some(&b'/') {
         return Err((&finding::PATH_UNSAFE, "is absolute"));
@@ -111,10 +111,11 @@ pub(super) fn clean_path(raw: &[u8]) -> Result<Box<[u8]>, (&'static Rule, &'stat
     Ok(clean.into_boxed_slice())
 }
 
-/// What a deletion is about and what it does.
+/// A deletion: the path and its kind.
 pub(super) type Deletion = (Box<[u8]>, EntryKind);
 
-/// A path that may be a deletion: the path it is about and what it does; or why it is malformed.
+/// Parses a path that may be a whiteout. Returns the path that it deletes, `None` for other paths, and the reason for a
+/// malformed one.
 pub(super) fn read_whiteout(path: &[u8]) -> Result<Option<Deletion>, &'static str> {
     const PREFIX: &[u8] = b".wh.";
     let split = path.iter().rposition(|byte| *byte == b'/');
@@ -146,7 +147,7 @@ mod tests {
     use super::{EntryKind, clean_path, read_whiteout};
 
     #[test]
-    fn paths_are_cleaned_or_refused() {
+    fn cleans_or_rejects_paths() {
         for (raw, clean) in [("a/b", "a/b"), ("./a//b/./c/", "a/b/c"), ("./", ""), ("", ""), ("..a/b..", "..a/b..")] {
             assert_eq!(&*clean_path(raw.as_bytes()).unwrap(), clean.as_bytes());
         }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn deletions_are_told_from_files() {
+    fn distinguishes_whiteouts_from_files() {
         assert!(read_whiteout(b"a/wh.b").unwrap().is_none());
         let (path, kind) = read_whiteout(b"a/.wh.b").unwrap().unwrap();
         assert!(matches!(kind, EntryKind::Whiteout) && *path == *b"a/b");

@@ -1,13 +1,13 @@
-//! Tar headers and extended headers, read as Go's archive reader reads them, since container runtimes unpack with that.
-//! Where other readers would see something else (GNU or star quirks, sparse files), the header is refused. An own reader,
-//! because the `tar` crate keeps extended headers of any size in memory and splits their records at line feeds.
+//! Tar headers and extended headers, parsed as Go's archive reader parses them, because container runtimes unpack with
+//! it. A header that other readers parse differently (GNU or star extensions, sparse files) is rejected. The `tar`
+//! crate is not used: it keeps extended headers of any size in memory and splits their records at line feeds.
 
 use super::limits::MAX_EXTENDED;
 
 /// Size of a header and unit of padding, in bytes.
 pub(super) const BLOCK: usize = 512;
 
-/// One header's fields, as raw as they can be trusted.
+/// The parsed fields of one header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub kind: u8,
@@ -19,7 +19,7 @@ pub(super) struct Header {
     pub gid: u64,
 }
 
-/// Records of an extended header that matter here.
+/// The relevant records of an extended header.
 #[derive(Debug, Default)]
 pub(super) struct Extended {
     pub path: Option<Vec<u8>>,
@@ -29,7 +29,7 @@ pub(super) struct Extended {
     pub gid: Option<u64>,
 }
 
-/// Why a header is refused, in words.
+/// The reason why a header is rejected.
 pub(super) type Refusal = &'static str;
 
 impl Header {
@@ -67,7 +67,7 @@ impl Header {
         })
     }
 
-    /// Lets the records of an extended header override the fields.
+    /// Overrides the fields with the records of an extended header.
     pub(super) fn extend(&mut self, extended: Extended) {
         self.path = extended.path.unwrap_or(std::mem::take(&mut self.path));
         self.link = extended.link.unwrap_or(std::mem::take(&mut self.link));
@@ -78,7 +78,8 @@ impl Header {
 }
 
 impl Extended {
-    /// Parses the records of a PAX extended header: `<length> <key>=<value>\n`, the length counting all of it.
+    /// Parses the records of a PAX extended header: `<length> <key>=<value>\n`, where the length includes the whole
+    /// record.
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Extended, Refusal> {
         const BAD: Refusal = "an extended header with malformed records";
         debug_assert!(bytes.len() as u64 <= MAX_EXTENDED);
@@ -91,7 +92,7 @@ impl Extended {
             let record = record.strip_suffix(b"\n").ok_or(BAD)?;
             let equals = record.iter().position(|byte| *byte == b'=').ok_or(BAD)?;
             let (key, value) = (record.get(..equals).unwrap_or_default(), record.get(equals + 1..).unwrap_or_default());
-            // An empty value takes a record back.
+            // An empty value removes a record.
             let bytes_of = |value: &[u8]| if value.is_empty() { None } else { Some(value.to_vec()) };
             let number_of = |value: &[u8]| match value {
                 b"" => Ok(None),
@@ -117,8 +118,8 @@ fn field(block: &[u8; BLOCK], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// Whether the bytes sum up to this, the checksum's own field counted as spaces. A plain loop: this runs over every header
-/// of an image. Ancient writers summed signed bytes; readers still accept both.
+/// Whether the sum of the bytes equals the stored checksum, with the checksum's own field counted as spaces. A plain
+/// loop, because it runs over every header of an image. Old writers added signed bytes, which readers still accept.
 fn has_checksum(block: &[u8; BLOCK], stored: u64) -> bool {
     let (mut sum, mut high) = (8 * u64::from(b' '), 0);
     for part in [field(block, 0, 148), field(block, 156, BLOCK - 156)] {
@@ -130,12 +131,12 @@ fn has_checksum(block: &[u8; BLOCK], stored: u64) -> bool {
     sum == stored || sum.checked_sub(high * 256) == Some(stored)
 }
 
-/// A field's text: up to its first NUL.
+/// Returns a field's text up to its first NUL.
 pub(super) fn text(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// A number in octal, or in base 256 where the first bit is set.
+/// Parses a number in octal, or in base 256 if the first bit is set.
 fn number(field: &[u8]) -> Result<u64, Refusal> {
     match field {
         [first, rest @ ..] if first & 0x80 != 0 => {
@@ -172,7 +173,7 @@ mod tests {
     use super::{BLOCK, Extended, Header, number};
 
     #[test]
-    fn numbers_in_both_notations() {
+    fn parses_octal_and_binary_numbers() {
         for (field, value) in [
             (&b"0000644\0"[..], Ok(0o644)),
             (b"   644 \0", Ok(0o644)),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_measured_not_split_at_line_feeds() {
+    fn splits_records_by_length() {
         let records = b"27 SCHILY.xattr.user.x=a\nb\n13 path=a/b=\n15 size=123456\n";
         let extended = Extended::parse(records).unwrap();
         assert_eq!(extended.path.as_deref(), Some(&b"a/b="[..]));
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tar_crate_writes_is_read() {
+    fn reads_headers_of_the_tar_crate() {
         let mut written = tar::Header::new_ustar();
         written.set_path("usr/bin/x").unwrap();
         written.set_mode(0o755);

@@ -1,5 +1,5 @@
-//! The pipes between the three threads of a layer (reading the blob, decompressing, reading the archive): a fixed set of
-//! buffers goes round in each, so memory stays the same however large a layer is.
+//! Pipes between the three threads of a layer (reading the blob, decompressing, reading the archive). Each pipe reuses
+//! a fixed set of buffers, so memory does not grow with the layer.
 
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -8,10 +8,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::image::Digest;
 
-/// Size of one buffer, in bytes: large enough that handing over costs nothing beside hashing, small enough for the cache.
+/// Size of one buffer, in bytes. Large enough that the transfer is negligible beside hashing, small enough for the
+/// cache.
 pub(super) const BUFFER: usize = 256 << 10;
 
-/// Buffers in a pipe: one being filled, one being read, two between them.
+/// Buffers of a pipe: one being filled, one being read, two between them.
 const BUFFERS: usize = 4;
 
 /// The writing end.
@@ -29,13 +30,13 @@ pub(crate) struct PipeReader {
     hasher: Option<Sha256>,
 }
 
-/// A pipe whose reading end hashes everything that passes.
+/// Creates a pipe whose reading end hashes the bytes that it reads.
 pub(super) fn hashing_pipe() -> (PipeWriter, PipeReader) {
     let (writer, reader) = pipe();
     (writer, PipeReader { hasher: Some(Sha256::new()), ..reader })
 }
 
-/// A pipe with its buffers.
+/// Creates a pipe with its buffers.
 pub(super) fn pipe() -> (PipeWriter, PipeReader) {
     let (full_sender, full) = sync_channel(BUFFERS);
     let (empty, empty_receiver) = channel();
@@ -50,22 +51,22 @@ pub(super) fn pipe() -> (PipeWriter, PipeReader) {
 }
 
 impl PipeWriter {
-    /// The next free buffer, `BUFFER` bytes long; `None` once the reader is gone.
+    /// Returns the next free buffer, `BUFFER` bytes long; `None` once the reader is dropped.
     pub(super) fn buffer(&self) -> Option<Vec<u8>> {
         let buffer = self.empty.recv().ok()?;
-        // New memory is zero already. To lengthen what there is would write byte for byte, and the profile that this tool is
-        // compiled in does not optimise that.
+        // New memory is zeroed already. Extending the old buffer would write byte by byte, which the dev profile of
+        // this program does not optimize.
         Some(if buffer.len() == BUFFER { buffer } else { vec![0; BUFFER] })
     }
 
-    /// Hands over a buffer that holds nothing but data; false once the reader is gone.
+    /// Sends a filled buffer. Returns `false` once the reader is dropped.
     pub(super) fn send(&self, buffer: Vec<u8>) -> bool {
         self.full.send(buffer).is_ok()
     }
 }
 
 impl PipeReader {
-    /// Bytes that are there, at least one; empty at the end.
+    /// Returns available bytes, at least one; empty at the end.
     pub(crate) fn peek(&mut self) -> &[u8] {
         while self.at >= self.current.len() {
             let Ok(next) = self.full.recv() else { return &[] };
@@ -80,12 +81,12 @@ impl PipeReader {
         self.current.get(self.at..).unwrap_or_default()
     }
 
-    /// Steps over bytes that were peeked.
+    /// Consumes bytes returned by `peek`.
     pub(crate) fn consume(&mut self, count: usize) {
         self.at = self.at.saturating_add(count).min(self.current.len());
     }
 
-    /// Fills `out` as far as there are bytes; says how many there were.
+    /// Fills `out` as far as bytes are available. Returns their number.
     pub(crate) fn fill(&mut self, out: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -103,7 +104,7 @@ impl PipeReader {
         filled
     }
 
-    /// Steps over `count` bytes; false where the stream ends before.
+    /// Skips `count` bytes. Returns `false` if the stream ends before.
     pub(crate) fn skip(&mut self, mut count: u64) -> bool {
         while count > 0 {
             let here = self.peek().len();
@@ -128,7 +129,7 @@ impl PipeReader {
         }
     }
 
-    /// The digest of everything that passed; `None` where the pipe does not hash.
+    /// Returns the digest of all bytes read; `None` if the pipe does not hash.
     pub(crate) fn digest(self) -> Option<Digest> {
         self.hasher.map(Digest::from_hasher)
     }

@@ -1,12 +1,12 @@
-//! Refuses documents with twin keys. Container runtimes match keys of JSON without regard to case and the last one wins,
-//! so `architecture` beside `Architecture` would show one image to us and another to them.
+//! Rejects documents with duplicate keys. Container runtimes match JSON keys case-insensitively and use the last one,
+//! so `architecture` beside `Architecture` would be two different images to this program and to a runtime.
 
 use std::fmt;
 
 use anyhow::{Context, bail};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Keys that decide what is run.
+/// Keys that affect how the image runs.
 const DECISIVE: &[&str] = &[
     "manifests",
     "layers",
@@ -29,10 +29,10 @@ const DECISIVE: &[&str] = &[
     "WorkingDir",
 ];
 
-/// Objects whose keys are free text.
+/// Objects with arbitrary keys.
 const FREE: &[&str] = &["annotations", "Labels", "history"];
 
-/// Fails where a key equals a decisive one but for the case of its letters.
+/// Fails for a key that differs from a relevant key in letter case only.
 pub(super) fn only_exact_keys(bytes: &[u8]) -> anyhow::Result<()> {
     let twin: Twin = serde_json::from_slice(bytes).context("failed to parse it as JSON")?;
     match twin.0 {
@@ -41,7 +41,7 @@ pub(super) fn only_exact_keys(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// The first twin in a value, however deep (the JSON parser itself bounds the depth).
+/// The first duplicate in a value at any depth (the JSON parser limits the depth).
 struct Twin(Option<String>);
 
 impl<'de> Deserialize<'de> for Twin {
@@ -119,7 +119,7 @@ mod tests {
     use super::only_exact_keys;
 
     #[test]
-    fn twins_are_refused_wherever_a_runtime_would_read_them() {
+    fn rejects_keys_that_differ_in_case() {
         for bad in [
             r#"{"architecture":"amd64","Architecture":"arm64"}"#,
             r#"{"config":{"User":"app","user":"root"}}"#,

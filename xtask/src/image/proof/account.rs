@@ -1,11 +1,11 @@
-//! Who the image runs as: `USER` of the config, against `/etc/passwd` and `/etc/group` of the image.
+//! The user of the image: `USER` of the config, resolved with `/etc/passwd` and `/etc/group` of the image.
 
 use super::finding::{self, Findings};
 use super::root::Root;
 use crate::image::layer::entry::{Access, Content};
 use crate::image::layout::Config;
 
-/// A user as the kernel sees it.
+/// A user and its groups, as numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     uid: u64,
@@ -13,7 +13,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Whether the user may execute (or, of a directory, search) something with these bits.
+    /// Whether the user may execute a file (or search a directory) with these permission bits.
     pub(super) fn may_execute(&self, access: Access) -> bool {
         let bit = if self.uid == 0 {
             0o111
@@ -28,12 +28,12 @@ impl Account {
     }
 }
 
-/// The account that `USER` names. Root in any spelling, and unknown names, are findings.
+/// Resolves the account of `USER`. Root in any spelling, and unknown names, are findings.
 pub(super) fn judge(config: &Config, root: &Root, findings: &mut Findings) -> Account {
     let (user, group) = config.user.split_once(':').unwrap_or((&config.user, ""));
     let shown = finding::printable(config.user.as_bytes());
     let passwd = lines(root, b"/etc/passwd");
-    // Runtimes take the first line whose name or number fits; any line that does counts here.
+    // Runtimes use the first line with a matching name or number; here, any matching line counts.
     let number = user.parse::<u64>().ok();
     let line = |wanted: &&Vec<String>| {
         wanted.first().is_some_and(|name| name == user) || (number.is_some() && parse(wanted, 2) == number)
@@ -48,7 +48,7 @@ pub(super) fn judge(config: &Config, root: &Root, findings: &mut Findings) -> Ac
         });
         return Account::default();
     }
-    // User ids are 31 bits to runtimes.
+    // Runtimes allow user ids of 31 bits.
     let Some(uid) = uid.filter(|uid| *uid < 1 << 31) else {
         findings.add(&finding::USER_UNKNOWN, || format!("the user `{shown}` is not in the image's /etc/passwd"));
         return Account { uid: u64::MAX, groups: Vec::new() };
@@ -73,7 +73,7 @@ pub(super) fn judge(config: &Config, root: &Root, findings: &mut Findings) -> Ac
     Account { uid, groups }
 }
 
-/// A colon-separated file of accounts; empty where there is none that can be read.
+/// Parses a colon-separated file of accounts. Returns no lines if it is missing or unreadable.
 fn lines(root: &Root, path: &[u8]) -> Vec<Vec<String>> {
     let resolved = root.resolve(path);
     let Some(Content::Accounts(bytes)) = resolved.ok().and_then(|r| root.file(r.node)).map(|file| &file.content) else {

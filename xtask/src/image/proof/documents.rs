@@ -1,4 +1,4 @@
-//! Index, manifest and config of a layout: read within bounds, checked against their digests, and against each other.
+//! Index, manifest and config of a layout: read within limits and checked against their digests and each other.
 
 use std::io::{ErrorKind, Read};
 
@@ -9,18 +9,18 @@ use crate::image::layer::report_blob;
 use crate::image::layout::{ClaimedPlatform, Config, Descriptor, Index, MAX_DOCUMENT, MAX_LAYERS, Manifest, Source};
 use crate::image::{Digest, Platform};
 
-/// The documents of the one image.
+/// The documents of the single image.
 pub(super) struct Documents {
     pub manifest_digest: Digest,
     pub manifest: Manifest,
-    /// `None` where it could not be used; a finding says why.
+    /// The config; `None` if it is unusable, with a finding that has the reason.
     pub config: Option<Config>,
     /// Bytes of manifest and config.
     pub bytes: u64,
 }
 
 impl Documents {
-    /// Reads them; `None` where there is no one image to look at, and a finding says why.
+    /// Reads the documents. Returns `None`, with a finding, if there is no single image to check.
     pub(super) fn read<S: Source + ?Sized>(
         source: &S,
         platform: Platform,
@@ -59,7 +59,7 @@ impl Documents {
     }
 }
 
-/// The one image manifest that the index must name.
+/// Finds the single image manifest that the index must refer to.
 fn single_manifest<S: Source + ?Sized>(source: &S, findings: &mut Findings) -> anyhow::Result<Option<Descriptor>> {
     let mut bytes = Vec::new();
     let index = source.index().context("failed to open the layout's `index.json`")?;
@@ -92,7 +92,7 @@ fn single_manifest<S: Source + ?Sized>(source: &S, findings: &mut Findings) -> a
     Ok(Some(descriptor))
 }
 
-/// A small blob, whole, if it is what its descriptor says.
+/// Reads a whole small blob. Returns `None`, with a finding, if it does not match its descriptor.
 fn blob<S: Source + ?Sized>(
     source: &S,
     what: &'static str,
@@ -131,8 +131,8 @@ fn parsed<T>(result: anyhow::Result<T>, rule: &'static Rule, what: &str, finding
         .ok()
 }
 
-/// Compares a claimed platform with the one expected. A variant beyond the first asks for instructions that Fargate does
-/// not promise.
+/// Compares the stated platform with the expected one. A variant other than the first needs instructions that Fargate
+/// does not guarantee.
 fn compare(who: &str, claimed: &ClaimedPlatform, expected: Platform, findings: &mut Findings) {
     let baseline = match expected {
         Platform::LinuxAmd64 => "v1",

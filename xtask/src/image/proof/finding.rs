@@ -1,20 +1,20 @@
-//! What the proof can find wrong: one rule per kind of offender, and a collector that stays small whatever an image holds.
+//! Findings of the proof: the rules, and a collector whose memory is bounded for any image.
 
 use std::collections::BTreeMap;
 
-/// Offenders listed per rule; the rest is counted. An image on a foreign base has thousands.
+/// Maximum number of listed findings for each rule; further ones are counted. An image on a foreign base has thousands.
 pub const LISTED_PER_RULE: usize = 50;
 
-/// One kind of offender.
+/// A rule of the proof.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Stable kebab-case name, as in JSON output.
     pub id: &'static str,
-    /// What to do about it.
+    /// What to do about a finding.
     pub hint: &'static str,
 }
 
-/// One offender.
+/// One violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule's stable kebab-case name.
@@ -25,7 +25,7 @@ pub struct Finding {
     pub hint: &'static str,
 }
 
-/// Declares each rule as a constant and all of them as `RULES`, so that a rule cannot be left out of the list.
+/// Declares each rule as a constant and all of them as `RULES`, so that no rule can be missing from the list.
 macro_rules! rules {
     ($($name:ident = $id:literal, $hint:literal;)+) => {
         $(pub(crate) const $name: Rule = Rule { id: $id, hint: $hint };)+
@@ -81,7 +81,7 @@ rules! {
     PORT_MALFORMED = "port-malformed", "write ports as `EXPOSE 8000`";
 }
 
-/// Findings, at most `LISTED_PER_RULE` of each rule.
+/// A collection of findings, at most `LISTED_PER_RULE` for each rule.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     listed: Vec<Finding>,
@@ -89,7 +89,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Adds one; the message is only made where it will be listed.
+    /// Adds a finding. The message is built only if it will be listed.
     pub(crate) fn add(&mut self, rule: &Rule, message: impl FnOnce() -> String) {
         let count = self.counts.entry(rule.id).or_default();
         *count += 1;
@@ -98,7 +98,7 @@ impl Findings {
         }
     }
 
-    /// Takes over what another collector has found, in its order.
+    /// Adds the findings of another collection, in their order.
     pub(crate) fn append(&mut self, other: Findings) {
         for finding in other.listed {
             let rule = Rule { id: finding.id, hint: finding.hint };
@@ -113,7 +113,7 @@ impl Findings {
         self.listed.is_empty()
     }
 
-    /// The list, with one more line per rule that had more offenders than are listed.
+    /// Returns the list, with one more line for each rule that has more findings than listed.
     pub(crate) fn into_list(mut self) -> Vec<Finding> {
         for rule in RULES {
             let count = self.counts.get(rule.id).copied().unwrap_or_default();
@@ -126,7 +126,7 @@ impl Findings {
     }
 }
 
-/// A path out of an image, made safe to print: no control characters, at most 200 characters.
+/// Formats a path of an image for messages: no control characters, at most 200 characters.
 pub(crate) fn printable(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path.get(..800).unwrap_or(path));
     let mut out: String = text

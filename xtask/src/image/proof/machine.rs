@@ -1,4 +1,4 @@
-//! Whether every ELF file that the image can run is of the platform's machine.
+//! The check that every ELF file that can run in the image is for the platform's machine.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::image::Platform;
 use crate::image::layer::Layer;
 use crate::image::layer::entry::{Content, EntryKind};
 
-/// ELF files of other machines in all layers, visible in the end or not.
+/// Counts ELF files of other machines in all layers, visible and hidden.
 pub(super) fn count_foreign(layers: &[Layer], platform: Platform) -> usize {
     let is_foreign = |kind: &EntryKind| matches!(kind, EntryKind::File(_, Content::Elf(elf)) if !elf.runs_on(platform));
     layers.iter().flat_map(|layer| &layer.entries).filter(|entry| is_foreign(&entry.kind)).count()
 }
 
-/// Reports each visible offender once, by the first of its names, and counts; `foreign` is the count over all layers.
+/// Reports each visible file once, by the first of its names, and counts files; `foreign` is the count over all layers.
 pub(super) fn judge(root: &Root, foreign: usize, proof: &mut Proof, findings: &mut Findings) {
     let platform = proof.platform;
     let mut seen: BTreeSet<NodeId> = BTreeSet::new();
@@ -42,7 +42,8 @@ pub(super) fn judge(root: &Root, foreign: usize, proof: &mut Proof, findings: &m
     });
     proof.elf_files = seen.len();
     proof.hidden_foreign = foreign.saturating_sub(offenders);
-    // One stray library does not make a base foreign; when most of what is there is, the base is the news.
+    // A single foreign library does not mean a foreign base. If most files are foreign, the base is the cause to
+    // report.
     if offenders * 2 > seen.len() && offenders > 1 {
         findings.add(&finding::FOREIGN_BASE, || {
             format!("{offenders} of {} ELF files are not for {platform}, the first is {first}", seen.len())

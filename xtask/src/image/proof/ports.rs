@@ -1,11 +1,11 @@
-//! Whether the ports an image exposes are those the project names.
+//! The check that the exposed ports of the image are those of the project.
 
 use std::collections::BTreeSet;
 
 use super::finding::{self, Findings, printable};
 use crate::image::layout::Config;
 
-/// Compares in both directions. Ports of other protocols than TCP are left alone: the project names none.
+/// Compares both sets of ports. Ports of other protocols than TCP are ignored: the project configures none.
 pub(super) fn judge(config: &Config, expected: &BTreeSet<u16>, findings: &mut Findings) {
     let mut exposed = BTreeSet::new();
     for text in &config.exposed_ports {

@@ -1,5 +1,5 @@
-//! Whether the image's command can start: resolved on `PATH` as a runtime does, then as the kernel does: links, execute
-//! bits, scripts and their interpreters, the loader of a dynamic program.
+//! The check that the image's command can start: resolution on `PATH` as in a runtime, then as in the kernel: links,
+//! execute bits, scripts and their interpreters, the loader of a dynamic program.
 
 use super::account::Account;
 use super::finding::{self, Findings, Rule, printable};
@@ -7,10 +7,10 @@ use super::root::{File, Lost, Resolved, Root};
 use crate::image::layer::entry::Content;
 use crate::image::layout::Config;
 
-/// `PATH` where the config sets none, as container runtimes set it.
+/// `PATH` if the config sets none, as in container runtimes.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Scripts interpreted by scripts: Linux gives up after this many.
+/// Maximum depth of scripts as interpreters of scripts: the limit of Linux.
 const MAX_INTERPRETERS: usize = 5;
 
 struct Search<'a> {
@@ -20,11 +20,11 @@ struct Search<'a> {
     working_dir: Vec<u8>,
 }
 
-/// Why a program cannot start.
+/// The reason why a program cannot start, and its rule.
 type Trouble = (&'static Rule, String);
 
-/// Judges the first word of the entrypoint, or of the command where there is no entrypoint. Words after it are arguments:
-/// what a script makes of them cannot be known here.
+/// Checks the first word of the entrypoint, or of the command if there is no entrypoint. The further words are
+/// arguments, and their meaning to a script is unknown.
 pub(super) fn judge(config: &Config, root: &Root, account: &Account, findings: &mut Findings) {
     let (origin, word) = match (config.entrypoint.first(), config.cmd.first()) {
         (Some(word), _) => ("entrypoint", word),
@@ -34,7 +34,7 @@ pub(super) fn judge(config: &Config, root: &Root, account: &Account, findings: &
             return;
         }
     };
-    // The last setting of a variable wins.
+    // The last assignment of a variable applies.
     let path = config.env.iter().rev().find_map(|line| line.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
     let mut working_dir = b"/".to_vec();
     working_dir.extend_from_slice(config.working_dir.as_bytes());
@@ -46,7 +46,7 @@ pub(super) fn judge(config: &Config, root: &Root, account: &Account, findings: &
 }
 
 impl Search<'_> {
-    /// The file that a word names, on `PATH` unless it holds a slash.
+    /// Finds the file for a word: on `PATH` unless it contains a slash.
     fn program(&self, word: &[u8]) -> Result<Resolved, Trouble> {
         if word.contains(&b'/') {
             return self.at(&self.absolute(word));
@@ -72,7 +72,7 @@ impl Search<'_> {
         }))
     }
 
-    /// A file at an absolute path that the user may execute.
+    /// Finds a file at an absolute path that the user may execute.
     fn at(&self, path: &[u8]) -> Result<Resolved, Trouble> {
         let shown = printable(path);
         let found = self.root.resolve(path).map_err(|lost| {
@@ -105,7 +105,7 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// What the kernel does with a file it is to execute.
+    /// Checks a file as the kernel does when it executes it.
     fn start(&self, found: &Resolved, depth: usize) -> Result<(), Trouble> {
         let Some(file) = self.root.file(found.node) else { return Ok(()) };
         let shown = printable(&found.path);
@@ -154,7 +154,7 @@ impl Search<'_> {
         if !interpreter.ends_with(b"/env") {
             return Ok(());
         }
-        // Without -S, env takes the whole rest of the line as one name.
+        // Without -S, env uses the whole rest of the line as one name.
         let name = match words.get(1..).unwrap_or_default() {
             [b"-S", rest @ ..] => rest.iter().find(|word| !word.contains(&b'=')).map(|word| word.to_vec()),
             rest => Some(rest.join(&b' ')),

@@ -1,5 +1,5 @@
-//! The root file system that the layers make together: only what is needed to resolve programs. Whiteouts, opaque
-//! directories, links and replacements are respected as runtimes respect them; every path stays inside the root.
+//! The merged root file system of the layers, as far as programs need it. Whiteouts, opaque directories, links and
+//! replacements behave as in container runtimes. Every path stays inside the root.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,16 +9,16 @@ use crate::image::Digest;
 use crate::image::layer::Layer;
 use crate::image::layer::entry::{Access, Content, Entry, EntryKind};
 
-/// Symbolic links followed in one resolution: Linux gives up after 40 (`MAXSYMLINKS`).
+/// Maximum symbolic links in one resolution: the limit of Linux (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 
-/// Components walked for one image, all resolutions together: a second or two. Long chains of links, met at every entry,
-/// could otherwise keep a thread busy for hours.
+/// Maximum path components walked for one image, over all resolutions: one or two seconds. Without it, long chains of
+/// links in every entry could occupy a thread for hours.
 const MAX_STEPS: u64 = 100_000_000;
 
 const ROOT: NodeId = 0;
 
-/// Place of a node in the tree; names that are hard links to one file share it.
+/// Index of a node in the tree. Names that are hard links to one file share it.
 pub(super) type NodeId = u32;
 
 /// The merged tree.
@@ -37,7 +37,7 @@ enum Node {
     Special,
 }
 
-/// A regular file and the layer that brought it.
+/// A regular file and the layer that contains it.
 #[derive(Debug)]
 pub(super) struct File {
     pub access: Access,
@@ -45,36 +45,36 @@ pub(super) struct File {
     layer: u8,
 }
 
-/// Where a path led.
+/// The result of a path resolution.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub node: NodeId,
     /// The path without links, for messages.
     pub path: Vec<u8>,
-    /// The directories that were walked through, whose search permission counts.
+    /// The directories on the way, whose search permission is required.
     pub through: Vec<NodeId>,
 }
 
-/// Why a path led nowhere.
+/// The reason why a path does not resolve.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lost {
-    /// Nothing there; the link that dangles, where one did.
+    /// The path does not exist. Holds the dangling link, if any.
     Missing,
-    /// A file stands where a directory is needed.
+    /// A file is in the place of a directory.
     NotADirectory,
     /// Too many links.
     Loop,
 }
 
 impl Root {
-    /// Stacks layers, the lowest first.
+    /// Merges layers, the lowest first.
     pub(super) fn stack(layers: Vec<Layer>, findings: &mut Findings) -> Root {
         let mut root =
             Root { nodes: vec![Node::Directory(None, BTreeMap::new())], layers: Vec::new(), steps: Cell::new(0) };
         for layer in layers {
             let number = u8::try_from(root.layers.len()).unwrap_or(u8::MAX);
             root.layers.push(layer.digest);
-            // Deletions are about the layers below only, wherever in the archive they stand.
+            // Deletions apply to the layers below only, at any position in the archive.
             let is_deletion = |entry: &Entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque);
             for entry in layer.entries.iter().filter(|entry| is_deletion(entry)) {
                 root.delete(entry);
@@ -86,7 +86,7 @@ impl Root {
         root
     }
 
-    /// The file at a node, if it is one.
+    /// Returns the file at a node, if it is one.
     pub(super) fn file(&self, node: NodeId) -> Option<&File> {
         match self.node(node) {
             Some(Node::File(file)) => Some(file),
@@ -94,7 +94,7 @@ impl Root {
         }
     }
 
-    /// Access bits of a directory; `None` where no layer states them (runtimes then make it 0755).
+    /// Returns the permission bits of a directory; `None` if no layer states them (runtimes then use 0755).
     pub(super) fn directory(&self, node: NodeId) -> Option<Access> {
         match self.node(node) {
             Some(Node::Directory(access, _)) => *access,
@@ -102,16 +102,16 @@ impl Root {
         }
     }
 
-    /// The layer that brought a file.
+    /// Returns the layer that contains a file.
     pub(super) fn layer_of(&self, file: &File) -> Option<&Digest> {
         self.layers.get(usize::from(file.layer))
     }
 
-    /// Calls `visit` for every file that can be reached, with its path. Hard links come up once per name.
+    /// Calls `visit` for every reachable file with its path. A hard link is visited once for each name.
     pub(super) fn each_file(&self, mut visit: impl FnMut(&[u8], NodeId, &File)) {
         let mut path = Vec::new();
         let mut open = vec![(0, self.children(ROOT))];
-        // An explicit stack: a hostile tree is deeper than a thread's.
+        // An explicit stack: a hostile tree can be deeper than a thread's stack.
         while let Some((length, children)) = open.last_mut() {
             path.truncate(*length);
             let Some((name, id)) = children.next() else {
@@ -128,13 +128,13 @@ impl Root {
         }
     }
 
-    /// Follows a path from the root as the kernel would inside the container, links included.
+    /// Resolves a path from the root as the kernel would inside the container, links included.
     pub(super) fn resolve(&self, path: &[u8]) -> Result<Resolved, Lost> {
         self.walk(path, true)
     }
 
     fn walk(&self, path: &[u8], follow_last: bool) -> Result<Resolved, Lost> {
-        // Components still to walk, the next one last.
+        // Components still to walk; the next one is the last element.
         let mut ahead: Vec<&[u8]> = path.split(|byte| *byte == b'/').rev().collect();
         let mut stack: Vec<(NodeId, &[u8])> = Vec::new();
         let mut through = vec![ROOT];
@@ -203,7 +203,7 @@ impl Root {
     }
 
     fn add(&mut self, node: Node) -> NodeId {
-        // Entries are limited far below this.
+        // The limit of entries is far below this.
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         self.nodes.push(node);
         id
@@ -211,7 +211,7 @@ impl Root {
 
     fn delete(&mut self, entry: &Entry) {
         if matches!(entry.kind, EntryKind::Opaque) {
-            // A directory that is not below, or not a directory there, has nothing to hide.
+            // If the path is missing in the layers below, or is no directory there, the entry hides nothing.
             if let Ok(directory) = self.resolve(&entry.path)
                 && let Some(children) = self.children_mut(directory.node)
             {
@@ -275,9 +275,9 @@ impl Root {
         }
     }
 
-    /// The directory that an entry goes into; missing ones are made, as runtimes do. Links to directories are followed
-    /// inside the root (a base with `/bin -> usr/bin` needs that); where one leads to nothing, outside or into a file, the
-    /// entry is refused, since runtimes disagree about where it would land.
+    /// Finds the parent directory of an entry and creates missing ones, as runtimes do. Links to directories are
+    /// followed inside the root (a base with `/bin -> usr/bin` needs that). If a link is dangling, leads outside or to
+    /// a file, the entry is rejected, because runtimes disagree on its place.
     fn parent(&mut self, path: &[u8]) -> Result<NodeId, &'static str> {
         let mut here = ROOT;
         let mut walked: Vec<u8> = Vec::new();
@@ -315,7 +315,7 @@ impl Root {
     }
 }
 
-/// Whether a link target, read in a directory `depth` levels below the root, names something above the root.
+/// Whether a link target, in a directory `depth` levels below the root, refers to a path above the root.
 fn climbs_out(target: &[u8], depth: usize) -> bool {
     let mut level = if target.first() == Some(&b'/') { 0 } else { depth };
     for component in target.split(|byte| *byte == b'/') {
@@ -331,7 +331,7 @@ fn climbs_out(target: &[u8], depth: usize) -> bool {
     false
 }
 
-/// A path's directory and last component.
+/// Splits a path into its directory and last component.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),

@@ -1,16 +1,16 @@
-//! The OCI documents of a substitute base image, and the one that `docker load` reads.
+//! The OCI documents of a substitute base image, and the document that `docker load` reads.
 
 use serde_json::{Value, json};
 
 use super::Substitute;
 use crate::image::{Digest, Platform};
 
-/// The label of a substitute; `push` checks it.
+/// The label of a substitute, checked by `push`.
 pub const LABEL: &str = "slipway.substitute";
-/// The label that names the replaced base image.
+/// The label with the name of the replaced base image.
 pub const LABEL_OF: &str = "slipway.substitute.of";
 
-/// The image configuration: bytes of the blob.
+/// Returns the bytes of the image configuration.
 pub fn configuration(name: &str, recipe: &Substitute, platform: Platform, diff_id: Digest, epoch: u64) -> Vec<u8> {
     let created = rfc3339(epoch);
     let mut config = json!({
@@ -42,7 +42,7 @@ pub fn configuration(name: &str, recipe: &Substitute, platform: Platform, diff_i
     document.to_string().into_bytes()
 }
 
-/// The manifest: bytes of the blob. The layer is gzip.
+/// Returns the bytes of the manifest. The layer is compressed with gzip.
 pub fn manifest(configuration: &[u8], layer: Digest, layer_bytes: u64) -> Vec<u8> {
     let document = json!({
         "schemaVersion": 2,
@@ -61,7 +61,7 @@ pub fn manifest(configuration: &[u8], layer: Digest, layer_bytes: u64) -> Vec<u8
     document.to_string().into_bytes()
 }
 
-/// `index.json` of the layout.
+/// Returns `index.json` of the layout.
 pub fn index(manifest: &[u8], platform: Platform) -> Vec<u8> {
     let document = json!({
         "schemaVersion": 2,
@@ -76,8 +76,8 @@ pub fn index(manifest: &[u8], platform: Platform) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
-/// The document that `docker load` reads beside the blobs of a layout, for image stores that do not know layouts.
-/// `None` if the bytes are no manifest.
+/// Returns the document that `docker load` reads beside the blobs of a layout, for image stores without support for
+/// layouts; `None` if the bytes are not a manifest.
 pub fn load_document(manifest: &[u8], tag: &str) -> Option<Vec<u8>> {
     let manifest: Value = serde_json::from_slice(manifest).ok()?;
     let blob = |descriptor: &Value| {
@@ -88,7 +88,7 @@ pub fn load_document(manifest: &[u8], tag: &str) -> Option<Vec<u8>> {
     Some(json!([{ "Config": config, "RepoTags": [tag], "Layers": layers? }]).to_string().into_bytes())
 }
 
-/// Seconds since 1970 → `2025-09-06T10:21:09Z`.
+/// Formats seconds since 1970 as `2025-09-06T10:21:09Z`.
 fn rfc3339(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // The civil date from days, with 400-year eras that begin on 1 March of year 0 (719 468 days before 1970).
@@ -110,7 +110,7 @@ mod tests {
     use crate::image::Digest;
 
     #[test]
-    fn what_docker_load_reads_names_the_blobs() {
+    fn load_document_refers_to_blobs() {
         let manifest = manifest(b"{}", Digest::of(b"layer"), 5);
         let text = String::from_utf8(load_document(&manifest, "t:1").unwrap()).unwrap();
         let (config, layer) = (Digest::of(b"{}").hex(), Digest::of(b"layer").hex());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn formats_times() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(1_709_208_001), "2024-02-29T12:00:01Z");
     }

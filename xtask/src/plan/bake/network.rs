@@ -1,49 +1,49 @@
-//! The network of build steps, and its form in the bake document. Not here: which one an engine wants
+//! The network of build steps, and its form in the bake document. Not here: the network that an engine needs
 //! (`effects::engine::probe`).
 
 use serde_json::{Value, json};
 
-/// From the repository root: the compose file that asks for the machine's network where plans cannot.
+/// The compose file that requests the host's network where plans cannot; relative to the repository root.
 pub const UNDERLAY: &str = "target/slipway/build-network.yml";
 
-/// From here on, plans can ask for a network, and a flag has to grant it.
+/// The first version of buildx in which a plan can request a network and a flag must grant it.
 const FIRST_BUILDX_WITH_GRANTS: (u32, u32) = (0, 17);
 
-/// The network that the steps of a build have.
+/// The network of a build's steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StepNetwork {
-    /// Whatever the engine gives them.
+    /// The engine's default network.
     #[default]
     OfEngine,
-    /// The machine's own, for buildx before 0.17: a compose file under the plan asks for it, since compose files could
-    /// before plans could.
+    /// The host's network, for buildx before 0.17: requested by a compose file beside the plan, which supported it
+    /// earlier.
     HostUnderlaid,
-    /// The machine's own: the plan asks for it, and a flag grants it.
+    /// The host's network, requested by the plan and granted by a flag.
     HostGranted,
 }
 
 impl StepNetwork {
-    /// The host's network, in the form that this version of buildx takes.
+    /// Returns the host's network in the form that this version of buildx supports.
     pub fn host(buildx: Option<(u32, u32)>) -> StepNetwork {
         if buildx >= Some(FIRST_BUILDX_WITH_GRANTS) { StepNetwork::HostGranted } else { StepNetwork::HostUnderlaid }
     }
 
-    /// Whether it is the machine's own.
+    /// Whether this is the host's network.
     pub fn is_host(self) -> bool {
         self != StepNetwork::OfEngine
     }
 
-    /// What a target of the plan says of it.
+    /// Returns the value of a target's `network` in the plan.
     pub(super) fn word(self) -> Option<&'static str> {
         (self == StepNetwork::HostGranted).then_some("host")
     }
 
-    /// What follows `docker` on the command line of a plan that comes on standard input.
+    /// Returns the arguments of `docker` for a plan on standard input.
     pub fn arguments(self) -> Vec<&'static str> {
         let mut arguments = vec!["buildx", "bake", "--progress", "plain"];
         match self {
             StepNetwork::OfEngine => {}
-            // Before the plan, whose words then count where both have some.
+            // Before the plan, whose values take precedence.
             StepNetwork::HostUnderlaid => arguments.extend(["--file", UNDERLAY]),
             StepNetwork::HostGranted => arguments.push("--allow=network.host"),
         }
@@ -51,7 +51,7 @@ impl StepNetwork {
         arguments
     }
 
-    /// The compose file under a plan of these targets, where there must be one. It is JSON, which YAML includes.
+    /// Returns the compose file for a plan of these targets, if one is needed. It is JSON, a subset of YAML.
     pub fn underlay<'a>(self, targets: impl Iterator<Item = &'a str>) -> Option<Value> {
         let service = |name: &str| (name.to_owned(), json!({"build": {"context": ".", "network": "host"}}));
         (self == StepNetwork::HostUnderlaid)
@@ -64,7 +64,7 @@ mod tests {
     use super::{StepNetwork, UNDERLAY};
 
     #[test]
-    fn each_buildx_is_asked_in_its_own_way() {
+    fn requests_host_network_by_buildx_version() {
         assert_eq!(StepNetwork::host(Some((0, 13))), StepNetwork::HostUnderlaid);
         assert_eq!(StepNetwork::host(Some((0, 17))), StepNetwork::HostGranted);
         assert_eq!(StepNetwork::host(Some((1, 0))), StepNetwork::HostGranted);

@@ -1,40 +1,40 @@
-//! Buildx's plain progress, read into events, and the failure it ends with. Plain text is the one format that every
-//! buildx from 0.13 on writes. Pure: lines in, values out.
+//! Buildx's plain progress as events, and the failure at its end. Plain text is the format that every buildx from 0.13
+//! on supports. Pure: lines in, values out.
 
 use std::collections::HashMap;
 
-/// One step of a build, as buildx labels it: `[app build 2/4] RUN …`.
+/// One step of a build, labelled by buildx as `[app build 2/4] RUN …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Buildx's number, unique within a run.
     pub id: u32,
-    /// The bake target; empty for steps that belong to none.
+    /// The bake target; empty for steps of no target.
     pub target: String,
     /// Stage and position (`build 2/4`), `internal`, or empty.
     pub stage: String,
-    /// The instruction or what BuildKit does (`exporting to oci image format`).
+    /// The instruction or BuildKit's own operation (`exporting to oci image format`).
     pub text: String,
 }
 
-/// What a line says.
+/// The event in a line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The step is first mentioned.
+    /// The first line of a step.
     Started(Step),
-    /// Its result was there already.
+    /// The result was cached.
     Cached(Step),
-    /// It finished, after so many seconds.
+    /// The step finished, after this number of seconds.
     Done(Step, f64),
-    /// It printed a line.
+    /// The step printed a line.
     Log(Step, String),
-    /// It failed.
+    /// The step failed.
     Failed(Step, String),
 }
 
-/// Why a run failed, in BuildKit's words and with its Dockerfile excerpt.
+/// The cause of a failed run, as reported by BuildKit, with its Dockerfile excerpt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
-    /// The target whose step failed, where a step did.
+    /// The target of the failed step, if a step failed.
     pub target: Option<String>,
     /// First line of the failing instruction in the Dockerfile.
     pub line: Option<u32>,
@@ -47,7 +47,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether the failing step could not resolve a host name, in the words of apt, glibc, curl, wget, busybox, apk and npm.
+    /// Whether the failed step could not resolve a host name, by the messages of apt, glibc, curl, wget, busybox, apk
+    /// and npm.
     pub fn resolved_no_name(&self) -> bool {
         const WORDS: [&str; 8] = [
             "Temporary failure resolving",
@@ -63,10 +64,10 @@ impl Failure {
     }
 }
 
-/// Reads a run's lines one by one.
+/// The parser of a run's lines.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// The only target's name: buildx leaves it out of the labels then.
+    /// The only target's name, which buildx omits from the labels.
     sole: Option<String>,
     steps: HashMap<u32, Step>,
     logs: HashMap<u32, Vec<String>>,
@@ -74,11 +75,11 @@ pub struct Transcript {
     tail: Vec<String>,
 }
 
-/// How many of a step's last lines a failure shows; design asks for evidence, not for the whole log.
+/// Number of a step's last lines in a failure: enough to see the cause, less than the whole log.
 const LOG_LINES: usize = 30;
 
 impl Transcript {
-    /// `targets` are the names of the plan's targets.
+    /// Creates a parser; `targets` are the names of the plan's targets.
     pub fn new(targets: &[String]) -> Transcript {
         let sole = match targets {
             [only] => Some(only.clone()),
@@ -87,7 +88,7 @@ impl Transcript {
         Transcript { sole, ..Transcript::default() }
     }
 
-    /// The event in a line, if it holds one.
+    /// Parses a line. Returns its event, if it has one.
     pub fn read(&mut self, line: &str) -> Option<Event> {
         let Some((id, rest)) = line.strip_prefix('#').and_then(|rest| rest.split_once(' ')) else {
             self.keep(line);
@@ -113,7 +114,7 @@ impl Transcript {
             self.failed.get_or_insert(id);
             return Some(Event::Failed(step, message.to_owned()));
         }
-        // A step that buildx returns to repeats its label; a step it leaves ends in `...`.
+        // When buildx continues a step, it repeats the label. When it pauses a step, it prints `...`.
         if rest == "..." || rest == "CANCELED" || rest.starts_with('[') {
             return None;
         }
@@ -126,7 +127,7 @@ impl Transcript {
         Some(Event::Log(step, text.to_owned()))
     }
 
-    /// The failure the run ended with, once its last line was read and it exited with another code than 0.
+    /// Returns the failure of the run, after its last line and an exit code other than 0.
     pub fn failure(&self) -> Failure {
         let cause = self
             .tail
@@ -152,9 +153,9 @@ impl Transcript {
         }
     }
 
-    /// Lines that belong to no step: buildx's closing report, or what the client itself says.
+    /// Stores a line of no step: buildx's closing report, or a message of the client itself.
     fn keep(&mut self, line: &str) {
-        // Of a run without end only the end is of interest.
+        // The list is bounded; only the last lines are needed.
         if self.tail.len() == 400 {
             self.tail.remove(0);
         }
@@ -183,7 +184,7 @@ impl Transcript {
     }
 }
 
-/// A log line begins with its time in seconds since the step began; status lines of transfers do not.
+/// Removes the time of a log line, in seconds since the start of the step. Status lines of transfers have none.
 fn without_time(text: &str) -> &str {
     match text.split_once(' ') {
         Some((time, rest)) if time.contains('.') && time.parse::<f64>().is_ok() => rest,
@@ -202,7 +203,7 @@ mod tests {
         (events, transcript.failure())
     }
 
-    /// Printed by buildx 0.13.1 with BuildKit of Docker 26.1.
+    /// Output of buildx 0.13.1 with BuildKit of Docker 26.1.
     const FAILING: &str = r#"#0 building with "default" instance using docker driver
 
 #8 [app base 2/3] WORKDIR /x
@@ -229,7 +230,7 @@ ERROR: failed to solve: process "/bin/sh -c echo hello" did not complete success
 "#;
 
     #[test]
-    fn a_failing_step_names_target_line_log_and_cause() {
+    fn reports_target_line_log_and_cause() {
         let (events, failure) = run(&["app", "nginx"], FAILING);
         assert_eq!(failure.target.as_deref(), Some("app"));
         assert_eq!(failure.line, Some(4));
@@ -263,7 +264,7 @@ ERROR: failed to solve: process "/bin/sh -c echo hello" did not complete success
     }
 
     #[test]
-    fn with_one_target_the_labels_carry_no_target() {
+    fn adds_target_to_labels_of_single_target() {
         let (events, failure) = run(
             &["app"],
             "#5 [base 1/3] FROM x\n#5 DONE 1.5s\nDockerfile:2\n   2 | >>> RUNN x\nERROR: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)",
@@ -276,7 +277,7 @@ ERROR: failed to solve: process "/bin/sh -c echo hello" did not complete success
     }
 
     #[test]
-    fn a_client_that_fails_before_any_step_still_has_a_cause() {
+    fn reports_cause_without_any_step() {
         let (_, failure) = run(
             &["app"],
             "ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?",
@@ -287,7 +288,7 @@ ERROR: failed to solve: process "/bin/sh -c echo hello" did not complete success
     }
 
     #[test]
-    fn returning_to_a_step_is_not_a_log_line_of_it() {
+    fn repeated_label_is_not_a_log_line() {
         let (events, _) = run(
             &["a", "b"],
             "#17 [a] exporting to oci image format\n#17 ...\n#17 [a] exporting to oci image format\n#17 DONE 0.9s",
@@ -296,7 +297,7 @@ ERROR: failed to solve: process "/bin/sh -c echo hello" did not complete success
     }
 
     #[test]
-    fn hostile_lines_do_not_panic() {
+    fn accepts_hostile_lines() {
         let lines = "#\n# \n#x y\n#99999999999 z\n#1 [\n#1 ]\n#2 [a\n#3 [] \n#4 DONE\n#4 DONE x\n:\n | \n9 | \n";
         let (_, failure) = run(&[], lines);
         assert!(!failure.cause.is_empty());
