@@ -9,6 +9,7 @@ use anyhow::Context;
 use camino::Utf8Path;
 
 use crate::error::Failure;
+use crate::project::names;
 use crate::project::parse::{self, Found};
 use crate::project::{Environment, EnvironmentName, Project, ProjectService};
 
@@ -61,6 +62,7 @@ pub fn load_environment(root: &Utf8Path, name: EnvironmentName, project: &Projec
             .into());
         }
     }
+    names::check_length(project, &environment)?;
     Ok(environment)
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Environment, Project};
+use crate::error::Failure;
 
 /// Names that follow from the project's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,6 +24,27 @@ pub struct Names {
     pub task_role: String,
     /// The parameter with Django's key.
     pub secret_key: String,
+}
+
+/// Longest name of a load balancer or target group (Elastic Load Balancing API, CreateLoadBalancer and CreateTargetGroup).
+const LOAD_BALANCING_NAME: usize = 32;
+
+/// Checks the length of the name that load balancer and target group of a project with services have.
+///
+/// # Errors
+/// Usage (2).
+pub fn check_length(project: &Project, environment: &Environment) -> Result<(), Failure> {
+    let name = format!("{}-{}", project.name, environment.name);
+    if project.services.is_empty() || name.len() <= LOAD_BALANCING_NAME {
+        return Ok(());
+    }
+    let length = name.len();
+    let text = format!(
+        "`{name}` has {length} characters: it is the name of load balancer and target group, at most \
+         {LOAD_BALANCING_NAME} characters"
+    );
+    Err(Failure::usage(text)
+        .hint("choose a shorter name for the environment, or for the project in infra/slipway.toml"))
 }
 
 /// The names of an environment's resources, and of those that its selected service has for itself.

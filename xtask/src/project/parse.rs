@@ -124,7 +124,7 @@ pub fn extended_environment(
 ) -> Result<Environment, Failure> {
     let file = environment_file(name);
     let mut problems = Problems::new(file.as_str(), text);
-    let texts = extends::texts(&mut problems, shared);
+    let texts = extends::texts(&mut problems, name, shared);
     let environment = extends::merged(&texts, name, &problems).and_then(|document| {
         let root = Table::new(&document, file.as_str(), 0..0, &problems);
         environments::environment(name, root, project)

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use xtask::effects::project_files;
 use xtask::error::{Exit, exit_of};
 use xtask::image::Platform;
+use xtask::project::names;
 use xtask::project::{EnvironmentName, Project, parse};
 
 use super::{Disk, OUR_PROJECT, name, printed};
@@ -43,17 +44,17 @@ fn extends_merges_tables_and_reports_the_file_of_each_key() {
             &looped,
             "infra/environments/shared/b.toml:2:11: the files extend each other in a circle: `a` -> `b` -> `a`",
         ),
-        ("extends = \"a\"\n", &[("a", "extends = \"a\"\n")], "infra/environments/shared/a.toml:1:11: the files extend"),
+        (
+            "extends = \"a\"\n",
+            &[("a", "extends = \"a\"\n")],
+            "infra/environments/shared/a.toml:1:11: `a` extends itself",
+        ),
         (
             "extends = \"bse\"\n",
             &base,
             "infra/environments/qa.toml:1:11: there is no file `infra/environments/shared/bse.toml`",
         ),
-        (
-            "extends = \"qa\"\n",
-            &base,
-            "infra/environments/qa.toml:1:11: there is no file `infra/environments/shared/qa.toml`",
-        ),
+        ("extends = \"qa\"\n", &base, "infra/environments/qa.toml:1:11: `qa` extends itself"),
         ("extends = 3\n", &base, "infra/environments/qa.toml:1:11: `extends`: expected a string"),
     ] {
         let error = anyhow::Error::from(read(text, shared).unwrap_err());
@@ -61,6 +62,22 @@ fn extends_merges_tables_and_reports_the_file_of_each_key() {
         assert!(found.contains(expected) && found.contains("hint: "), "no `{expected}` in:\n{found}");
         assert_eq!(exit_of(&error), Exit::Usage);
     }
+}
+
+#[test]
+fn refuses_a_name_that_is_too_long_for_a_load_balancer() {
+    let project = parse::project(OUR_PROJECT).unchecked().unwrap();
+    let check = |name: &str| {
+        let plain = Project { services: Vec::new(), ..project.clone() };
+        let environment = parse::environment(name.parse().unwrap(), BASE, &plain).unwrap();
+        names::check_length(&plain, &environment).unwrap();
+        names::check_length(&project, &environment)
+    };
+    // `linkbio-` and 24 characters are the 32 that AWS takes.
+    check("a-branch-of-24-character").unwrap();
+    let error = anyhow::Error::from(check("a-branch-of-25-characters").unwrap_err());
+    assert!(error.to_string().contains("`linkbio-a-branch-of-25-characters` has 33 characters"), "{error}");
+    assert_eq!(exit_of(&error), Exit::Usage);
 }
 
 #[test]

@@ -64,8 +64,25 @@ fn run(environment: &[(&str, &str)]) -> String {
     line.unwrap_or_else(|| panic!("{text}{error}")).1.to_owned()
 }
 
+/// A directory that is removed when dropped.
+struct Home(PathBuf);
+
+impl std::ops::Deref for Home {
+    type Target = std::path::Path;
+
+    fn deref(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A fresh directory with these files.
-fn home(files: &[(&str, &str)]) -> PathBuf {
+fn home(files: &[(&str, &str)]) -> Home {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let home = std::env::temp_dir().join(format!("slipway-aws-{}-{number}", std::process::id()));
@@ -74,7 +91,7 @@ fn home(files: &[(&str, &str)]) -> PathBuf {
     for (name, text) in files {
         std::fs::write(home.join(name), text).unwrap();
     }
-    home
+    Home(home)
 }
 
 fn path(home: &std::path::Path, name: &str) -> String {

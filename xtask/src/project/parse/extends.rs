@@ -12,7 +12,7 @@ const PLACEHOLDER: &str = "{name}";
 
 /// The texts of the environment's file and of all that it extends, nearest first. Each begins with as many line ends
 /// as the texts before it have bytes, so that places in it are places in the text of `problems`.
-pub(super) fn texts(problems: &mut Problems, shared: &SharedFiles) -> Vec<String> {
+pub(super) fn texts(problems: &mut Problems, name: EnvironmentName, shared: &SharedFiles) -> Vec<String> {
     let mut texts = vec![problems.text().to_owned()];
     let mut visited: Vec<String> = Vec::new();
     loop {
@@ -26,6 +26,15 @@ pub(super) fn texts(problems: &mut Problems, shared: &SharedFiles) -> Vec<String
             problems.add(at, "`extends`: expected a string", "write `extends = \"base\"`");
             return texts;
         };
+        let is_own_name = visited.is_empty() && base == name.as_str() && !shared.contains_key(&base);
+        if is_own_name || visited.last() == Some(&base) {
+            problems.add(
+                at,
+                format!("`{base}` extends itself"),
+                format!("name a file in `{SHARED}`, or remove `extends`"),
+            );
+            return texts;
+        }
         if let Some(from) = visited.iter().position(|name| *name == base) {
             let circle: Vec<&str> = visited.iter().skip(from).map(String::as_str).chain([base.as_str()]).collect();
             let message = format!("the files extend each other in a circle: `{}`", circle.join("` -> `"));
