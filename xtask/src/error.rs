@@ -8,7 +8,7 @@ use std::{fmt, io};
 pub enum Exit {
     /// An operation failed.
     Failed = 1,
-    /// Bad usage or configuration; nothing was changed.
+    /// Usage or configuration is invalid. No change was made.
     Usage = 2,
     /// A check failed: the image, the plan or the account is not as required.
     Refused = 3,
@@ -18,7 +18,7 @@ pub enum Exit {
     Locked = 5,
     /// Another deployment superseded ours.
     Superseded = 6,
-    /// The deployment had no verdict before the deadline. It may still complete.
+    /// The deployment did not complete or fail before the deadline. It may still complete.
     TimedOut = 7,
     /// The user interrupted (SIGINT or SIGTERM).
     Interrupted = 130,
@@ -33,7 +33,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure with any exit code. Prefer the constructors below where one fits.
+    /// Creates a failure with any exit code. Prefer the constructors below.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: message.into(), hints: Vec::new() }
     }

@@ -1,5 +1,5 @@
-//! Plans: plain values built from what was observed and what is desired. `--dry-run` prints them; applying them is
-//! somebody else's work.
+//! Plans: values derived from the observed and the desired state. `--dry-run` prints them. Not here: executing them
+//! (`commands`).
 
 pub mod bake;
 pub mod build;

@@ -1,4 +1,4 @@
-//! The output of commands: data on stdout, progress and errors on stderr. Nothing here decides anything.
+//! The output of commands: data on stdout, progress and errors on stderr. Makes no decisions.
 
 pub mod progress;
 pub mod rollout;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::{exit_of, hints_of};
 
-/// The format of the output, as `--output` selects it.
+/// The format of the output, selected by `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
     /// Text for people.
@@ -22,17 +22,17 @@ pub enum Output {
     Json,
 }
 
-/// The writer of a command's output. Cheap to share: it holds two choices and no state.
+/// The writer of a command's output. Cheap to copy: it holds settings only.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
     output: Output,
     live: bool,
-    /// The verb that is a part of another one: `build` within `deploy`.
+    /// The verb, if it runs as a part of another one: `build` within `deploy`.
     part: Option<&'static str>,
 }
 
 impl Report {
-    /// Creates a report that redraws lines only where stderr is a terminal and the caller is not CI.
+    /// Creates a report that redraws lines only if stderr is a terminal and the caller is not CI.
     pub fn new(output: Output, in_ci: bool) -> Report {
         Report { output, live: std::io::stderr().is_terminal() && !in_ci, part: None }
     }
@@ -42,7 +42,7 @@ impl Report {
         Report { output, live: false, part: None }
     }
 
-    /// Returns the report of a verb that is a part of another one: results become details, the closing event one of several.
+    /// Returns the report of a verb within another one: results become details, the closing event a `part` event.
     #[must_use]
     pub fn part(&self, verb: &'static str) -> Report {
         Report { part: Some(verb), ..*self }
@@ -68,12 +68,12 @@ impl Report {
         self.stderr(&format!("    {}", text.as_ref()));
     }
 
-    /// Prints a warning on stderr: the command goes on.
+    /// Prints a warning on stderr. The command continues.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.stderr(&format!("warning: {}", text.as_ref()));
     }
 
-    /// Prints a line of the result for people on stdout. In JSON mode it prints nothing: `event` has the same facts.
+    /// Prints a line of the result for people on stdout. JSON mode omits it: `event` has the same facts.
     pub fn result(&self, text: impl AsRef<str>) {
         match (self.part, self.output) {
             (Some(_), _) => self.detail(text),
@@ -126,7 +126,7 @@ impl Report {
     }
 }
 
-/// Prints the error that ends a command on stderr, then a `hint:` line for each hint. A closed pipe is not a failure.
+/// Prints the error that stops a command on stderr, then a `hint:` line for each hint. A closed pipe is not a failure.
 pub fn show_error(error: &anyhow::Error) {
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "error: {error:#}");

@@ -29,7 +29,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the directory itself is excluded. An exception may still include an entry of it.
+    /// Returns whether the directory itself is excluded. An exception may still include an entry of it.
     pub fn is_excluded(&self) -> bool {
         self.excluded
     }
@@ -82,13 +82,13 @@ impl Ignore {
         Verdict { excluded, matched }
     }
 
-    /// Whether a file or link is excluded, given the verdict on its directory.
+    /// Returns whether a file or link is excluded, given the verdict on its directory.
     pub fn excludes(&self, parent: &Verdict, path: &str) -> bool {
         self.apply(parent, path, |_| {})
     }
 
-    /// Whether an exception could include a path below an excluded directory. If not, the walk skips the directory: the
-    /// rules that excluded it apply to all its entries.
+    /// Returns whether an exception could include a path below an excluded directory. If not, the walk skips the
+    /// directory: the rules that excluded it apply to all its entries.
     pub fn may_keep_below(&self, directory: &str) -> bool {
         self.rules.iter().any(|rule| rule.exception && rule.pattern.can_match_below(directory))
     }

@@ -65,8 +65,8 @@ impl Elf {
         Some(Elf { class, data, machine, loader: if readable { loader(head) } else { None } })
     }
 
-    /// Whether a kernel of this platform runs the file natively. The 32-bit ABIs (i386, x32) are rejected even where a
-    /// kernel supports them: an image for the platform should not need them, and Fargate does not guarantee them.
+    /// Returns whether a kernel of this platform runs the file natively. The 32-bit ABIs (i386, x32) are rejected even
+    /// if a kernel supports them: an image for the platform should not need them, and Fargate does not guarantee them.
     pub fn runs_on(&self, platform: Platform) -> bool {
         let machine = match platform {
             Platform::LinuxAmd64 => X86_64,

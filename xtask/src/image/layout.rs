@@ -153,7 +153,7 @@ const LAYER_TYPES: &[(&str, Compression)] = &[
 ];
 
 impl Descriptor {
-    /// Whether the descriptor refers to an index of manifests.
+    /// Returns whether the descriptor refers to an index of manifests.
     pub fn is_index(&self) -> bool {
         matches!(
             self.media_type.as_str(),
@@ -161,7 +161,7 @@ impl Descriptor {
         )
     }
 
-    /// Whether the descriptor refers to an image manifest.
+    /// Returns whether the descriptor refers to an image manifest.
     pub fn is_manifest(&self) -> bool {
         matches!(
             self.media_type.as_str(),
@@ -169,7 +169,7 @@ impl Descriptor {
         )
     }
 
-    /// Whether the descriptor refers to an image config.
+    /// Returns whether the descriptor refers to an image config.
     pub fn is_config(&self) -> bool {
         matches!(
             self.media_type.as_str(),

@@ -166,8 +166,8 @@ const TEXTS: [&str; 6] = [
 /// The configuration file of dpkg that excludes them.
 const DPKG_EXCLUDES: &str = "etc/dpkg/dpkg.cfg.d/excludes";
 
-/// Whether the layer leaves a path out: documentation, paths that differ between two bootstraps, paths that the engine
-/// creates.
+/// Returns whether the layer excludes a path: documentation, paths that differ between two bootstraps, paths that the
+/// engine creates.
 fn is_dropped(path: &str) -> bool {
     const CONTENTS: [&str; 7] =
         ["dev/", "tmp/", "run/", "var/cache/apt/", "var/cache/ldconfig/", "var/lib/apt/lists/", "var/tmp/"];
@@ -194,7 +194,7 @@ fn state_folders(recipe: &Substitute) -> Vec<String> {
     ["cache", "lib", "log"].iter().map(|part| format!("var/{part}/{subject}")).collect()
 }
 
-/// Whether the unprivileged user must have write access. Most programs store their process id in `run`.
+/// Returns whether the unprivileged user must have write access. Most programs store their process id in `run`.
 fn is_owned(path: &str, recipe: &Substitute) -> bool {
     let inside =
         |folder: &String| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));

@@ -1,4 +1,4 @@
-//! The plan of `build`: for each image, whether it is built, and why.
+//! The plan of `build`: the decision whether to build each image, and its reason.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub enum Decision {
 /// The reason to build an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no earlier build.
+    /// No earlier build exists.
     New,
     /// The fingerprint of the inputs differs from that of the last build.
     InputsChanged {
@@ -69,7 +69,7 @@ pub struct BuildPlan {
 }
 
 impl BuildPlan {
-    /// Decides for each observed image. `no_cache` builds every image regardless of its fingerprint.
+    /// Creates the plan of the observed images. `no_cache` builds every image regardless of its fingerprint.
     pub fn new(observed: Vec<Observed>, no_cache: bool) -> BuildPlan {
         let steps = observed.into_iter().map(|image| {
             let decision = match &image.built {
@@ -89,7 +89,7 @@ impl BuildPlan {
         self.steps.iter().filter(|step| matches!(step.decision, Decision::Build(_)))
     }
 
-    /// Whether no image is built.
+    /// Returns whether no image is built.
     pub fn is_empty(&self) -> bool {
         self.to_build().next().is_none()
     }

@@ -1,51 +1,51 @@
-//! The plan of `deploy`: which revision, whether the release phase runs, what happens to the service, what is still to be
-//! proven. Decided from what ECS was seen to have. Not here: what differs (`ecs::diff`).
+//! The plan of `deploy`: the revision, the release phase, the change of the service and the verification. Decided from
+//! the observed state of ECS. Not here: computing differences (`ecs::diff`).
 
 use std::fmt;
 
 use crate::ecs::diff::Change;
 use crate::ecs::{Deployment, ReleaseId, Revision, RolloutState, Service};
 
-/// What ECS was seen to have.
+/// The observed state of ECS.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
-    /// The service, if there is one.
+    /// The service, if it exists.
     pub service: Option<&'a Service>,
-    /// The revision that it is to run.
+    /// The revision that the service is set to run.
     pub running: Option<&'a Revision>,
-    /// What the desired task definition changes of it; everything, where nothing runs.
+    /// Differences of the desired task definition from that revision; empty if none runs.
     pub changes: &'a [Change],
-    /// What the desired service changes.
+    /// Differences of the desired service from the observed one.
     pub service_changes: &'a [Change],
-    /// The newest revision of the family, where it is another one and equals the desired task definition.
+    /// The newest revision of the family, if it is not the running one and equals the desired task definition.
     pub spare: Option<&'a Revision>,
     /// Whether the running revision is recorded as verified.
     pub is_verified: bool,
 }
 
-/// Where the revision comes from.
+/// The source of the revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RevisionStep {
-    /// The running one is the desired one.
+    /// The running revision equals the desired one. Holds its ARN.
     Keep(String),
-    /// An earlier run registered it and got no further.
+    /// An interrupted earlier run registered the revision. Holds its ARN.
     Reuse(String),
-    /// It is new.
+    /// A new revision is registered.
     Register,
 }
 
-/// What happens to the service.
+/// The change of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceStep {
-    /// Nothing.
+    /// No change.
     Keep,
-    /// There is none yet.
+    /// The service does not exist and is created.
     Create,
-    /// It moves to the revision, or its own settings change.
+    /// The revision or the settings of the service change.
     Update,
-    /// The revision is the right one, and its last deployment did not complete.
+    /// The revision is unchanged, and its last deployment failed: it is deployed again. Holds the reason.
     Again(String),
-    /// The deployment of an earlier run is still under way: it is followed, and nothing is changed.
+    /// A deployment of an earlier run is in progress: it is followed, without a change. Holds its id.
     Follow(String),
 }
 
@@ -54,20 +54,20 @@ pub enum ServiceStep {
 pub struct DeployPlan {
     /// The release.
     pub release: ReleaseId,
-    /// Where its revision comes from.
+    /// The source of its revision.
     pub revision: RevisionStep,
-    /// The command of the release phase, where it runs.
+    /// The command of the release phase, if it runs.
     pub phase: Option<Vec<String>>,
-    /// What happens to the service.
+    /// The change of the service.
     pub service: ServiceStep,
-    /// Whether the release is to be verified and recorded.
+    /// Whether the release is verified and recorded.
     pub settles: bool,
-    /// What differs, for people.
+    /// The differences as text.
     pub changes: Vec<String>,
 }
 
 impl DeployPlan {
-    /// Decides. `phase` is the project's command before a new revision serves, if it has one.
+    /// Creates the plan. `phase` is the project's command that runs before a new revision serves, if configured.
     pub fn new(release: ReleaseId, observed: &Observed<'_>, phase: Option<&[String]>) -> DeployPlan {
         let revision = match (observed.running, observed.spare) {
             (Some(running), _) if observed.changes.is_empty() => RevisionStep::Keep(running.arn.clone()),
@@ -95,7 +95,7 @@ impl DeployPlan {
         DeployPlan { release, revision, phase, service, settles, changes }
     }
 
-    /// What is done, in order, a word each.
+    /// Returns the names of the steps, in order.
     pub fn steps(&self) -> Vec<&'static str> {
         let register = matches!(self.revision, RevisionStep::Register).then_some("register");
         let service = match self.service {
@@ -110,7 +110,7 @@ impl DeployPlan {
         [register, phase, service, settle].into_iter().flatten().collect()
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether the plan is a no-op.
     pub fn is_empty(&self) -> bool {
         self.service == ServiceStep::Keep && matches!(self.revision, RevisionStep::Keep(_)) && !self.settles
     }
@@ -126,17 +126,17 @@ pub struct ReleasePlan {
 }
 
 impl ReleasePlan {
-    /// Returns whether no service changes.
+    /// Returns whether the plans of all services are no-ops.
     pub fn is_empty(&self) -> bool {
         self.services.iter().all(|(_, plan)| plan.is_empty())
     }
 
-    /// Returns what differs, with the service in front where there are several.
+    /// Returns the differences, prefixed with the service's name if there are several services.
     pub fn changes(&self) -> Vec<String> {
         self.lines(|plan| plan.changes.clone())
     }
 
-    /// Returns what is done, with the service in front where there are several.
+    /// Returns the names of the steps, prefixed with the service's name if there are several services.
     pub fn steps(&self) -> Vec<String> {
         self.lines(|plan| plan.steps().into_iter().map(str::to_owned).collect())
     }
@@ -168,12 +168,12 @@ impl fmt::Display for ReleasePlan {
     }
 }
 
-/// The deployment that a service is moving to, or is at.
+/// Returns the primary deployment of a service: the one in progress, or the last one.
 pub fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
 }
 
-/// `<family>:<number>` of a revision's ARN.
+/// Returns the `<family>:<number>` of a revision's ARN.
 pub fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
@@ -265,7 +265,7 @@ mod tests {
             is_verified: true,
         };
         assert!(plan(&same).is_empty());
-        // An earlier run was ended between the rollout and its record.
+        // An earlier run was interrupted between the rollout and its record.
         let unproven = plan(&Observed { is_verified: false, ..same });
         assert!(unproven.settles && unproven.phase.is_none() && unproven.service == ServiceStep::Keep);
     }
@@ -306,7 +306,7 @@ mod tests {
         let reused = plan(&Observed { spare: Some(&spare), ..changed });
         assert_eq!(reused.revision, RevisionStep::Reuse(spare.arn.clone()));
         assert!(reused.phase.is_some(), "it is unknown how far the interrupted run came");
-        // A change of the service alone runs no migration.
+        // A change of the service alone does not run the release phase.
         let scaled = plan(&Observed { changes: &[], service_changes: &changes, ..changed });
         assert_eq!((scaled.service, scaled.phase), (ServiceStep::Update, None));
     }

@@ -1,5 +1,5 @@
-//! What the local AWS emulator is given at its start: what `infra up` leaves on AWS for an environment. Pure: the document
-//! is a value. What the emulator makes of it is its own business.
+//! The seed of the local AWS emulator: the resources that `infra up` creates on AWS for an environment. Pure: the
+//! document is a value. Not here: applying it (`seed` in `infra/local-aws`).
 
 use serde_json::{Value, json};
 
@@ -9,23 +9,23 @@ pub use aws_facts::LOCAL_ACCOUNT as ACCOUNT;
 
 pub use crate::project::names::{Names, names};
 
-/// The one file system: where SQLite's file lies, and whatever else outlives tasks. An id of AWS's form (`fs-` and 8 to
-/// 40 hexadecimal digits) that can be typed.
+/// Id of the only file system, which stores SQLite's file and other data that outlives tasks. It has AWS's form (`fs-`
+/// and 8 to 40 hexadecimal digits) and is easy to type.
 pub const FILE_SYSTEM: &str = "fs-00000001";
 
-/// Seconds between two health checks. AWS takes 5 and more; that is too long for a laptop.
+/// Seconds between two health checks. The minimum of AWS is 5, which is too long for a laptop.
 const CHECK_INTERVAL: u32 = 1;
 
-/// Passes and failures in a row (Elastic Load Balancing API, CreateTargetGroup: at least 2).
+/// Consecutive passes or failures that change a target's health (ELB API, CreateTargetGroup: at least 2).
 const THRESHOLD: u32 = 2;
 
-/// Seconds that a draining task may finish its requests: the longest read timeout of the front (50 s) and some more.
+/// Seconds that a draining task has to finish its requests: the longest read timeout of the front (50 s) plus a margin.
 const DEREGISTRATION_DELAY: u32 = 60;
 
-/// The default port of targets. ECS registers each with its container's own, so it is never used; AWS wants one.
+/// Default port of targets. AWS requires one. Unused, because ECS registers each target with its container's port.
 const TARGET_PORT: u16 = 80;
 
-/// The seed, in the shape of the emulator's own `seed` module.
+/// Returns the seed in the format of the emulator's `seed` module.
 pub fn seed(names: &Names, local: &Local) -> Value {
     json!({
         "clusters": [names.cluster],

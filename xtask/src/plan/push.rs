@@ -106,7 +106,7 @@ pub struct PushPlan {
 }
 
 impl PushPlan {
-    /// Decides for each image.
+    /// Creates the plan of the observed images.
     ///
     /// # Errors
     /// Returns a refusal (3) if a fingerprint's tag refers to another image: the same inputs gave two images, and one
@@ -115,14 +115,14 @@ impl PushPlan {
         Ok(PushPlan { steps: observed.into_iter().map(step).collect::<Result<_, _>>()? })
     }
 
-    /// Whether the push is a no-op.
+    /// Returns whether the push is a no-op.
     pub fn is_empty(&self) -> bool {
         self.steps.iter().all(Step::is_empty)
     }
 }
 
 impl Step {
-    /// Whether the step is a no-op.
+    /// Returns whether the step is a no-op.
     pub fn is_empty(&self) -> bool {
         !self.sends && self.fixed.is_empty() && self.moving.is_none()
     }

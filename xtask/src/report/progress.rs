@@ -1,4 +1,4 @@
-//! Progress of a build: on a terminal one line per image and stage, redrawn; elsewhere one plain line per finished step.
+//! Progress of a build: one redrawn line per image and stage on a terminal, else one plain line per finished step.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl Live {
             bar
         });
         let text = shorten(&step.text, 90);
-        // The state stands in front: the end of a long instruction is cut off by narrow terminals.
+        // The state comes first: narrow terminals cut off the end of a long instruction.
         let (message, runs) = match event {
             Event::Started(_) => (format!("{position:<5} …        {text}"), true),
             Event::Log(_, output) => (format!("{position:<5} …        {}: {output}", shorten(&step.text, 40)), true),
@@ -81,7 +81,7 @@ impl Live {
             line.reset_elapsed();
         }
         line.set_message(message);
-        // A line whose step is over keeps the time it took; the others go on counting.
+        // The line of a finished step keeps its duration; the others continue to count.
         if runs {
             line.enable_steady_tick(TICK);
         } else {
@@ -101,7 +101,7 @@ fn style() -> ProgressStyle {
 
 const TEMPLATE: &str = "    {prefix} {elapsed:>4} {wide_msg}";
 
-/// Returns the line for CI: a step that is done with its time, cached or failed.
+/// Returns the line for CI: a finished step with its duration, a cached or a failed one.
 fn plain_line(event: &Event) -> Option<String> {
     let line = |step: &Step, end: &str| {
         let (stage, position) = stage_and_position(step);
@@ -115,7 +115,7 @@ fn plain_line(event: &Event) -> Option<String> {
     }
 }
 
-/// Returns an instruction on one line: white space folded, a long one cut. The Dockerfile has the whole of it.
+/// Returns an instruction on one line, with white space folded, cut to `longest` characters.
 fn shorten(text: &str, longest: usize) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match folded.char_indices().nth(longest) {

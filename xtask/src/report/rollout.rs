@@ -1,5 +1,5 @@
-//! Progress of a rollout. On a terminal one screen that is redrawn: counts, each task with its containers, newest events,
-//! elapsed time. Elsewhere one plain line for each change. As JSON, one event for each change.
+//! Progress of a rollout. A terminal shows one redrawn screen: counts, each task with its containers, newest events,
+//! elapsed time. Other outputs get one plain line for each change, JSON mode one event for each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -95,14 +95,14 @@ impl RolloutView {
         self.draw();
     }
 
-    /// Prints why the deployment is stopped before ECS stops it.
+    /// Prints the reason for stopping the deployment before ECS does.
     pub fn permanent_failure(&mut self, task: &Task) {
         let why = task.stopped_reason.as_deref().unwrap_or("the task can never start");
         self.report.event(&json!({"event": "ended-early", "task": task.id(), "reason": why}));
         self.print(&format!("stopping the deployment early: `{why}` is a permanent failure"));
     }
 
-    /// Stops drawing. The last counts stay on the screen.
+    /// Stops drawing. The last counts remain on the screen.
     pub fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -134,7 +134,7 @@ impl RolloutView {
     }
 }
 
-/// Returns one task and its containers as one line.
+/// Formats a task and its containers as one line.
 pub fn line(task: &Task) -> String {
     let containers = task.containers.iter().map(|container| {
         let health = match container.health_status.as_str() {

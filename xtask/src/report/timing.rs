@@ -19,7 +19,7 @@ impl Timing {
         Timing { begun: now, last: now, phases: Vec::new() }
     }
 
-    /// Completes a phase and starts the next one. A phase that occurs for several services is one, with the time of all.
+    /// Completes a phase and starts the next one. The durations of a phase for several services are added up.
     pub fn mark(&mut self, phase: &'static str) {
         let now = Instant::now();
         let seconds = (now - self.last).as_secs_f64();

@@ -1,4 +1,4 @@
-//! `--verbose`: one line on standard error for each call of a service and for each child process. Callers emit `tracing`
+//! `--verbose`: one line on standard error for each service call and each child process. Callers emit `tracing`
 //! events with names, counts and durations; bodies, headers and tokens are never fields of an event.
 
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
@@ -10,7 +10,7 @@ use crate::error::Failure;
 /// The variable with a filter such as `debug` or `xtask::effects::process=debug`.
 const VARIABLE: &str = "SLIPWAY_LOG";
 
-/// Installs the subscriber. The filter is that of `SLIPWAY_LOG`, else `debug` with `--verbose`, else that of `RUST_LOG`.
+/// Installs the subscriber. The filter is `SLIPWAY_LOG`, else `debug` with `--verbose`, else `RUST_LOG`.
 /// Without any of them no subscriber is installed, and an event costs a comparison.
 ///
 /// # Errors
@@ -20,18 +20,18 @@ pub fn install(verbose: bool) -> Result<(), Failure> {
     let targets = match (variable(VARIABLE), variable("RUST_LOG")) {
         (Some(text), _) => parse(&text)?,
         (None, _) if verbose => Targets::new().with_default(LevelFilter::DEBUG),
-        // Set for another program perhaps, in a syntax that is unknown here: no reason to stop.
+        // The value may be meant for another program and have an unknown syntax, so it is ignored.
         (None, Some(text)) => text.parse().unwrap_or_default(),
         (None, None) => return Ok(()),
     };
-    // Libraries below log headers and canonical requests: only events of this program pass, whatever the filter names.
+    // Libraries log headers and canonical requests, so only events of this program pass, regardless of the filter.
     let ours = filter_fn(|metadata| metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME")));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_filter(targets)
         .with_filter(ours);
-    // Only a second installation fails, which keeps the first one.
+    // Only a second installation can fail. The first one stays in effect.
     let _ = tracing_subscriber::registry().with(lines).try_init();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Progress of a push: on a terminal one bar that counts bytes; elsewhere one plain line per blob that has arrived.
+//! Progress of a push: one bar that counts bytes on a terminal, else one plain line per blob in the repository.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -7,10 +7,10 @@ use crate::image::Digest;
 
 const TEMPLATE: &str = "    {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {elapsed:>4} {wide_msg}";
 
-/// Way of a blob into its repository.
+/// The way in which a blob reached its repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It existed.
+    /// The repository had it already.
     Existing,
     /// The registry mounted it from another repository.
     Mounted,
@@ -31,10 +31,10 @@ pub struct Sent {
     pub how: How,
 }
 
-/// Event of a push.
+/// An event of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Total of the bytes sent so far.
+    /// Total number of bytes sent so far.
     Moved(u64),
     /// A blob is in its repository.
     Arrived(Sent),

@@ -146,7 +146,7 @@ fn here_documents(keyword: &str, rest: &str, escape: char) -> Vec<Delimiter> {
     }
 }
 
-/// Whether a word opens a here-document: digits, `<<`, an optional `-`, and a name without `<`.
+/// Returns whether a word opens a here-document: digits, `<<`, an optional `-`, and a name without `<`.
 pub(crate) fn is_here_document(word: &str, escape: char) -> bool {
     delimiter(word, escape).is_some()
 }

@@ -24,12 +24,12 @@ impl Default for ContextReach {
 pub struct Paths(Vec<Pattern>);
 
 impl Paths {
-    /// Whether a source names exactly this path.
+    /// Returns whether a source names exactly this path.
     pub fn matches(&self, path: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(path))
     }
 
-    /// Whether a source may match a path below this one.
+    /// Returns whether a source may match a path below this one.
     pub fn can_match_below(&self, path: &str) -> bool {
         self.0.iter().any(|pattern| pattern.can_match_below(path))
     }

@@ -140,7 +140,7 @@ impl Pattern {
         }))
     }
 
-    /// Whether the whole path matches. The path is relative, slash-separated, without `.` and `..`.
+    /// Returns whether the whole path matches. The path is relative, slash-separated, without `.` and `..`.
     pub(crate) fn matches(&self, path: &str) -> bool {
         match &self.0 {
             Kind::Exact(text) => path == text,
@@ -155,7 +155,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a path below the directory could match. A wrong `true` is possible, a wrong `false` is not.
+    /// Returns whether a path below the directory could match. A wrong `true` is possible, a wrong `false` is not.
     pub(crate) fn can_match_below(&self, directory: &str) -> bool {
         let below = |text: &str| text.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
         match &self.0 {

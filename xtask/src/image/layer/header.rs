@@ -118,8 +118,8 @@ fn field(block: &[u8; BLOCK], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// Whether the sum of the bytes equals the stored checksum, with the checksum's own field counted as spaces. A plain
-/// loop, because it runs over every header of an image. Old writers added signed bytes, which readers still accept.
+/// Returns whether the sum of the bytes equals the stored checksum, with the checksum's own field counted as spaces.
+/// A plain loop, because it runs over every header of an image. Old writers added signed bytes, which readers accept.
 fn has_checksum(block: &[u8; BLOCK], stored: u64) -> bool {
     let (mut sum, mut high) = (8 * u64::from(b' '), 0);
     for part in [field(block, 0, 148), field(block, 156, BLOCK - 156)] {

@@ -13,7 +13,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Whether the user may execute a file (or search a directory) with these permission bits.
+    /// Returns whether the user may execute a file (or search a directory) with these permission bits.
     pub(super) fn may_execute(&self, access: Access) -> bool {
         let bit = if self.uid == 0 {
             0o111

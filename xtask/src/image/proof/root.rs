@@ -315,7 +315,7 @@ impl Root {
     }
 }
 
-/// Whether a link target, in a directory `depth` levels below the root, refers to a path above the root.
+/// Returns whether a link target, in a directory `depth` levels below the root, refers to a path above the root.
 fn climbs_out(target: &[u8], depth: usize) -> bool {
     let mut level = if target.first() == Some(&b'/') { 0 } else { depth };
     for component in target.split(|byte| *byte == b'/') {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-/// The compose file that requests the host's network where plans cannot; relative to the repository root.
+/// The compose file that requests the host's network if the plan cannot. Relative to the repository root.
 pub const UNDERLAY: &str = "target/slipway/build-network.yml";
 
 /// The first version of buildx in which a plan can request a network and a flag must grant it.
@@ -28,7 +28,7 @@ impl StepNetwork {
         if buildx >= Some(FIRST_BUILDX_WITH_GRANTS) { StepNetwork::HostGranted } else { StepNetwork::HostUnderlaid }
     }
 
-    /// Whether this is the host's network.
+    /// Returns whether this is the host's network.
     pub fn is_host(self) -> bool {
         self != StepNetwork::OfEngine
     }

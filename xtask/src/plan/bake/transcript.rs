@@ -47,8 +47,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether the failed step could not resolve a host name, by the messages of apt, glibc, curl, wget, busybox, apk
-    /// and npm.
+    /// Returns whether the failed step could not resolve a host name, by the messages of apt, glibc, curl, wget,
+    /// busybox, apk and npm.
     pub fn resolved_no_name(&self) -> bool {
         const WORDS: [&str; 8] = [
             "Temporary failure resolving",
