@@ -70,7 +70,7 @@ def test_a_member_of_the_wrong_type(raw: Raw, action: str, document: object) -> 
 
 
 @pytest.mark.parametrize("target", [f"{ECS}.MakeCoffee", "Coffee_20260101.MakeCoffee", "MakeCoffee", "", "...."])
-def test_an_action_that_nobody_has(emulator: Emulator, judge: Judge, target: str) -> None:
+def test_unknown_action(emulator: Emulator, judge: Judge, target: str) -> None:
     headers = {"x-amz-target": target, "content-type": JSON}
     status, received, answer = emulator.send("POST", "/", headers, "{}")
     judge.judge(operation("ecs", "ListClusters"), status, received, answer)
@@ -141,7 +141,7 @@ def test_other_requests_are_refused(emulator: Emulator, request_line: str) -> No
     assert 400 <= emulator.send(method, path, {}, None)[0] < 500
 
 
-def test_a_connection_that_says_nothing_harms_nobody(emulator: Emulator) -> None:
+def test_idle_connection_is_harmless(emulator: Emulator) -> None:
     silent = [socket.create_connection(("127.0.0.1", emulator.port)) for _ in range(50)]
     garbage = socket.create_connection(("127.0.0.1", emulator.port))
     garbage.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
